@@ -1,0 +1,152 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// One list per floor, from the ground up; arrows only point down. docs/ARCHITECTURE.md draws the same picture.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+// MARK: Floor 0, the shared nouns
+
+let floor0: [Target] = [
+    .target(name: "ColonyCore", swiftSettings: settings)
+]
+
+// MARK: Floor 2, blocks with a port
+
+let floor2: [Target] = [
+    .target(
+        name: "ColonyCoordination",
+        dependencies: ["ColonyCore", .deque, .log],
+        swiftSettings: settings
+    )
+]
+
+// MARK: Floor 3, engines
+
+let floor3: [Target] = [
+    .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyCoordination"], swiftSettings: settings),
+    .target(
+        name: "ColonySQLite",
+        dependencies: ["ColonyCore", "ColonyCoordination", .grdb, .deque],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyRemote",
+        dependencies: ["ColonyCore", "ColonyCoordination", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat],
+        swiftSettings: settings
+    ),
+]
+
+// MARK: Floor 4, servers
+
+let floor4: [Target] = [
+    .target(
+        name: "ColonyServer",
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
+            .hummingbird, .hummingbirdTLS, .serviceLifecycle, .configuration, .log, .metrics, .crypto, .nioCore, .nioSSL,
+            .nioPosix, .httpTypes, .deque, .unixSignals, .asyncAlgorithms,
+        ],
+        resources: [.embedInCode("Console/Resources")],
+        swiftSettings: settings
+    )
+]
+
+// MARK: Floor 5, the executable
+
+let floor5: [Target] = [
+    .executableTarget(
+        name: "colony",
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyServer",
+            "ColonyConformance", "ColonyWorkloads",
+            .argumentParser, .log, .subprocess, .serviceLifecycle, .unixSignals,
+        ],
+        swiftSettings: settings
+    )
+]
+
+// MARK: Beside the house
+
+let beside: [Target] = [
+    .target(name: "ColonySimulation", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyConformance", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(
+        name: "ColonyWorkloads",
+        dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
+        swiftSettings: settings
+    ),
+]
+
+let package = Package(
+    name: "colony",
+    platforms: [.macOS(.v15)],
+    products: [
+        .library(name: "ColonyCore", targets: ["ColonyCore"]),
+        .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
+        .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
+        .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
+        .library(name: "ColonyRemote", targets: ["ColonyRemote"]),
+        .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
+        .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
+        .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
+        .library(name: "ColonyServer", targets: ["ColonyServer"]),
+        .executable(name: "colony", targets: ["colony"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
+    ],
+    targets: floor0 + floor2 + floor3 + floor4 + floor5 + beside + tests
+)
+
+// MARK: Tests mirror Sources
+
+var tests: [Target] {
+    []
+}
+
+// MARK: Libraries from elsewhere
+
+extension Target.Dependency {
+    static var argumentParser: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
+    static var asyncAlgorithms: Self { .product(name: "AsyncAlgorithms", package: "swift-async-algorithms") }
+    static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
+    static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
+    static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
+    static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
+    static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
+    static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
+    static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
+    static var hummingbirdTLS: Self { .product(name: "HummingbirdTLS", package: "hummingbird") }
+    static var log: Self { .product(name: "Logging", package: "swift-log") }
+    static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
+    static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
+    static var nioFoundationCompat: Self { .product(name: "NIOFoundationCompat", package: "swift-nio") }
+    static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
+    static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
+    static var subprocess: Self { .product(name: "Subprocess", package: "swift-subprocess") }
+    static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
+}

@@ -1,0 +1,43 @@
+/// How long to wait before trying again: exponential growth with full jitter, between bounds.
+///
+/// The wait before attempt *n* is drawn evenly from zero to `initial · multiplierⁿ`, capped at `maximum`. Full jitter
+/// spreads a crowd of callers that failed together better than a fixed wait with a little noise.
+///
+/// - SeeAlso: M. Brooker, *Exponential Backoff And Jitter*, AWS Architecture Blog, 2015.
+public struct Backoff: Hashable, Sendable {
+    /// The upper bound of the first wait.
+    public let initial: Duration
+    /// The upper bound of every wait.
+    public let maximum: Duration
+    /// By how much the bound grows from one attempt to the next; at least 1.
+    public let multiplier: Double
+
+    /// - Parameters:
+    ///   - initial: Greater than zero. 50 milliseconds is about ten round trips within a data centre.
+    ///   - maximum: At least `initial`. Five seconds keeps a recovered store from being noticed late.
+    public init(initial: Duration = .milliseconds(50), maximum: Duration = .seconds(5), multiplier: Double = 2) {
+        precondition(initial > .zero, "the first wait must be greater than zero, not \(initial)")
+        precondition(maximum >= initial, "the longest wait \(maximum) must not be shorter than the first \(initial)")
+        precondition(multiplier >= 1 && multiplier.isFinite, "the multiplier must be at least 1, not \(multiplier)")
+        self.initial = initial
+        self.maximum = maximum
+        self.multiplier = multiplier
+    }
+
+    /// The wait before the attempt that follows `failures` failed ones.
+    ///
+    /// - Parameter failures: How many attempts have failed in a row; at least 1.
+    public func delay(after failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
+        precondition(failures >= 1, "a wait follows at least one failed attempt, not \(failures)")
+        var bound = Double(self.initial.clampedNanoseconds)
+        let ceiling = Double(self.maximum.clampedNanoseconds)
+        var step = 1
+        while step < failures, bound < ceiling {
+            bound *= self.multiplier
+            step += 1
+            // With a multiplier of 1 the bound never grows.
+            if self.multiplier == 1 { break }
+        }
+        return .nanoseconds(Int64.random(in: 0...Int64(min(bound, ceiling)), using: &generator))
+    }
+}

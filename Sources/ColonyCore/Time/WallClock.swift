@@ -1,0 +1,53 @@
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A point in civil time, in milliseconds since 1970-01-01T00:00:00Z. It may step in either direction from one reading to
+/// the next, so nothing that must be safe is decided by it.
+public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    public let millisecondsSince1970: Int64
+
+    public init(millisecondsSince1970: Int64) {
+        self.millisecondsSince1970 = millisecondsSince1970
+    }
+
+    public init(from decoder: any Decoder) throws {
+        self.init(millisecondsSince1970: try decoder.singleValueContainer().decode(Int64.self))
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(self.millisecondsSince1970)
+    }
+
+    /// The point `duration` later, in whole milliseconds.
+    public func advanced(by duration: Duration) -> WallTime {
+        WallTime(millisecondsSince1970: self.millisecondsSince1970 + duration.clampedMilliseconds)
+    }
+
+    public static func < (first: Self, second: Self) -> Bool {
+        first.millisecondsSince1970 < second.millisecondsSince1970
+    }
+
+    public var description: String { "\(self.millisecondsSince1970) ms since 1970" }
+}
+
+/// A reading of civil time, handed in wherever it is needed.
+public protocol WallClock: Sendable {
+    var now: WallTime { get }
+}
+
+/// The civil time of the host.
+public struct SystemWallClock: WallClock {
+    public init() {}
+
+    public var now: WallTime {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return WallTime(millisecondsSince1970: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    }
+}
