@@ -123,7 +123,45 @@ let package = Package(
 // MARK: Tests mirror Sources
 
 var tests: [Target] {
-    []
+    [
+        .testTarget(name: "ColonyCoreTests", dependencies: ["ColonyCore"], swiftSettings: settings),
+        .testTarget(
+            name: "ColonySimulationTests",
+            dependencies: ["ColonyCore", "ColonySimulation", "ColonyMemory"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyMemoryTests",
+            dependencies: ["ColonyCore", "ColonyMemory", "ColonyConformance", "ColonySimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyCoordinationTests",
+            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySimulation", "ColonyConformance"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonySQLiteTests",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonyConformance", "ColonySimulation", .grdb,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyServerTests",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
+                "ColonySimulation", .asyncHTTPClient, .hummingbird, .log, .nioCore, .nioFoundationCompat,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "CommandLineTests",
+            dependencies: ["ColonyCore", "ColonySQLite", "ColonyRemote", "colony", .subprocess],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+    ]
 }
 
 // MARK: Libraries from elsewhere

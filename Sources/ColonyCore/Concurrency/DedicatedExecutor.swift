@@ -33,7 +33,7 @@ package final class DedicatedExecutor: TaskExecutor {
     private func run() {
         var batch: [UnownedJob] = []
         while true {
-            self.condition.waitLoop { state in
+            self.condition.waitLoop { state -> ThreadCondition<State>.WaitDecision<Void> in
                 guard !state.jobs.isEmpty else { return .wait(atMost: nil) }
                 swap(&batch, &state.jobs)
                 return .done(())

@@ -78,14 +78,7 @@ package final class ThreadCondition<State>: @unchecked Sendable {
         var interval = timespec(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
         pthread_cond_timedwait_relative_np(self.condition, self.mutex, &interval)
         #else
-        var until = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &until)
-        until.tv_sec += Int(nanoseconds / 1_000_000_000)
-        until.tv_nsec += Int(nanoseconds % 1_000_000_000)
-        if until.tv_nsec >= 1_000_000_000 {
-            until.tv_sec += 1
-            until.tv_nsec -= 1_000_000_000
-        }
+        var until = SystemTime.conditionDeadline(in: nanoseconds)
         pthread_cond_timedwait(self.condition, self.mutex, &until)
         #endif
     }
@@ -117,8 +110,7 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
     var thread = pthread_t()
     let status = pthread_create(&thread, &attributes, { argument in
         let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-        // Linux keeps 15 bytes of a thread's name and refuses longer ones.
-        pthread_setname_np(pthread_self(), String(box.name.prefix(15)))
+        nameThread(box.name)
         box.body()
         return nil
     }, argument)
@@ -126,3 +118,14 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
     pthread_attr_destroy(&attributes)
     precondition(status == 0, "the thread \(name) could not be started: error \(status)")
 }
+
+#if !canImport(Darwin)
+/// Names the calling thread for debuggers and profilers, through the file system because Swift does not see the GNU call.
+private func nameThread(_ name: String) {
+    let file = open("/proc/thread-self/comm", O_WRONLY | O_CLOEXEC)
+    guard file >= 0 else { return }
+    defer { close(file) }
+    // Linux keeps 15 bytes. A thread without a name is no less good, so a failure is let go.
+    _ = Array(name.utf8.prefix(15)).withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+}
+#endif

@@ -8,6 +8,8 @@ public struct Capability: Hashable, Sendable, CustomStringConvertible {
     public static let batchRenewal = Capability(name: "batch-renewal")
     /// The engine keeps a queue of those who wait: ``FairLeaseEngine``.
     public static let fairness = Capability(name: "fairness")
+    /// The engine tells when something changed: ``LeaseObservation``.
+    public static let observation = Capability(name: "observation")
 
     public var description: String { self.name }
 }
@@ -19,6 +21,7 @@ extension LeaseEngine {
         if self is any LeaseAdministration { result.insert(.administration) }
         if self is any BatchLeaseEngine { result.insert(.batchRenewal) }
         if self is any FairLeaseEngine { result.insert(.fairness) }
+        if self is any LeaseObservation { result.insert(.observation) }
         return result
     }
 }
@@ -74,4 +77,13 @@ public protocol FairLeaseEngine: LeaseEngine {
 
     /// By how much a waiter that died in the queue delays the next one at the most.
     var deadWaiterBound: Duration { get }
+}
+
+/// An engine that tells when any of its leases was granted, released, or broken, by whomever.
+public protocol LeaseObservation: LeaseEngine {
+    /// A stream with an element whenever something has changed since the last one was taken, for a view that reads again.
+    ///
+    /// At most one element is kept for a slow reader. Renewals and leases that run out are not announced. The stream
+    /// ends when the engine is closed or its reader is cancelled.
+    func changes() -> AsyncStream<Void>
 }

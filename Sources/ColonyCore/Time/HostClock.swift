@@ -1,11 +1,3 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
-
 /// The monotonic clock of this host: it counts from boot, also while the host sleeps, and is the same in every process.
 ///
 /// Sleeping on it does not use the threads of Swift's global pool: a thread of its own fires the timers. Swift's own
@@ -17,9 +9,7 @@ public struct HostClock: MonotonicClock {
     public init() {}
 
     public var now: MonotonicInstant {
-        var time = timespec()
-        clock_gettime(Self.source, &time)
-        return MonotonicInstant(nanoseconds: Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec))
+        MonotonicInstant(nanoseconds: SystemTime.nanoseconds(of: SystemTime.monotonic))
     }
 
     public var minimumResolution: Duration { .nanoseconds(1) }
@@ -27,11 +17,4 @@ public struct HostClock: MonotonicClock {
     public func sleep(until deadline: MonotonicInstant, tolerance: Duration?) async throws {
         try await TimerThread.shared.sleep(until: deadline)
     }
-
-    #if canImport(Darwin)
-    /// Counts while the host sleeps, as `CLOCK_BOOTTIME` does on Linux.
-    private static let source = CLOCK_MONOTONIC
-    #else
-    private static let source = CLOCK_BOOTTIME
-    #endif
 }

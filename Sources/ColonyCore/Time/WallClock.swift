@@ -1,11 +1,3 @@
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
-
 /// A point in civil time, in milliseconds since 1970-01-01T00:00:00Z. It may step in either direction from one reading to
 /// the next, so nothing that must be safe is decided by it.
 public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
@@ -46,8 +38,6 @@ public struct SystemWallClock: WallClock {
     public init() {}
 
     public var now: WallTime {
-        var time = timespec()
-        clock_gettime(CLOCK_REALTIME, &time)
-        return WallTime(millisecondsSince1970: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+        WallTime(millisecondsSince1970: SystemTime.nanoseconds(of: SystemTime.wall) / 1_000_000)
     }
 }
