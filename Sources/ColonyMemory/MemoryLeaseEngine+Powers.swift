@@ -1,6 +1,8 @@
 public import ColonyCore
 import Synchronization
 
+extension MemoryLeaseEngine: ImmediateLeaseEngine {}
+
 extension MemoryLeaseEngine: LeaseAdministration {
     public func records(
         withPrefix prefix: String, after name: LeaseName?, limit: Int
