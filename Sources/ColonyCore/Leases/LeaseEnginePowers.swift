@@ -88,3 +88,8 @@ public protocol LeaseObservation: LeaseEngine {
     /// ends when the engine is closed or its reader is cancelled.
     func changes() -> AsyncStream<Void>
 }
+
+/// An engine that answers within the call: no member but the waiting ones suspends, fails to be reached, or hangs.
+///
+/// Blocks may then leave out what protects a caller from a store that does not answer.
+package protocol ImmediateLeaseEngine: LeaseEngine {}
