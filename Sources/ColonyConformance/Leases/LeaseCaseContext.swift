@@ -78,7 +78,8 @@ public struct LeaseCaseContext: Sendable {
         let answer = try await (engine ?? self.engine).tryAcquire(name, owner: owner, for: duration ?? self.ample)
         switch answer {
         case .granted(let lease):
-            throw ConformanceFailure("owner \(number) was granted \(name) with token \(lease.token) while another holds it")
+            throw ConformanceFailure(
+                "owner \(number) was granted \(name) with token \(lease.token) while another holds it")
         case .held(let holder):
             return holder
         }
@@ -164,7 +165,9 @@ public struct LeaseCaseContext: Sendable {
         do {
             try await call()
         } catch let error as LeaseError {
-            try expect(error.code == code, "\(what) was refused with \(error.code), and \(code) was expected: \(error.message)")
+            try expect(
+                error.code == code, "\(what) was refused with \(error.code), and \(code) was expected: \(error.message)"
+            )
             return
         }
         throw ConformanceFailure("\(what) was not refused with \(code)")

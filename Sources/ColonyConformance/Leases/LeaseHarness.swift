@@ -50,7 +50,8 @@ public struct LiveLeaseHarness: LeaseHarness {
         timeScale: Double = 0.05, grace: Duration = .seconds(10), effort: Double = 0.2,
         connect: @escaping @Sendable () async throws -> any LeaseEngine
     ) {
-        precondition((0.005...1).contains(timeScale), "a time scale lies between 0.005 and 1, and \(timeScale) does not")
+        precondition(
+            (0.005...1).contains(timeScale), "a time scale lies between 0.005 and 1, and \(timeScale) does not")
         precondition(effort > 0 && effort <= 1, "an effort is greater than 0 and at most 1, and \(effort) is not")
         self.timeScale = timeScale
         self.grace = grace

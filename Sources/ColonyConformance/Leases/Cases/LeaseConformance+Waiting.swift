@@ -15,7 +15,8 @@ extension LeaseConformance {
                 try expect(isChanged, "the wait for a grant that is over said that nothing has changed")
             }
             try expect(
-                try await context.engine.release(name, owner: new.owner, token: new.token), "the wait ended the present lease")
+                try await context.engine.release(name, owner: new.owner, token: new.token),
+                "the wait ended the present lease")
         },
         LeaseCase("a wait for a name that nobody holds ends at once", .waiting) { context in
             let name = try context.name()
@@ -121,7 +122,9 @@ extension LeaseConformance {
                 }
                 throw ConformanceFailure("100 waits ended early, though nothing had changed")
             }
-            let waited = try await context.outcome(of: task, upTo: .seconds(600), "a wait with a limit of \(limit.text)").get()
+            let waited = try await context.outcome(
+                of: task, upTo: .seconds(600), "a wait with a limit of \(limit.text)"
+            ).get()
             try expect(waited >= limit, "a wait of \(limit.text) gave up after \(waited.text)")
         },
         LeaseCase("a cancelled wait throws cancelled promptly and leaves nothing behind", .waiting) { context in
@@ -186,7 +189,8 @@ extension LeaseCaseContext {
         }
         try await self.harness.settle()
         for task in tasks {
-            try expect(task.outcome == nil, "a wait for a lease that is held ended: \(String(describing: task.outcome))")
+            try expect(
+                task.outcome == nil, "a wait for a lease that is held ended: \(String(describing: task.outcome))")
         }
         try await end(lease)
         for task in tasks {
