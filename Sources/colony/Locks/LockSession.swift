@@ -101,7 +101,7 @@ final class LockSession: Sendable {
     private func received(_ signal: CInt, _ command: GuardedCommand) {
         if command.pass(on: signal) { return }
         if signal == SIGTSTP {
-            kill(getpid(), SIGSTOP)
+            raise(SIGSTOP)
             return
         }
         if signal == SIGUSR1 || signal == SIGUSR2 { return }

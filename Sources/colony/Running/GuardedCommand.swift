@@ -192,9 +192,10 @@ final class GuardedCommand: Sendable {
         guard let terminal = self.terminal, signal != SIGSTOP else { return }
         let wantsTerminal = signal == SIGTTIN || signal == SIGTTOU
         if !(wantsTerminal && terminal.isOurs) {
-            // The shell must see its job stop. This process goes on when the shell continues it.
+            // The shell must see its job stop. This process goes on when the shell continues it. The signal goes to this very
+            // thread, so that it stops here and not some steps later.
             terminal.takeBack(from: group)
-            kill(getpid(), SIGSTOP)
+            raise(SIGSTOP)
         }
         // If the lease ran out in the meantime, the cancellation that ends the command is under way.
         guard self.mayGoOn() else { return }
