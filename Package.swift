@@ -23,7 +23,7 @@ let floor0: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", .deque, .log],
+        dependencies: ["ColonyCore", .deque],
         swiftSettings: settings
     )
 ]

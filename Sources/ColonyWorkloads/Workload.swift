@@ -12,14 +12,14 @@ public struct Workload: Sendable {
     /// What the figure must reach, or `nil` for one that only gives the others their scale.
     public let target: MeasurementTarget?
 
-    private let body: @Sendable (WorkloadOptions) async throws -> Measurement
+    private let body: @Sendable (Workload, WorkloadOptions) async throws -> Measurement
 
     /// Describes a workload.
     ///
-    /// - Parameter body: Runs it once and gives its figure. It leaves nothing behind: neither files nor tasks.
+    /// - Parameter body: Runs the workload that it is given once and gives its figure. It leaves nothing behind: neither files nor tasks.
     public init(
         name: String, title: String, target: MeasurementTarget? = nil,
-        body: @escaping @Sendable (WorkloadOptions) async throws -> Measurement
+        body: @escaping @Sendable (Workload, WorkloadOptions) async throws -> Measurement
     ) {
         self.name = name
         self.title = title
@@ -31,7 +31,7 @@ public struct Workload: Sendable {
     ///
     /// - Throws: What the engine or the file system threw. A figure is never made up from a run that failed.
     public func run(_ options: WorkloadOptions = WorkloadOptions()) async throws -> Measurement {
-        try await self.body(options)
+        try await self.body(self, options)
     }
 }
 

@@ -116,8 +116,10 @@ extension DistributedLock {
         let answer: Acquisition
         do throws(LeaseError) {
             answer = try await self.room.acquire(
-                self.name, owner: id, for: self.configuration.duration, upTo: limit ?? self.configuration.waiting,
-                on: self.engine)
+                WaitingRoom.Attempt(
+                    name: self.name, owner: id, duration: self.configuration.duration, engine: self.engine,
+                    isImmediate: self.isImmediate),
+                upTo: limit ?? self.configuration.waiting)
         } catch {
             throw CoordinationError(error)
         }
@@ -143,11 +145,16 @@ extension DistributedLock {
 
     /// Who holds the lock now, or `nil`.
     ///
-    /// - Returns: What the engine knows, with those who wait in this process.
+    /// - Returns: What the engine knows.
+    /// - Throws: ``CoordinationError`` with code `unavailable` if the engine does not answer within the limit that
+    ///   ``LockConfiguration/releaseLimit`` sets for releases.
     /// - Complexity: One round trip.
     public func inspect() async throws(CoordinationError) -> LeaseRecord? {
         do throws(LeaseError) {
-            return try await self.engine.inspect(self.name)
+            return try await BoundedCall.run(upTo: self.configuration.releaseLimit, on: self.keeper.clock) {
+                () throws(LeaseError) in
+                try await self.engine.inspect(self.name)
+            }
         } catch {
             throw CoordinationError(error)
         }

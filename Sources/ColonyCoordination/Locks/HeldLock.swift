@@ -114,41 +114,17 @@ public final class HeldLock: @unchecked Sendable {
     }
 
     private func giveBack() async throws(CoordinationError) -> Bool {
-        if self.isImmediate {
-            do {
-                return try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
-            } catch {
-                throw CoordinationError(error)
-            }
-        }
-        let answer = Answer(
-            LeaseError(.unavailable, "the engine did not answer within \(self.configuration.releaseLimit.text)"))
-        await Cleanup.run(upTo: self.configuration.releaseLimit, on: self.keeper.clock) {
-            do throws(LeaseError) {
-                answer.set(.success(try await self.engine.release(self.name, owner: self.ownerID, token: self.token)))
-            } catch {
-                answer.set(.failure(error))
-            }
-        }
         do throws(LeaseError) {
-            return try answer.value.get()
+            if self.isImmediate {
+                return try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
+            }
+            return try await BoundedCall.run(
+                upTo: self.configuration.releaseLimit, on: self.keeper.clock, isShielded: true
+            ) { () throws(LeaseError) in
+                try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
+            }
         } catch {
             throw CoordinationError(error)
-        }
-    }
-
-    /// What the engine said to a release, filled in from the task of the clean-up.
-    private final class Answer: Sendable {
-        private let result: Mutex<Result<Bool, LeaseError>>
-
-        init(_ initial: LeaseError) {
-            self.result = Mutex(.failure(initial))
-        }
-
-        var value: Result<Bool, LeaseError> { self.result.withLock { $0 } }
-
-        func set(_ result: Result<Bool, LeaseError>) {
-            self.result.withLock { $0 = result }
         }
     }
 

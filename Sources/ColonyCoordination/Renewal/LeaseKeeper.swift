@@ -141,7 +141,11 @@ extension LeaseKeeper {
     private func renew(_ held: HeldLock, _ lease: Lease) async {
         let sentAt = self.clock.now
         do throws(LeaseError) {
-            self.settle(held, try await held.engine.renew(lease, for: lease.duration), sentAt: sentAt)
+            // Once the lease is over, an answer is of no use any more.
+            let answer = try await BoundedCall.run(upTo: lease.duration, on: self.clock) { () throws(LeaseError) in
+                try await held.engine.renew(lease, for: lease.duration)
+            }
+            self.settle(held, answer, sentAt: sentAt)
         } catch {
             self.fail(held, lease, error)
         }
@@ -150,7 +154,11 @@ extension LeaseKeeper {
     private func renew(_ batch: [(held: HeldLock, lease: Lease)], on engine: any BatchLeaseEngine) async {
         let sentAt = self.clock.now
         do throws(LeaseError) {
-            let answers = try await engine.renew(batch.map(\.lease))
+            let leases = batch.map(\.lease)
+            let longest = leases.reduce(Duration.zero) { max($0, $1.duration) }
+            let answers = try await BoundedCall.run(upTo: longest, on: self.clock) { () throws(LeaseError) in
+                try await engine.renew(leases)
+            }
             for ((held, _), answer) in zip(batch, answers) { self.settle(held, answer, sentAt: sentAt) }
         } catch {
             for (held, lease) in batch { self.fail(held, lease, error) }

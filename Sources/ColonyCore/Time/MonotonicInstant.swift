@@ -6,6 +6,7 @@ public struct MonotonicInstant: InstantProtocol, Codable, CustomStringConvertibl
     /// Nanoseconds since the origin of the clock.
     public let nanoseconds: Int64
 
+    /// Makes a point from nanoseconds since the origin of the clock.
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }

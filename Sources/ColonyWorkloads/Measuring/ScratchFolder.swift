@@ -1,0 +1,38 @@
+import Foundation
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A new folder below the one that is measured, removed when the work is done.
+enum ScratchFolder {
+    static func with<Result>(
+        in directory: String, _ body: (_ path: String) async throws -> Result
+    ) async throws -> Result {
+        var template = Array("\(directory)/colony-bench-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else {
+            throw WorkloadError("no folder can be made in \(directory): \(String(cString: strerror(errno)))")
+        }
+        let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        defer {
+            // A folder that stays behind spoils no figure, and the figure matters more.
+            try? FileManager.default.removeItem(atPath: path)
+        }
+        return try await body(path)
+    }
+}
+
+/// Why a workload gave no figure.
+public struct WorkloadError: Error, Sendable, CustomStringConvertible {
+    /// A sentence for people, with the values that matter.
+    public let description: String
+
+    /// Makes an error from a sentence.
+    public init(_ description: String) {
+        self.description = description
+    }
+}
