@@ -78,7 +78,8 @@ public struct LeaseCaseContext: Sendable {
         let answer = try await (engine ?? self.engine).tryAcquire(name, owner: owner, for: duration ?? self.ample)
         switch answer {
         case .granted(let lease):
-            throw ConformanceFailure("owner \(number) was granted \(name) with token \(lease.token) while another holds it")
+            throw ConformanceFailure(
+                "owner \(number) was granted \(name) with token \(lease.token) while another holds it")
         case .held(let holder):
             return holder
         }
@@ -122,7 +123,7 @@ public struct LeaseCaseContext: Sendable {
             if let outcome = task.outcome { return outcome }
             guard self.now < end else {
                 // A clock that is moved by hand may have outrun a task that is ready and has no thread yet.
-                if let outcome = await task.outcome(within: .seconds(20)) { return outcome }
+                if let outcome = await task.outcome(within: self.harness.patience) { return outcome }
                 task.cancel()
                 throw ConformanceFailure("\(what) did not end within \(self.scaled(limit).text)")
             }
@@ -134,10 +135,11 @@ public struct LeaseCaseContext: Sendable {
 
     /// Waits for a task to end while the engine's time stands still or hardly passes.
     ///
-    /// - Parameter limit: In real time, whatever the scale; generous, because a machine may be busy.
+    /// The limit is the patience of the harness, in real time.
     public func promptOutcome<Value: Sendable>(
-        of task: LeaseCaseTask<Value>, within limit: Duration = .seconds(20), _ what: String
+        of task: LeaseCaseTask<Value>, _ what: String
     ) async throws -> Result<Value, any Error> {
+        let limit = self.harness.patience
         if let outcome = await task.outcome(within: limit) { return outcome }
         task.cancel()
         throw ConformanceFailure("\(what) did not end promptly, not even within \(limit.text) of real time")
@@ -145,11 +147,10 @@ public struct LeaseCaseContext: Sendable {
 
     /// Looks again and again until `condition` holds.
     ///
-    /// - Parameter limit: In real time; generous, because a machine may be busy.
-    public func eventually(
-        within limit: Duration = .seconds(20), _ what: String, _ condition: () async throws -> Bool
-    ) async throws {
+    /// The limit is the patience of the harness, in real time.
+    public func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
         let clock = HostClock()
+        let limit = self.harness.patience
         let end = clock.now.advanced(by: limit)
         while try await !condition() {
             try expect(clock.now < end, "\(what): not within \(limit.text) of real time")
@@ -164,7 +165,9 @@ public struct LeaseCaseContext: Sendable {
         do {
             try await call()
         } catch let error as LeaseError {
-            try expect(error.code == code, "\(what) was refused with \(error.code), and \(code) was expected: \(error.message)")
+            try expect(
+                error.code == code, "\(what) was refused with \(error.code), and \(code) was expected: \(error.message)"
+            )
             return
         }
         throw ConformanceFailure("\(what) was not refused with \(code)")

@@ -22,6 +22,10 @@ public protocol LeaseHarness: Sendable {
     /// need seconds; on a manual clock nothing is late.
     var grace: Duration { get }
 
+    /// How long in real time a case waits for what has to happen at once. Generous, because a machine may be busy; a case
+    /// that passes hardly ever waits.
+    var patience: Duration { get }
+
     /// How much work the cases that run many operations do, relative to the full amount: greater than zero, at most 1.
     var effort: Double { get }
 
@@ -31,6 +35,11 @@ public protocol LeaseHarness: Sendable {
     /// Gives tasks that have just started a chance to get to where they wait. No case relies on it to pass; a case that is
     /// about waiting proves less if its tasks have not got there.
     func settle() async throws
+}
+
+extension LeaseHarness {
+    /// Twenty seconds.
+    public var patience: Duration { .seconds(20) }
 }
 
 /// A harness for engines that live on real time, such as servers and files.
@@ -50,7 +59,8 @@ public struct LiveLeaseHarness: LeaseHarness {
         timeScale: Double = 0.05, grace: Duration = .seconds(10), effort: Double = 0.2,
         connect: @escaping @Sendable () async throws -> any LeaseEngine
     ) {
-        precondition((0.005...1).contains(timeScale), "a time scale lies between 0.005 and 1, and \(timeScale) does not")
+        precondition(
+            (0.005...1).contains(timeScale), "a time scale lies between 0.005 and 1, and \(timeScale) does not")
         precondition(effort > 0 && effort <= 1, "an effort is greater than 0 and at most 1, and \(effort) is not")
         self.timeScale = timeScale
         self.grace = grace

@@ -36,7 +36,8 @@ extension ConformanceReport {
         let nameWidth = names.map(\.count).max() ?? 0
         var reasons: [String] = []
         var lines = [
-            ("".padded(to: nameWidth) + "  " + zip(reports, widths).map { $0.engine.padded(to: $1) }.joined(separator: "  "))
+            ("".padded(to: nameWidth) + "  "
+                + zip(reports, widths).map { $0.engine.padded(to: $1) }.joined(separator: "  "))
                 .trimmedAtEnd
         ]
         for name in names {

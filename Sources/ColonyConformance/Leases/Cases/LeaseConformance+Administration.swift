@@ -6,7 +6,8 @@ extension LeaseConformance {
             context in
             let engine = try context.administration(context.other)
             let texts = [
-                "b", "a", "aa", "a/b", "A", "Z", "é", "e\u{301}", "日本", "a b", "a%", "a_", "~", "👩‍👩‍👧", "\u{FFFD}", "\u{10FFFD}",
+                "b", "a", "aa", "a/b", "A", "Z", "é", "e\u{301}", "日本", "a b", "a%", "a_", "~", "👩‍👩‍👧", "\u{FFFD}",
+                "\u{10FFFD}",
             ]
             var expected: [Lease] = []
             for (number, text) in texts.enumerated() {
@@ -16,11 +17,13 @@ extension LeaseConformance {
             for limit in [1, 3, LeaseLimits.batch] {
                 var found: [LeaseRecord] = []
                 while true {
-                    let page = try await engine.records(withPrefix: context.prefix, after: found.last?.name, limit: limit)
+                    let page = try await engine.records(
+                        withPrefix: context.prefix, after: found.last?.name, limit: limit)
                     try expect(page.count <= limit, "a page of \(limit) has \(page.count) records")
                     if page.isEmpty { break }
                     found += page
-                    try expect(found.count <= texts.count, "more leases were listed than are held: \(found.map(\.name))")
+                    try expect(
+                        found.count <= texts.count, "more leases were listed than are held: \(found.map(\.name))")
                 }
                 try expect(
                     found.map(\.name) == expected.map(\.name),
@@ -30,14 +33,17 @@ extension LeaseConformance {
                     "the list mixes up owners or tokens")
             }
         },
-        LeaseCase("a list holds only what begins with the bytes of the prefix", .administration, requires: [.administration]) {
+        LeaseCase(
+            "a list holds only what begins with the bytes of the prefix", .administration, requires: [.administration]
+        ) {
             context in
             let engine = try context.administration(context.engine)
             for (number, text) in ["a%b", "axb", "a_b", "A%b", "a", "b", "é", "e\u{301}", "a'b", "[a]"].enumerated() {
                 _ = try await context.grant(try context.name(text), to: number, for: context.ample)
             }
             let expectations: [(String, [String])] = [
-                ("a", ["a", "a%b", "a'b", "a_b", "axb"]), ("a%", ["a%b"]), ("a_", ["a_b"]), ("A", ["A%b"]), ("a'", ["a'b"]),
+                ("a", ["a", "a%b", "a'b", "a_b", "axb"]), ("a%", ["a%b"]), ("a_", ["a_b"]), ("A", ["A%b"]),
+                ("a'", ["a'b"]),
                 ("e", ["e\u{301}"]), ("é", ["é"]), ("[a]", ["[a]"]), ("c", []),
             ]
             for (prefix, expected) in expectations {
@@ -47,7 +53,8 @@ extension LeaseConformance {
                     "with the prefix \(prefix), \(expected) were expected, and \(found.map(\.name)) listed")
             }
         },
-        LeaseCase("what was released or has run out is not listed", .administration, requires: [.administration]) { context in
+        LeaseCase("what was released or has run out is not listed", .administration, requires: [.administration]) {
+            context in
             let engine = try context.administration(context.engine)
             let released = try await context.grant(try context.name("released"), to: 1, for: context.ample)
             _ = try await context.grant(try context.name("expired"), to: 2, for: context.scaled(.seconds(5)))
@@ -55,7 +62,8 @@ extension LeaseConformance {
             _ = try await engine.release(released.name, owner: released.owner, token: released.token)
             try await context.pass(.seconds(6))
             let found = try await engine.records(withPrefix: context.prefix, after: nil, limit: 100)
-            try expect(found.map(\.name) == [held.name], "only \(held.name) is held, and \(found.map(\.name)) were listed")
+            try expect(
+                found.map(\.name) == [held.name], "only \(held.name) is held, and \(found.map(\.name)) were listed")
         },
         LeaseCase("a page of an impossible size is refused", .administration, requires: [.administration]) { context in
             let engine = try context.administration(context.engine)
@@ -65,24 +73,29 @@ extension LeaseConformance {
                 }
             }
         },
-        LeaseCase("breaking a lease frees the name and tells what was broken", .administration, requires: [.administration]) {
+        LeaseCase(
+            "breaking a lease frees the name and tells what was broken", .administration, requires: [.administration]
+        ) {
             context in
             let engine = try context.administration(context.other)
             let name = try context.name()
             let lease = try await context.grant(name, to: 1, for: context.ample)
             let broken = try require(try await engine.breakLease(name), "breaking a held lease gave nothing")
             try expect(
-                broken.name == name && broken.owner == lease.owner && broken.token == lease.token, "\(lease) became \(broken)")
+                broken.name == name && broken.owner == lease.owner && broken.token == lease.token,
+                "\(lease) became \(broken)")
             try expect(try await context.engine.inspect(name) == nil, "a broken lease has a record")
             try expect(try await context.engine.renew(lease, for: context.ample) == nil, "a broken lease was renewed")
             try expect(
-                try await !context.engine.release(name, owner: lease.owner, token: lease.token), "a broken lease was released")
+                try await !context.engine.release(name, owner: lease.owner, token: lease.token),
+                "a broken lease was released")
             let next = try await context.grant(name, to: 2, for: context.ample)
             try expect(next.token > lease.token, "token \(next.token) must exceed \(lease.token)")
         },
         LeaseCase("breaking what nobody holds gives nothing", .administration, requires: [.administration]) { context in
             let engine = try context.administration(context.engine)
-            try expect(try await engine.breakLease(try context.name("free")) == nil, "a name that nobody holds was broken")
+            try expect(
+                try await engine.breakLease(try context.name("free")) == nil, "a name that nobody holds was broken")
             let name = try context.name("expired")
             _ = try await context.grant(name, to: 1, for: context.scaled(.seconds(5)))
             try await context.pass(.seconds(6))
@@ -98,7 +111,8 @@ extension LeaseConformance {
 
 extension LeaseCaseContext {
     func administration(_ engine: any LeaseEngine) throws -> any LeaseAdministration {
-        try require(engine as? any LeaseAdministration, "the engine lists the power administration and does not have it")
+        try require(
+            engine as? any LeaseAdministration, "the engine lists the power administration and does not have it")
     }
 
     func batch(_ engine: any LeaseEngine) throws -> any BatchLeaseEngine {

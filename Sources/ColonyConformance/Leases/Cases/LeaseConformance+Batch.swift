@@ -2,12 +2,15 @@ import ColonyCore
 
 extension LeaseConformance {
     static let batchCases: [LeaseCase] = [
-        LeaseCase("a batch renews what is held and tells what is over, in order", .batchRenewal, requires: [.batchRenewal]) {
+        LeaseCase(
+            "a batch renews what is held and tells what is over, in order", .batchRenewal, requires: [.batchRenewal]
+        ) {
             context in
             let engine = try context.batch(context.other)
             var leases: [Lease] = []
             for number in 0..<30 {
-                leases.append(try await context.grant(try context.name("job-\(number)"), to: number, for: context.ample))
+                leases.append(
+                    try await context.grant(try context.name("job-\(number)"), to: number, for: context.ample))
             }
             for lease in leases where lease.token.rawValue % 3 == 0 {
                 _ = try await context.engine.release(lease.name, owner: lease.owner, token: lease.token)
@@ -26,7 +29,8 @@ extension LeaseConformance {
                 }
             }
         },
-        LeaseCase("a batch renews each lease for its own duration", .batchRenewal, requires: [.batchRenewal]) { context in
+        LeaseCase("a batch renews each lease for its own duration", .batchRenewal, requires: [.batchRenewal]) {
+            context in
             let engine = try context.batch(context.engine)
             var leases: [Lease] = []
             for number in 1...3 {
@@ -47,7 +51,9 @@ extension LeaseConformance {
             let answers = try await context.batch(context.engine).renew([])
             try expect(answers.isEmpty, "an empty batch gave \(answers.count) answers")
         },
-        LeaseCase("a batch of more than 1,000 leases is refused and renews nothing", .batchRenewal, requires: [.batchRenewal]) {
+        LeaseCase(
+            "a batch of more than 1,000 leases is refused and renews nothing", .batchRenewal, requires: [.batchRenewal]
+        ) {
             context in
             let engine = try context.batch(context.engine)
             let lease = try await context.grant(try context.name(), to: 1, for: context.ample)
@@ -75,7 +81,8 @@ extension LeaseConformance {
                 try expect(answer?.name == lease.name && answer?.token == lease.token, "\(lease.name) was not renewed")
             }
         },
-        LeaseCase("a batch does not renew what another owner took over", .batchRenewal, requires: [.batchRenewal]) { context in
+        LeaseCase("a batch does not renew what another owner took over", .batchRenewal, requires: [.batchRenewal]) {
+            context in
             let engine = try context.batch(context.engine)
             let name = try context.name()
             let old = try await context.grant(name, to: 1, for: context.scaled(.seconds(5)))

@@ -37,12 +37,14 @@ extension LeaseConformance {
                             let lease = try await context.acquire(name, owner: owner, on: engine)
                             let entered = inside.increment()
                             try expect(
-                                entered == outside.value + 1, "two owners were inside at once, one with token \(lease.token)")
+                                entered == outside.value + 1,
+                                "two owners were inside at once, one with token \(lease.token)")
                             record(lease.token)
                             await Task.yield()
                             outside.increment()
                             try expect(
-                                try await engine.release(name, owner: owner, token: lease.token), "a holder lost its lease")
+                                try await engine.release(name, owner: owner, token: lease.token),
+                                "a holder lost its lease")
                         }
                     }
                 }
@@ -67,7 +69,9 @@ extension LeaseConformance {
                             for _ in 1...3 {
                                 let wasReleased = isReleased.value > 0
                                 let renewed = try await engine.renew(lease, for: context.ample)
-                                try expect(renewed == nil || !wasReleased, "a lease was renewed after its release had returned")
+                                try expect(
+                                    renewed == nil || !wasReleased, "a lease was renewed after its release had returned"
+                                )
                             }
                         }
                     }
@@ -80,7 +84,9 @@ extension LeaseConformance {
                     try await group.waitForAll()
                 }
                 let record = try await context.other.inspect(name)
-                try expect(record == nil, "in round \(round) a renewal brought a released lease back: \(String(describing: record))")
+                try expect(
+                    record == nil,
+                    "in round \(round) a renewal brought a released lease back: \(String(describing: record))")
             }
         },
         LeaseCase("one owner that asks from two clients at once holds one grant", .tokens) { context in

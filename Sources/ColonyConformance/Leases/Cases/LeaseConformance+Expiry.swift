@@ -14,7 +14,8 @@ extension LeaseConformance {
             let duration = context.scaled(.seconds(10))
             let before = context.now
             _ = try await context.grant(name, to: 1, for: duration)
-            let next = try await context.grantEventually(name, to: 2, for: context.ample, upTo: .seconds(20), on: context.other)
+            let next = try await context.grantEventually(
+                name, to: 2, for: context.ample, upTo: .seconds(20), on: context.other)
             try expect(
                 next.at >= before.advanced(by: duration),
                 "another owner got the name \(before.duration(to: next.at).text) after a grant for \(duration.text)")
@@ -28,7 +29,8 @@ extension LeaseConformance {
                     name, to: number + 100, for: context.scaled(.seconds(1)), upTo: .seconds(20), on: context.other)
                 try expect(
                     next.at >= lease.expiry,
-                    "another owner got the name \(next.at.duration(to: lease.expiry).text) before the holder saw its end")
+                    "another owner got the name \(next.at.duration(to: lease.expiry).text) before the holder saw its end"
+                )
             }
         },
         LeaseCase("a lease that has run out has no record", .expiry) { context in

@@ -9,22 +9,29 @@ extension LeaseConformance {
                 let lease = try await context.queue(for: name, as: number, upTo: limit).lease(within: context)
                 try expect(lease.duration == context.ample, "the lease lasts \(lease.duration)")
                 let again = try await context.queue(for: name, as: number, upTo: limit).lease(within: context)
-                try expect(again.token == lease.token, "the holder asked again and got token \(again.token), not \(lease.token)")
+                try expect(
+                    again.token == lease.token,
+                    "the holder asked again and got token \(again.token), not \(lease.token)")
                 _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
             }
         },
-        LeaseCase("a fair request with a limit of zero or less asks once", .fairness, requires: [.fairness]) { context in
+        LeaseCase("a fair request with a limit of zero or less asks once", .fairness, requires: [.fairness]) {
+            context in
             let name = try context.name()
             let lease = try await context.grant(name, to: 1, for: context.ample)
             for limit in [Duration.zero, .seconds(-1)] {
                 let request = try context.queue(for: name, as: 2, upTo: limit)
                 guard case .held(let holder) = try await context.promptOutcome(of: request.task, "asking once").get()
                 else { throw ConformanceFailure("a held name was granted to another") }
-                try expect(holder.owner == lease.owner && holder.token == lease.token, "the holder is not \(holder.owner)")
+                try expect(
+                    holder.owner == lease.owner && holder.token == lease.token, "the holder is not \(holder.owner)")
             }
             try await context.expectQueue(of: name, [])
         },
-        LeaseCase("those who wait are served in the order in which they came, over two clients", .fairness, requires: [.fairness]) {
+        LeaseCase(
+            "those who wait are served in the order in which they came, over two clients", .fairness,
+            requires: [.fairness]
+        ) {
             context in
             let name = try context.name()
             let lease = try await context.grant(name, to: 0, for: context.ample)
@@ -37,7 +44,8 @@ extension LeaseConformance {
                 let owner = try context.owner(number)
                 tasks.append(
                     context.start {
-                        let answer = try await engine.acquire(name, owner: owner, for: context.ample, upTo: context.ample)
+                        let answer = try await engine.acquire(
+                            name, owner: owner, for: context.ample, upTo: context.ample)
                         let lease = try require(answer.lease, "waiter \(number) was not served")
                         serve(number)
                         _ = try await engine.release(name, owner: owner, token: lease.token)
@@ -58,7 +66,8 @@ extension LeaseConformance {
             try await context.expectQueue(of: name, [1])
             _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
             for number in 0..<20 {
-                try await context.refusal(name, to: 100 + number % 2, on: number.isMultiple(of: 2) ? context.engine : context.other)
+                try await context.refusal(
+                    name, to: 100 + number % 2, on: number.isMultiple(of: 2) ? context.engine : context.other)
             }
             let served = try await first.lease(within: context)
             try expect(served.token > lease.token, "token \(served.token) must exceed \(lease.token)")
@@ -72,14 +81,19 @@ extension LeaseConformance {
             let before = context.now
             let request = try context.queue(for: name, as: 1, upTo: limit, on: context.other)
             let answer = try await context.outcome(of: request.task, upTo: .seconds(20), "a request with a limit").get()
-            guard case .held(let holder) = answer else { throw ConformanceFailure("a held name was granted to another") }
+            guard case .held(let holder) = answer else {
+                throw ConformanceFailure("a held name was granted to another")
+            }
             try expect(before.duration(to: context.now) >= limit, "a request for \(limit.text) gave up too early")
             try expect(holder.token == lease.token, "the holder is not the one with token \(holder.token)")
             try await context.expectQueue(of: name, [])
             _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
             _ = try await context.grant(name, to: 2, for: context.ample)
         },
-        LeaseCase("a cancelled waiter throws cancelled promptly and does not hold up the next", .fairness, requires: [.fairness]) {
+        LeaseCase(
+            "a cancelled waiter throws cancelled promptly and does not hold up the next", .fairness,
+            requires: [.fairness]
+        ) {
             context in
             let name = try context.name()
             let lease = try await context.grant(name, to: 0, for: context.ample)
@@ -88,7 +102,9 @@ extension LeaseConformance {
             let second = try context.queue(for: name, as: 2, upTo: context.ample, on: context.other)
             try await context.expectQueue(of: name, [1, 2])
             first.task.cancel()
-            guard case .failure(let error as LeaseError) = try await context.promptOutcome(of: first.task, "a cancelled waiter")
+            guard
+                case .failure(let error as LeaseError) = try await context.promptOutcome(
+                    of: first.task, "a cancelled waiter")
             else { throw ConformanceFailure("a cancelled waiter was answered as if nothing had happened") }
             try expect(error.code == .cancelled, "a cancelled waiter threw \(error)")
             _ = try await context.engine.release(name, owner: try context.owner(1), token: nil)
@@ -105,21 +121,26 @@ extension LeaseConformance {
             first.task.cancel()
             _ = try await context.promptOutcome(of: first.task, "a cancelled waiter")
             try expect(
-                try await !context.other.release(name, owner: try context.owner(1), token: nil), "a waiter released a lease")
+                try await !context.other.release(name, owner: try context.owner(1), token: nil),
+                "a waiter released a lease")
             try await context.expectQueue(of: name, [])
             try expect(
-                try await context.engine.renew(lease, for: context.ample) != nil, "the holder lost its lease to a waiter")
+                try await context.engine.renew(lease, for: context.ample) != nil,
+                "the holder lost its lease to a waiter")
         },
         LeaseCase("a waiter is served when the lease before it runs out", .fairness, requires: [.fairness]) { context in
             let name = try context.name()
             let duration = context.scaled(.seconds(10))
             let before = context.now
             let lease = try await context.grant(name, to: 0, for: duration)
-            let served = try await context.queue(for: name, as: 1, upTo: context.ample, on: context.other).lease(within: context)
+            let served = try await context.queue(for: name, as: 1, upTo: context.ample, on: context.other).lease(
+                within: context)
             try expect(context.now >= before.advanced(by: duration), "a waiter was served before the lease had run out")
             try expect(served.token > lease.token, "token \(served.token) must exceed \(lease.token)")
         },
-        LeaseCase("a waiter is served when the lease before it is broken", .fairness, requires: [.fairness, .administration]) {
+        LeaseCase(
+            "a waiter is served when the lease before it is broken", .fairness, requires: [.fairness, .administration]
+        ) {
             context in
             let name = try context.name()
             let lease = try await context.grant(name, to: 0, for: context.ample)
@@ -129,7 +150,8 @@ extension LeaseConformance {
             let served = try await request.lease(within: context)
             try expect(served.token > lease.token, "token \(served.token) must exceed \(lease.token)")
         },
-        LeaseCase("the duration of a waiter's lease counts from its grant", .fairness, requires: [.fairness]) { context in
+        LeaseCase("the duration of a waiter's lease counts from its grant", .fairness, requires: [.fairness]) {
+            context in
             let name = try context.name()
             let lease = try await context.grant(name, to: 0, for: context.ample)
             let duration = context.scaled(.seconds(10))
@@ -170,7 +192,8 @@ struct QueuedRequest: Sendable {
     let task: LeaseCaseTask<Acquisition>
 
     func lease(within context: LeaseCaseContext) async throws -> Lease {
-        let answer = try await context.outcome(of: self.task, upTo: .seconds(100), "a waiter's turn for \(self.name)").get()
+        let answer = try await context.outcome(of: self.task, upTo: .seconds(100), "a waiter's turn for \(self.name)")
+            .get()
         return try require(answer.lease, "a waiter whose turn it was got \(answer)")
     }
 }

@@ -6,7 +6,8 @@ extension LeaseConformance {
             let name = try context.name()
             let before = context.now
             let lease = try await context.grant(name, to: 1, for: context.ample)
-            try expect(lease.duration == context.ample, "the lease lasts \(lease.duration), and \(context.ample) was asked")
+            try expect(
+                lease.duration == context.ample, "the lease lasts \(lease.duration), and \(context.ample) was asked")
             try expect(
                 lease.expiry <= context.now.advanced(by: context.ample),
                 "the lease ends later than its duration after the answer")
@@ -20,8 +21,10 @@ extension LeaseConformance {
             let lease = try await context.grant(name, to: 1, for: context.ample)
             for engine in [context.engine, context.other] {
                 let holder = try await context.refusal(name, to: 2, on: engine)
-                try expect(holder.owner == lease.owner, "the holder is \(lease.owner), and the answer names \(holder.owner)")
-                try expect(holder.token == lease.token, "the token is \(lease.token), and the answer says \(holder.token)")
+                try expect(
+                    holder.owner == lease.owner, "the holder is \(lease.owner), and the answer names \(holder.owner)")
+                try expect(
+                    holder.token == lease.token, "the token is \(lease.token), and the answer says \(holder.token)")
                 try expect(
                     holder.remaining > .zero && holder.remaining <= context.ample,
                     "the answer says that \(holder.remaining) of \(context.ample) remain")
@@ -41,7 +44,8 @@ extension LeaseConformance {
                 first.token == second.token && second.token == third.token,
                 "one owner was given the tokens \(first.token), \(second.token), \(third.token) for one grant")
             let record = try require(try await context.engine.inspect(name), "a held name has a record")
-            try expect(record.renewals == 2, "two repeated requests are two renewals, and the record says \(record.renewals)")
+            try expect(
+                record.renewals == 2, "two repeated requests are two renewals, and the record says \(record.renewals)")
         },
         LeaseCase("a repeated request extends the lease", .renewal) { context in
             let name = try context.name()
@@ -64,7 +68,8 @@ extension LeaseConformance {
                 if let last { try expect(lease.token > last, "token \(lease.token) must exceed \(last)") }
                 last = lease.token
                 try expect(
-                    try await engine.release(name, owner: lease.owner, token: lease.token), "the holder could not release")
+                    try await engine.release(name, owner: lease.owner, token: lease.token),
+                    "the holder could not release")
             }
         },
         LeaseCase("tokens rise after a lease has run out", .tokens) { context in
@@ -108,7 +113,8 @@ extension LeaseConformance {
                 let record = try require(try await context.other.inspect(name), "a held name has a record")
                 try expect(record.owner == owner, "the owner \(text) is recorded as \(record.owner)")
                 try expect(
-                    try await context.engine.release(name, owner: owner, token: nil), "the owner \(text) could not release")
+                    try await context.engine.release(name, owner: owner, token: nil),
+                    "the owner \(text) could not release")
             }
             let name = try context.name("unique")
             let unique = OwnerID.unique()

@@ -37,7 +37,9 @@ extension LeaseConformance {
                 _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
             }
         },
-        LeaseCase("a fair request for an impossible duration is refused and does nothing", .limits, requires: [.fairness]) {
+        LeaseCase(
+            "a fair request for an impossible duration is refused and does nothing", .limits, requires: [.fairness]
+        ) {
             context in
             let name = try context.name()
             let owner = try context.owner(1)
@@ -53,7 +55,8 @@ extension LeaseConformance {
 
     static let inspectionCases: [LeaseCase] = [
         LeaseCase("a name that nobody holds has no record", .inspection) { context in
-            try expect(try await context.engine.inspect(try context.name()) == nil, "a name that nobody holds has a record")
+            try expect(
+                try await context.engine.inspect(try context.name()) == nil, "a name that nobody holds has a record")
         },
         LeaseCase("a record shows owner, token, duration, remaining time, age, and renewals", .inspection) { context in
             let name = try context.name()
@@ -66,12 +69,15 @@ extension LeaseConformance {
             let record = try require(try await context.other.inspect(name), "a held name has a record")
             let answered = context.now
             try expect(
-                record.name == name && record.owner == lease.owner && record.token == lease.token, "\(lease) became \(record)")
-            try expect(record.duration == duration, "the duration is \(duration), and the record says \(record.duration)")
+                record.name == name && record.owner == lease.owner && record.token == lease.token,
+                "\(lease) became \(record)")
+            try expect(
+                record.duration == duration, "the duration is \(duration), and the record says \(record.duration)")
             // A store may keep whole milliseconds.
             let slack = Duration.milliseconds(2)
             try expect(
-                record.age >= granted.duration(to: asked) - slack && record.age <= before.duration(to: answered) + slack,
+                record.age >= granted.duration(to: asked) - slack
+                    && record.age <= before.duration(to: answered) + slack,
                 "the age is about \(before.duration(to: answered)), and the record says \(record.age)")
             try expect(
                 record.remaining <= duration - granted.duration(to: asked) + slack
@@ -92,7 +98,8 @@ extension LeaseConformance {
             try expect(
                 record.age >= granted.duration(to: asked) - .milliseconds(2),
                 "the grant is \(granted.duration(to: asked)) old, and the record says \(record.age)")
-            try expect(record.duration == longer, "the latest duration is \(longer), and the record says \(record.duration)")
+            try expect(
+                record.duration == longer, "the latest duration is \(longer), and the record says \(record.duration)")
             try expect(
                 record.remaining > context.ample && record.remaining <= longer,
                 "\(record.remaining) remain after a renewal for \(longer)")

@@ -4,15 +4,19 @@ extension LeaseConformance {
     static let nameCases: [LeaseCase] = [
         LeaseCase("names differ by their bytes, not by how they look", .names) { context in
             try await context.expectDistinct([
-                "caf\u{E9}", "cafe\u{301}", "A", "a", "a ", " a", "a  ", "\u{212B}", "\u{C5}", "A\u{30A}", "ss", "ß", "ﬁ", "fi",
+                "caf\u{E9}", "cafe\u{301}", "A", "a", "a ", " a", "a  ", "\u{212B}", "\u{C5}", "A\u{30A}", "ss", "ß",
+                "ﬁ", "fi",
                 "0", "00", "a\u{200B}", "a\u{AD}",
             ])
         },
         LeaseCase("names with characters that mean something elsewhere are names", .names) { context in
             try await context.expectDistinct([
-                "a'b", "a''b", "a\"b", "a\\b", "a`b", "'; DROP TABLE lease; --", "%", "%25", "%2F", "%2f", "/", "//", "a/b",
-                "a%2Fb", "../x", "./x", "x/..", "x/.", "..", ".", "x", "?", "a?b=c", "#", "a#b", "&", "a=b", "a+b", "a b",
-                "a%20b", ";", ":", "*", "[a-z]", "_", "a_b", "{}", "\u{FFFD}", "null", "true", "\\u0000", "$", "$1", "~", "|",
+                "a'b", "a''b", "a\"b", "a\\b", "a`b", "'; DROP TABLE lease; --", "%", "%25", "%2F", "%2f", "/", "//",
+                "a/b",
+                "a%2Fb", "../x", "./x", "x/..", "x/.", "..", ".", "x", "?", "a?b=c", "#", "a#b", "&", "a=b", "a+b",
+                "a b",
+                "a%20b", ";", ":", "*", "[a-z]", "_", "a_b", "{}", "\u{FFFD}", "null", "true", "\\u0000", "$", "$1",
+                "~", "|",
                 "<b>", "acquire", "a/acquire", "renew", "a/renew",
             ])
         },
@@ -38,7 +42,8 @@ extension LeaseConformance {
                 }
                 let record = try await context.other.inspect(name)
                 _ = try await context.engine.release(name, owner: owner, token: lease.token)
-                try expect(record?.name == name || record == nil, "\(name) was recorded as \(String(describing: record))")
+                try expect(
+                    record?.name == name || record == nil, "\(name) was recorded as \(String(describing: record))")
                 try expect(record != nil || context.now >= lease.expiry, "\(name) was granted and is not found")
             }
         },
@@ -54,12 +59,14 @@ extension LeaseCaseContext {
             leases.append(try await self.grant(try self.name(text), to: number, for: self.ample, on: engine))
         }
         for lease in leases {
-            let record = try require(try await self.other.inspect(lease.name), "\(lease.name) was granted and is not found")
+            let record = try require(
+                try await self.other.inspect(lease.name), "\(lease.name) was granted and is not found")
             try expect(
                 record.name == lease.name && record.owner == lease.owner && record.token == lease.token,
                 "\(lease) is recorded as \(record)")
             try expect(
-                try await self.engine.renew(lease, for: self.ample)?.name == lease.name, "\(lease.name) could not be renewed")
+                try await self.engine.renew(lease, for: self.ample)?.name == lease.name,
+                "\(lease.name) could not be renewed")
         }
         for lease in leases {
             try expect(

@@ -2,7 +2,8 @@ import ColonyCore
 
 extension LeaseConformance {
     static let observationCases: [LeaseCase] = [
-        LeaseCase("grants and releases of any client are announced", .observation, requires: [.observation]) { context in
+        LeaseCase("grants and releases of any client are announced", .observation, requires: [.observation]) {
+            context in
             let name = try context.name()
             try await context.observing { seen in
                 for engine in [context.engine, context.other] {
@@ -45,7 +46,9 @@ extension LeaseConformance {
             reader.cancel()
             _ = try await context.promptOutcome(of: reader, "the stream of a cancelled reader")
         },
-        LeaseCase("the stream ends when its reader is cancelled, and others go on", .observation, requires: [.observation]) {
+        LeaseCase(
+            "the stream ends when its reader is cancelled, and others go on", .observation, requires: [.observation]
+        ) {
             context in
             let name = try context.name()
             let cancelledStream = try context.observation(context.engine).changes()

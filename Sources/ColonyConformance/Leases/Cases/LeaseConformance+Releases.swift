@@ -6,7 +6,8 @@ extension LeaseConformance {
             let name = try context.name()
             let lease = try await context.grant(name, to: 1, for: context.ample)
             try expect(
-                try await context.other.release(name, owner: lease.owner, token: lease.token), "the holder could not release")
+                try await context.other.release(name, owner: lease.owner, token: lease.token),
+                "the holder could not release")
             try expect(try await context.engine.inspect(name) == nil, "a released name has a record")
             _ = try await context.grant(name, to: 2, for: context.ample)
         },
@@ -20,7 +21,8 @@ extension LeaseConformance {
                         "another owner released the lease")
                 }
             }
-            let record = try require(try await context.engine.inspect(name), "a release by another owner ended the lease")
+            let record = try require(
+                try await context.engine.inspect(name), "a release by another owner ended the lease")
             try expect(record.token == lease.token, "a release by another owner changed the token to \(record.token)")
             try expect(
                 try await context.engine.renew(lease, for: context.ample) != nil,
@@ -50,7 +52,8 @@ extension LeaseConformance {
             _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
             for token in [lease.token, nil] {
                 try expect(
-                    try await !context.engine.release(name, owner: lease.owner, token: token), "a repeated release gave true")
+                    try await !context.engine.release(name, owner: lease.owner, token: token),
+                    "a repeated release gave true")
             }
         },
         LeaseCase("a release of a name that nobody holds gives false", .ownership) { context in

@@ -27,8 +27,10 @@ extension LeaseConformance {
                 try expect(context.now >= asked.advanced(by: short), "a lease that is held could not be renewed")
                 throw Inconclusive(message: "the lease ran out before it could be renewed")
             }
-            try expect(renewed.expiry >= before.advanced(by: long), "the renewed lease ends too early: \(renewed.expiry)")
-            let next = try await context.grantEventually(name, to: 2, for: context.ample, upTo: .seconds(40), on: context.other)
+            try expect(
+                renewed.expiry >= before.advanced(by: long), "the renewed lease ends too early: \(renewed.expiry)")
+            let next = try await context.grantEventually(
+                name, to: 2, for: context.ample, upTo: .seconds(40), on: context.other)
             try expect(
                 next.at >= before.advanced(by: long),
                 "another owner got the name \(before.duration(to: next.at).text) after a renewal for \(long.text)")
@@ -50,9 +52,11 @@ extension LeaseConformance {
             let old = try await context.grant(name, to: 1, for: context.scaled(.seconds(5)))
             let (new, _) = try await context.grantEventually(
                 name, to: 2, for: context.ample, upTo: .seconds(20), on: context.other)
-            try expect(try await context.engine.renew(old, for: context.ample) == nil, "a lease was renewed after a takeover")
+            try expect(
+                try await context.engine.renew(old, for: context.ample) == nil, "a lease was renewed after a takeover")
             let record = try require(try await context.engine.inspect(name), "the new holder lost its lease")
-            try expect(record.owner == new.owner && record.token == new.token, "the new holder was replaced by \(record)")
+            try expect(
+                record.owner == new.owner && record.token == new.token, "the new holder was replaced by \(record)")
             try expect(record.renewals == 0, "the refused renewal counts for the new holder")
         },
         LeaseCase("a renewal with another token or owner gives nothing", .renewal) { context in
@@ -70,7 +74,8 @@ extension LeaseConformance {
             ]
             for forgery in forgeries {
                 let renewed = try await context.engine.renew(forgery, for: context.ample)
-                try expect(renewed == nil, "owner \(forgery.owner) renewed with token \(forgery.token) what is \(lease)")
+                try expect(
+                    renewed == nil, "owner \(forgery.owner) renewed with token \(forgery.token) what is \(lease)")
             }
             let record = try require(try await context.engine.inspect(name), "a held name has a record")
             try expect(
@@ -86,7 +91,8 @@ extension LeaseConformance {
             let new = try await context.grant(name, to: 1, for: context.ample)
             try expect(new.token > old.token, "token \(new.token) must exceed \(old.token)")
             try expect(
-                try await context.engine.renew(old, for: context.ample) == nil, "the former grant of the owner was renewed")
+                try await context.engine.renew(old, for: context.ample) == nil,
+                "the former grant of the owner was renewed")
         },
         LeaseCase("renewing keeps a lease alive for many times its duration", .renewal) { context in
             let name = try context.name()
@@ -99,7 +105,8 @@ extension LeaseConformance {
                 guard let renewed = try await context.engine.renew(lease, for: duration) else {
                     // The end of the latest renewal lies before `renewedBy` plus the duration.
                     try expect(
-                        context.now >= lease.expiry, "a lease could not be renewed \(renewedBy.duration(to: asked).text) after")
+                        context.now >= lease.expiry,
+                        "a lease could not be renewed \(renewedBy.duration(to: asked).text) after")
                     throw Inconclusive(message: "the lease ran out before it could be renewed")
                 }
                 lease = renewed

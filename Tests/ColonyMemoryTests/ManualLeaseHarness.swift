@@ -8,8 +8,15 @@ struct ManualLeaseHarness: LeaseHarness {
     private let manualClock: ManualClock
     private let engine: any LeaseEngine
 
-    /// - Parameter make: Makes the engine under test, on the clock of the harness.
-    init(_ make: (ManualClock) -> any LeaseEngine = { MemoryLeaseEngine(clock: $0) }) {
+    let patience: Duration
+
+    /// - Parameters:
+    ///   - patience: Shorter than usual only for engines that are meant to fail.
+    ///   - make: Makes the engine under test, on the clock of the harness.
+    init(
+        patience: Duration = .seconds(20), _ make: (ManualClock) -> any LeaseEngine = { MemoryLeaseEngine(clock: $0) }
+    ) {
+        self.patience = patience
         self.manualClock = ManualClock()
         self.engine = make(self.manualClock)
     }
@@ -27,7 +34,9 @@ struct ManualLeaseHarness: LeaseHarness {
     }
 
     func settle() async throws {
-        // Whoever waits on the memory engine sleeps on its clock. A case in which nobody waits goes on after a moment.
+        // Whoever waits on the memory engine sleeps on its clock. A case in which nobody waits goes on after a moment. Who
+        // sleeps already may have been woken and not know it yet, which the short rest is for.
+        try await HostClock().sleep(for: .milliseconds(1))
         do {
             try await self.manualClock.waitForSleepers(1, within: .milliseconds(10))
         } catch is NobodySleeps {
