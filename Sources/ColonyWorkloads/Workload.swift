@@ -43,6 +43,9 @@ public struct WorkloadOptions: Sendable {
     public var directory: String
     /// What the run is timed with.
     public var clock: any MonotonicClock
+    /// A program that calls ``LockWorkloads/runAsWorkerIfAsked()`` first: what workloads across processes start. The
+    /// running program by default.
+    public var worker: String = WorkloadOptions.runningProgram
     /// Told what happens, for a progress display: a workload's name, and how much of it is done, from 0 to 1.
     public var progress: @Sendable (String, Double) -> Void
 
@@ -65,8 +68,21 @@ public struct WorkloadOptions: Sendable {
         self.progress = progress
     }
 
+    private static var runningProgram: String {
+        #if os(Linux)
+        "/proc/self/exe"
+        #else
+        CommandLine.arguments.first ?? ""
+        #endif
+    }
+
+    /// A duration of a full run, in milliseconds, at this scale; at least 20.
+    public func milliseconds(_ full: Int) -> Int {
+        self.count(full, atLeast: 20)
+    }
+
     /// `full` times the scale, and at least `minimum`.
-    func count(_ full: Int, atLeast minimum: Int = 1) -> Int {
+    public func count(_ full: Int, atLeast minimum: Int = 1) -> Int {
         max(minimum, Int((Double(full) * self.scale).rounded()))
     }
 }

@@ -28,14 +28,15 @@ export class Unreachable extends Error {
     }
 }
 
-/** The most locks that one request may list. */
-export const pageLimit = 1000;
+/** The most locks that one request may list, unless the daemon is configured to less. */
+const pageLimit = 1000;
 
 /** Longer than any honest answer takes, shorter than an operator's patience. */
 const answerLimit = 10_000;
 
 export class Api {
     #token;
+    #pageLimit = pageLimit;
 
     constructor() {
         try {
@@ -67,11 +68,19 @@ export class Api {
     }
 
     /** One page of held locks in the order of their names. `next` in the answer is the `after` of the following page. */
-    locks({ prefix = "", after = null, limit = pageLimit } = {}) {
-        const query = new URLSearchParams({ limit: String(limit) });
+    async locks({ prefix = "", after = null } = {}) {
+        const query = new URLSearchParams();
+        if (this.#pageLimit !== null) query.set("limit", String(this.#pageLimit));
         if (prefix !== "") query.set("prefix", prefix);
         if (after !== null) query.set("after", after);
-        return this.#json("GET", `/v1/locks?${query}`);
+        try {
+            return await this.#json("GET", `/v1/locks?${query}`);
+        } catch (error) {
+            if (error.code !== "invalid_request" || this.#pageLimit === null || !error.detail.startsWith("limit")) throw error;
+            // This daemon gives out fewer at a time; without a limit it gives what it likes.
+            this.#pageLimit = null;
+            return this.locks({ prefix, after });
+        }
     }
 
     /** One held lock, or `null` if nobody holds the name. */
@@ -108,7 +117,7 @@ export class Api {
     async #json(method, path) {
         const response = await this.#send(method, path, AbortSignal.timeout(answerLimit), { accept: "application/json" });
         try {
-            return await response.json();
+            return JSON.parse(await response.text(), exactToken);
         } catch (error) {
             throw new Unreachable(`the answer to ${method} ${path} broke off or is not JSON`, { cause: error });
         }
@@ -128,6 +137,12 @@ export class Api {
         if (response.ok) return response;
         throw await problem(response);
     }
+}
+
+/** Keeps a token exact: it is an unsigned number of 64 bits, of which a JavaScript number holds 53. */
+function exactToken(key, value, context) {
+    const isRounded = key === "token" && typeof value === "number" && !Number.isSafeInteger(value);
+    return isRounded && context?.source !== undefined ? BigInt(context.source) : value;
 }
 
 async function problem(response) {

@@ -4,7 +4,8 @@ import { Api } from "./api.js";
 import { announce, askForToken, isDialogOpen, showHelp } from "./dialogs.js";
 import { element, replaceChildren, setAttribute, setText } from "./dom.js";
 import { LiveUpdates } from "./live.js";
-import { LocksPage, locksKeys, locksMarks } from "./locks-page.js";
+import { locksKeys, locksMarks } from "./locks-help.js";
+import { LocksPage } from "./locks-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
 
 /**
@@ -20,6 +21,7 @@ const connectionWords = {
     live: ["Live", "What you see follows the daemon as it changes."],
     reconnecting: ["Reconnecting", "The connection broke; trying again. Press to try now."],
     offline: ["Offline", "The daemon cannot be reached. Press to try now."],
+    polling: ["Polling", "The stream of events is not to be had, so the console asks every few seconds. Press to try again."],
     refused: ["Token needed", "The daemon refuses this console without a token. Press to try again."],
 };
 
@@ -35,6 +37,7 @@ let server = null;
 let serverAt = 0;
 let loadedDate = null;
 let hasFailed = false;
+let isAnswering = false;
 
 const live = new LiveUpdates({
     open: (signal) => api.events(signal),
@@ -44,11 +47,15 @@ const live = new LiveUpdates({
     onState: (state, error) => {
         const wasLive = connection === "live";
         connection = state;
+        // An answer that says no still is one: the daemon lives, and asking now and then has to do.
+        isAnswering = error?.status !== undefined;
         if (state === "live") {
             // Whatever happened while nobody told us: look once.
             readServer();
             page.refresh();
         }
+        // The page finds out for itself, and at once, whether the daemon still answers.
+        else if (wasLive) page.refresh();
         if (wasLive !== (state === "live") || state === "offline") announce(connectionWords[state][1]);
         if (state === "refused") refused(error);
         drawConnection();
@@ -80,7 +87,7 @@ function refused(problem) {
         api,
         problem,
         attempt: async () => {
-            await api.locks({ limit: 1 });
+            await api.server();
             live.retry();
             page.refresh();
             readServer();
@@ -107,13 +114,15 @@ function drawServer() {
 }
 
 function drawConnection() {
-    const [word, meaning] = connectionWords[connection];
-    const isStale = loadedDate !== null && (hasFailed || connection === "reconnecting" || connection === "offline");
-    setAttribute(parts.connection, "data-state", connection);
+    const isBroken = connection === "reconnecting" || connection === "offline";
+    const state = isBroken && isAnswering && !hasFailed ? "polling" : connection;
+    const [word, meaning] = connectionWords[state];
+    const isStale = loadedDate !== null && hasFailed;
+    setAttribute(parts.connection, "data-state", state);
     setText(parts["connection-text"], word);
     setAttribute(parts.connection, "title", meaning);
     document.documentElement.classList.toggle("stale", isStale);
-    const isAway = connection === "offline" && loadedDate !== null;
+    const isAway = state === "offline" && loadedDate !== null;
     parts.notice.hidden = !isAway;
     setText(parts.notice, isAway
         ? `The daemon at ${location.host} cannot be reached. What you see is from ${formatTimeOfDay(loadedDate)}.`

@@ -123,7 +123,7 @@ export function askForToken({ api, problem, attempt }) {
         element("p", {}, "This daemon answers only to those who show a bearer token."),
         element("label", { for: "token" }, "Token"), input,
         element("p", { class: "note", id: "token-note" },
-            "It stays in this tab until the tab closes, and is sent to this daemon only. Breaking a lock needs a token that may write."),
+            "It stays in this tab until the tab closes, and is sent to this daemon only. Looking needs the scope locks:read, breaking a lock the scope admin."),
         outcome,
         element("div", { class: "dialog-actions" }, element("button", { type: "submit", class: "primary" }, "Use this token")));
     tokenDialog = openDialog("token", "A token is needed", form);

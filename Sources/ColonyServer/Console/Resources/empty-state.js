@@ -15,8 +15,8 @@ export function emptyState(origin) {
                 `curl ${origin}/v1/locks/demo/acquire \\\n  -H 'content-type: application/json' \\\n  -d '{"ttl_ms": 60000}'`),
             way("In Swift", "Holds it while the closure runs, and cancels it if the lock is lost.",
                 "import ColonyCoordination\nimport ColonyRemote\n\n"
-                + `let lock = try DistributedLock(\n    "demo", on: .colony("${origin}"))\n`
-                + "try await lock.withLock { held in\n    try await work(held.token)\n}")));
+                + `let lock = DistributedLock(\n    "demo", on: .colony("${origin}"))\n`
+                + "try await lock.withLock { lease in\n    try await work(lease.token)\n}")));
 }
 
 function way(title, note, text) {

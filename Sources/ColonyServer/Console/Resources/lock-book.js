@@ -13,14 +13,14 @@ const batchPages = 5;
 /** How many rows are shown at once: enough to scan, few enough to stay quick. */
 export const rowsPerPage = 100;
 
-/** The orders that the table offers; the first is the default. */
+/** The orders that the table offers; the first is the default. A token may be a BigInt, which does not subtract. */
 export const orders = {
     name: { label: "Name", compare: (a, b) => compareText(a.name, b.name) },
     holder: { label: "Holder", compare: (a, b) => compareText(a.owner, b.owner) },
     age: { label: "Age", compare: (a, b) => a.age_ms - b.age_ms },
     remaining: { label: "Remaining", compare: (a, b) => a.remaining_ms - b.remaining_ms },
     renewals: { label: "Renewals", compare: (a, b) => a.renewals - b.renewals },
-    token: { label: "Token", compare: (a, b) => a.token - b.token },
+    token: { label: "Token", compare: (a, b) => (a.token < b.token ? -1 : a.token > b.token ? 1 : 0) },
     waiters: { label: "Waiters, oldest", compare: (a, b) => a.waiters.length - b.waiters.length || oldest(a) - oldest(b) },
 };
 

@@ -72,12 +72,11 @@ export class LockPanel {
         this.element.scrollTop = 0;
         replaceChildren(this.#title, nameElement(name));
         this.#changes.replaceChildren();
-        const quoted = shellWord(name);
-        const server = location.origin;
+        const words = (verb) => `colony lock ${verb} --server ${location.origin} ${name.startsWith("-") ? "-- " : ""}${shellWord(name)}`;
         replaceChildren(this.#commands,
             element("h3", {}, "In a terminal"),
-            command(`colony lock inspect ${quoted} --server ${server}`),
-            command(`colony lock break ${quoted} --server ${server}`));
+            command(words("inspect")),
+            command(words("break")));
     }
 
     focus() {
@@ -166,5 +165,5 @@ export function command(text, label = "Copy the command") {
 
 /** `text` as one word of a POSIX shell. */
 export function shellWord(text) {
-    return /^[A-Za-z0-9_./:@%+,=-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", "'\\''")}'`;
+    return /^[A-Za-z0-9_./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -83,11 +83,20 @@ export class LockTable {
         return true;
     }
 
+    /** Makes `name` the row from which the keyboard goes on, without moving the focus. */
+    mark(name) {
+        if (this.#rows.has(name)) this.#setCurrent(name);
+    }
+
+    /** Whether the keyboard is on a row. */
+    get hasFocus() {
+        return this.#focusedName !== null;
+    }
+
     /** The name `step` rows away from the current one, or `null` past the end. */
     neighbour(step) {
         const names = [...this.#body.querySelectorAll("tr.lock")].map((row) => row.lockName);
-        const place = names.indexOf(this.#current);
-        return this.#focusedName === null && place === 0 && step > 0 ? names[0] ?? null : names[place + step] ?? null;
+        return names[names.indexOf(this.#current) + step] ?? null;
     }
 
     /** Shows or hides who waits for the lock of the current row. */

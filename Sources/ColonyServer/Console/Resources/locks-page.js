@@ -1,16 +1,15 @@
 /** The page that answers: who holds what, who waits and for how long, what is stuck, what to do. */
 
 import { askToBreak, announce, explained, problemElement } from "./dialogs.js";
-import { diagnose } from "./diagnosis.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyState } from "./empty-state.js";
 import { LockBook, orders, rowsPerPage, shares } from "./lock-book.js";
 import { LockPanel } from "./lock-panel.js";
 import { LockTable } from "./lock-table.js";
-import { counted, formatCount, formatDuration } from "./text.js";
+import { Overview } from "./overview.js";
+import { counted, formatCount } from "./text.js";
 
-/** How many stuck locks the top of the page tells of; the rest is one click away. */
-const toldStuck = 3;
+/** How long the operator may pause within a prefix before it counts. */
 const typingPause = 150;
 
 export class LocksPage {
@@ -22,10 +21,13 @@ export class LocksPage {
     #isWanted = false;
     #timer = null;
     #lastLoad = 0;
+    #lastTry = 0;
     #known = null;
 
-    #hero = element("h1", { class: "hero" });
-    #stuck = element("section", { class: "stuck", "aria-label": "Locks that need a look", hidden: true });
+    #overview = new Overview({
+        onOpen: (name) => this.#open(name, true),
+        onShowStuck: () => this.#show({ share: "stuck", page: 0 }),
+    });
     #problem = element("div", { class: "page-problem" });
     #filter = element("input", {
         type: "search", id: "filter", placeholder: "Names that start with…", "aria-label": "Show names that start with",
@@ -59,11 +61,11 @@ export class LocksPage {
             const { value } = this.#order;
             this.#show({ sort: value.replace(/^-/, ""), descending: value.startsWith("-"), page: 0 });
         });
-        this.#list = element("section", { class: "list", "aria-label": "Locks" },
+        this.#list = element("section", { class: "list", "aria-label": "Locks", hidden: true },
             element("div", { class: "toolbar" }, this.#filter, this.#shares, this.#order),
             this.#table.element, this.#empty, this.#pager);
         this.element = element("div", { class: "locks-page" },
-            element("div", { class: "overview" }, this.#hero, this.#stuck, this.#problem),
+            element("div", { class: "overview" }, this.#overview.totals, this.#overview.stuck, this.#problem),
             element("div", { class: "work" }, this.#list, this.#panel.element));
     }
 
@@ -105,7 +107,8 @@ export class LocksPage {
             this.#failed(error);
         } finally {
             this.#loading = null;
-            this.#lastLoad = performance.now() - began;
+            this.#lastTry = performance.now();
+            this.#lastLoad = this.#lastTry - began;
             if (this.#isWanted) this.#schedule();
         }
     }
@@ -115,10 +118,10 @@ export class LocksPage {
         const { elapsed } = this.#book;
         this.#table.tick(elapsed);
         this.#panel.tick(elapsed);
-        this.#tellTotals();
-        this.#tellStuck();
+        this.#overview.update(this.#book);
         // Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it.
-        if (!document.hidden && elapsed > Math.max(this.#book.freshFor, 20 * this.#lastLoad)) this.refresh();
+        const isOld = elapsed > Math.max(this.#book.freshFor, 20 * this.#lastLoad) && performance.now() - this.#lastTry > 1_000;
+        if (!document.hidden && isOld) this.refresh();
     }
 
     /** The keys of this page. @returns {boolean} Whether the key meant something. */
@@ -128,7 +131,8 @@ export class LocksPage {
             j: () => this.#move(1), ArrowDown: () => this.#move(1),
             k: () => this.#move(-1), ArrowUp: () => this.#move(-1),
             w: () => this.#table.toggleWaiters(),
-            b: () => this.#break(this.#panel.lock ?? this.#book.find(this.#table.current)),
+            // Only a lock that the operator has turned to: a row with the focus, or the one whose details are open.
+            b: () => this.#break(this.#panel.lock ?? (this.#table.hasFocus ? this.#book.find(this.#table.current) : null)),
             Escape: () => this.#escape(),
             r: () => this.refresh(),
         };
@@ -186,6 +190,8 @@ export class LocksPage {
 
     #draw() {
         const book = this.#book;
+        if (book.answeredAt === null) return;
+        this.#list.hidden = false;
         const shown = book.shown;
         this.#table.update(shown, {
             sort: book.sort, descending: book.descending, elapsed: book.elapsed, opened: this.#panel.name,
@@ -202,8 +208,7 @@ export class LocksPage {
         this.#table.element.hidden = shown.length === 0;
         this.#drawNothing(isEmpty, shown.length === 0);
         this.#drawPager();
-        this.#tellTotals();
-        this.#tellStuck();
+        this.#overview.update(this.#book);
         const stuck = book.count("stuck");
         this.#context.setTitle(stuck > 0 ? `(${stuck}) Locks` : "Locks");
     }
@@ -249,68 +254,6 @@ export class LocksPage {
         }, label);
     }
 
-    #tellTotals() {
-        const book = this.#book;
-        if (book.answeredAt === null) return;
-        const held = book.locks.length;
-        const { count, longest } = book.waiting;
-        const amount = `${formatCount(held)}${book.next === null ? "" : "+"} ${held === 1 ? "lock" : "locks"}`;
-        const under = book.prefix === "" ? "" : " under this name";
-        const parts = held === 0
-            ? [[`No lock${under} is held.`, false]]
-            : [[amount, true], [`${under} ${held === 1 ? "is" : "are"} held. `, false]];
-        if (held > 0) {
-            if (count === 0) parts.push(["Nobody waits.", false]);
-            else parts.push([formatCount(count), true], [count === 1 ? " waits, for " : " wait, the oldest for ", false],
-                [formatDuration(longest), false], [".", false]);
-        }
-        if (this.#hero.children.length !== parts.length) replaceChildren(this.#hero, parts.map(([, strong]) => element(strong ? "strong" : "span")));
-        parts.forEach(([text, strong], place) => {
-            const node = this.#hero.children[place];
-            if ((node.localName === "strong") === strong) setText(node, text);
-            else node.replaceWith(element(strong ? "strong" : "span", {}, text));
-        });
-    }
-
-    #tellStuck() {
-        const stuck = this.#book.stuck;
-        this.#stuck.hidden = stuck.length === 0 || this.#book.share === "stuck";
-        if (this.#stuck.hidden) {
-            this.#stuck.replaceChildren();
-            return;
-        }
-        const told = stuck.slice(0, toldStuck);
-        const key = JSON.stringify([told.map((lock) => lock.name), stuck.length]);
-        if (this.#stuck.dataset.key !== key || this.#stuck.children.length === 0) {
-            this.#stuck.dataset.key = key;
-            const focused = document.activeElement?.closest?.(".stuck-item")?.lockName;
-            replaceChildren(this.#stuck,
-                element("h2", {}, stuck.length === 1 ? "1 needs a look" : `${formatCount(stuck.length)} need a look`),
-                element("ul", {}, told.map((lock) => this.#stuckItem(lock.name))),
-                stuck.length > told.length && element("button", {
-                    type: "button", class: "link", on: { click: () => this.#show({ share: "stuck", page: 0 }) },
-                }, `Show all ${formatCount(stuck.length)}`));
-            if (focused !== undefined) {
-                [...this.#stuck.querySelectorAll(".stuck-item")].find((item) => item.lockName === focused)?.querySelector("button").focus();
-            }
-        }
-        const items = this.#stuck.querySelectorAll(".stuck-item");
-        told.forEach((lock, place) => {
-            const finding = diagnose(lock, this.#book.elapsed);
-            if (finding === null) return;
-            setText(items[place].querySelector(".reason"), finding.reason);
-            setText(items[place].querySelector(".advice"), finding.advice);
-        });
-    }
-
-    #stuckItem(name) {
-        const item = element("li", { class: "stuck-item" },
-            element("button", { type: "button", class: "open", on: { click: () => this.#open(name, true) } }, nameElement(name, { split: true })),
-            element("p", { class: "reason" }), element("p", { class: "advice" }));
-        item.lockName = name;
-        return item;
-    }
-
     #announceChanges() {
         const known = new Map(this.#book.locks.map((lock) => [lock.name, lock.token]));
         const before = this.#known;
@@ -346,6 +289,7 @@ export class LocksPage {
 
     #open(name, withFocus) {
         this.#panel.open(name);
+        this.#table.mark(name);
         const lock = this.#book.find(name);
         if (lock !== null) this.#panel.update(lock, this.#book.elapsed);
         else this.refresh();
@@ -367,7 +311,9 @@ export class LocksPage {
     }
 
     #move(step) {
-        const name = this.#table.neighbour(step);
+        // The first key only shows where the keyboard is.
+        const isEntering = !this.#table.hasFocus && this.#panel.name === null;
+        const name = isEntering ? this.#table.current : this.#table.neighbour(step);
         if (name === null || !this.#table.focus(name)) return;
         if (this.#panel.name !== null) this.#open(name, false);
     }
@@ -394,25 +340,3 @@ export class LocksPage {
         this.#context.setQuery(query);
     }
 }
-
-/** The keys of this page, for the help. */
-export const locksKeys = [
-    [["/"], "Filter by the start of the name"],
-    [["j", "↓"], "Next lock"],
-    [["k", "↑"], "Previous lock"],
-    [["Enter"], "Open the lock"],
-    [["w"], "Show who waits"],
-    [["b"], "Break the lock, after asking"],
-    [["r"], "Ask the daemon again"],
-    [["Esc"], "Close the details, empty the filter"],
-    [["?"], "This help"],
-];
-
-/** The words of this page, for the help. */
-export const locksMarks = [
-    ["Remaining", "What is left of the lease unless it is renewed. A holder that is well renews at a third, so the bar stays above two thirds."],
-    ["Token", "The fencing token: greater at every grant of a name, for ever. A resource that refuses an older one keeps a former holder out."],
-    ["Not renewed", "Less than a third of the lease is left: its holder is paused, cut off, or gone. The lease ends by itself."],
-    ["Keeps others waiting", "Somebody has waited for 30 seconds or a whole lease, whichever is longer, while the holder goes on."],
-    ["Held long", "For an hour while others wait, or for a day at all."],
-];
