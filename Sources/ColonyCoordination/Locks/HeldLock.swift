@@ -92,63 +92,27 @@ public final class HeldLock: @unchecked Sendable {
     /// - Complexity: One round trip.
     @discardableResult
     public func release() async throws(CoordinationError) -> Bool {
-        enum Step { case nested, last, done(Bool) }
-        let now = self.keeper.clock.now
-        let (step, wasValid) = self.keeper.state.withLock { _ -> (Step, Bool) in
-            let isValid = self.record.keeping.isValid(at: now)
-            if self.record.isReleased { return (.done(false), false) }
-            self.record.holds -= 1
-            return (self.record.holds > 0 ? .nested : .last, isValid)
-        }
-        switch step {
-        case .done(let result): return result
-        case .nested: return wasValid
-        case .last: break
-        }
-        guard self.keeper.dismiss(self) else { return false }
+        guard let farewell = self.keeper.dismiss(self, at: self.keeper.clock.now) else { return false }
+        guard farewell.isLast else { return farewell.wasValid }
         self.owner?.forget(self)
-        for signal in self.takeSignals() { signal.fire() }
+        for signal in farewell.signals { signal.fire() }
         let wasHeld = try await self.giveBack()
-        if wasHeld, wasValid { self.configuration.onEvent?(.released(self.lease)) }
-        return wasHeld && wasValid
+        if wasHeld, farewell.wasValid, let onEvent = self.configuration.onEvent { onEvent(.released(self.lease)) }
+        return wasHeld && farewell.wasValid
     }
 
     private func giveBack() async throws(CoordinationError) -> Bool {
-        if self.isImmediate {
-            do {
-                return try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
-            } catch {
-                throw CoordinationError(error)
-            }
-        }
-        let answer = Answer(
-            LeaseError(.unavailable, "the engine did not answer within \(self.configuration.releaseLimit.text)"))
-        await Cleanup.run(upTo: self.configuration.releaseLimit, on: self.keeper.clock) {
-            do throws(LeaseError) {
-                answer.set(.success(try await self.engine.release(self.name, owner: self.ownerID, token: self.token)))
-            } catch {
-                answer.set(.failure(error))
-            }
-        }
         do throws(LeaseError) {
-            return try answer.value.get()
+            if self.isImmediate {
+                return try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
+            }
+            return try await BoundedCall.run(
+                upTo: self.configuration.releaseLimit, on: self.keeper.clock, isShielded: true
+            ) { () throws(LeaseError) in
+                try await self.engine.release(self.name, owner: self.ownerID, token: self.token)
+            }
         } catch {
             throw CoordinationError(error)
-        }
-    }
-
-    /// What the engine said to a release, filled in from the task of the clean-up.
-    private final class Answer: Sendable {
-        private let result: Mutex<Result<Bool, LeaseError>>
-
-        init(_ initial: LeaseError) {
-            self.result = Mutex(.failure(initial))
-        }
-
-        var value: Result<Bool, LeaseError> { self.result.withLock { $0 } }
-
-        func set(_ result: Result<Bool, LeaseError>) {
-            self.result.withLock { $0 = result }
         }
     }
 

@@ -47,16 +47,31 @@ public final class LeaseKeeper: Sendable {
         if mustStart { self.start() }
     }
 
-    /// Ends the keeping of a lock that its holder gives back. From here on no renewal is sent.
+    /// What is left to do after a lock was given back.
+    struct Farewell {
+        /// Whether the holder could still believe in its lease.
+        let wasValid: Bool
+        /// Whether no other acquisition of the same owner holds on to the lock.
+        let isLast: Bool
+        /// Who waits for the loss of the lock, which now cannot happen any more.
+        let signals: [OneShotSignal]
+    }
+
+    /// Counts one acquisition of a lock less, and ends its keeping with the last: from there on no renewal is sent.
     ///
-    /// - Returns: `false` if it was over before.
-    func dismiss(_ held: HeldLock) -> Bool {
+    /// - Returns: `nil` if it was given back before.
+    func dismiss(_ held: HeldLock, at now: MonotonicInstant) -> Farewell? {
         self.state.withLock { state in
-            guard !held.record.isReleased else { return false }
+            guard !held.record.isReleased else { return nil }
+            let wasValid = held.record.keeping.isValid(at: now)
+            held.record.holds -= 1
+            if held.record.holds > 0 { return Farewell(wasValid: wasValid, isLast: false, signals: []) }
             held.record.isReleased = true
             if let entry = held.record.entry { state.held.remove(entry) }
             held.record.entry = nil
-            return true
+            let signals = held.record.lossSignals
+            held.record.lossSignals = []
+            return Farewell(wasValid: wasValid, isLast: true, signals: signals)
         }
     }
 
@@ -141,7 +156,11 @@ extension LeaseKeeper {
     private func renew(_ held: HeldLock, _ lease: Lease) async {
         let sentAt = self.clock.now
         do throws(LeaseError) {
-            self.settle(held, try await held.engine.renew(lease, for: lease.duration), sentAt: sentAt)
+            // Once the lease is over, an answer is of no use any more.
+            let answer = try await BoundedCall.run(upTo: lease.duration, on: self.clock) { () throws(LeaseError) in
+                try await held.engine.renew(lease, for: lease.duration)
+            }
+            self.settle(held, answer, sentAt: sentAt)
         } catch {
             self.fail(held, lease, error)
         }
@@ -150,7 +169,11 @@ extension LeaseKeeper {
     private func renew(_ batch: [(held: HeldLock, lease: Lease)], on engine: any BatchLeaseEngine) async {
         let sentAt = self.clock.now
         do throws(LeaseError) {
-            let answers = try await engine.renew(batch.map(\.lease))
+            let leases = batch.map(\.lease)
+            let longest = leases.reduce(Duration.zero) { max($0, $1.duration) }
+            let answers = try await BoundedCall.run(upTo: longest, on: self.clock) { () throws(LeaseError) in
+                try await engine.renew(leases)
+            }
             for ((held, _), answer) in zip(batch, answers) { self.settle(held, answer, sentAt: sentAt) }
         } catch {
             for (held, lease) in batch { self.fail(held, lease, error) }

@@ -17,26 +17,31 @@ public final class WaitingRoom: Sendable {
 
     private let clock: any MonotonicClock
     private let backoff: Backoff
+    private let requestLimit: Duration
     private let generator: Mutex<any RandomNumberGenerator & Sendable>
     private let queues = Mutex<[Key: Deque<Ticket>]>([:])
 
     /// - Parameters:
     ///   - clock: What deadlines are counted on; the host's clock outside tests.
     ///   - backoff: How long to wait before an engine that could not be reached is asked again.
+    ///   - requestLimit: How long an engine may take to answer one request before it counts as unavailable. Five
+    ///     seconds are past every pause of a store that it makes sense to wait for.
     ///   - generator: What the jitter of the back-off is drawn from.
     public init(
-        clock: any MonotonicClock = HostClock(), backoff: Backoff = Backoff(),
+        clock: any MonotonicClock = HostClock(), backoff: Backoff = Backoff(), requestLimit: Duration = .seconds(5),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.clock = clock
         self.backoff = backoff
+        self.requestLimit = requestLimit
         self.generator = Mutex(generator)
     }
 
     /// Takes `name` for `owner`, waiting in turn up to `limit`.
     ///
-    /// An engine that cannot be reached is asked again, with the same owner, until the limit passes. Whenever the call
-    /// throws, what the owner might hold by then is given back, also when the task was cancelled at any point.
+    /// An engine that cannot be reached is asked again, with the same owner, until the limit passes; one that hangs counts
+    /// as such after the request limit, so a call may last that much longer. Whenever the call throws, what the owner
+    /// might hold by then is given back, also when the task was cancelled at any point.
     ///
     /// - Parameters:
     ///   - duration: How long the lease runs without a renewal; from ``LeaseLimits/duration``.
@@ -48,7 +53,14 @@ public final class WaitingRoom: Sendable {
     public func acquire(
         _ name: LeaseName, owner: OwnerID, for duration: Duration, upTo limit: Duration, on engine: any LeaseEngine
     ) async throws(LeaseError) -> Acquisition {
-        let attempt = Attempt(name: name, owner: owner, duration: duration, engine: engine)
+        try await self.acquire(
+            Attempt(
+                name: name, owner: owner, duration: duration, engine: engine,
+                isImmediate: engine is any ImmediateLeaseEngine),
+            upTo: limit)
+    }
+
+    func acquire(_ attempt: Attempt, upTo limit: Duration) async throws(LeaseError) -> Acquisition {
         let deadline = self.clock.now.advanced(by: max(.zero, limit))
         do throws(LeaseError) {
             if limit <= .zero || self.isEmpty(attempt.key) {
@@ -88,7 +100,7 @@ public final class WaitingRoom: Sendable {
 // MARK: The queue
 
 extension WaitingRoom {
-    private struct Key: Hashable {
+    fileprivate struct Key: Hashable {
         let engine: ObjectIdentifier
         let name: LeaseName
 
@@ -98,13 +110,15 @@ extension WaitingRoom {
         }
     }
 
-    private struct Attempt {
+    struct Attempt {
         let name: LeaseName
         let owner: OwnerID
         let duration: Duration
         let engine: any LeaseEngine
+        /// Whether the engine answers within the call, so that no request needs a limit.
+        let isImmediate: Bool
 
-        var key: Key { Key(self.engine, self.name) }
+        fileprivate var key: Key { Key(self.engine, self.name) }
     }
 
     private final class Ticket: Sendable {
@@ -165,23 +179,33 @@ extension WaitingRoom {
     private func contend(_ attempt: Attempt, until deadline: MonotonicInstant) async throws(LeaseError) -> Acquisition {
         if let fair = attempt.engine as? any FairLeaseEngine {
             return try await self.retrying(until: deadline) { remaining throws(LeaseError) in
-                try await fair.acquire(attempt.name, owner: attempt.owner, for: attempt.duration, upTo: remaining)
+                try await BoundedCall.run(upTo: max(.zero, remaining) + self.requestLimit, on: self.clock) {
+                    () throws(LeaseError) in
+                    try await fair.acquire(attempt.name, owner: attempt.owner, for: attempt.duration, upTo: remaining)
+                }
             }
         }
         while true {
             let answer = try await self.ask(attempt, until: deadline)
             guard case .held(let holder) = answer else { return answer }
-            let remaining = self.clock.now.duration(to: deadline)
-            if remaining <= .zero { return answer }
+            if self.clock.now >= deadline { return answer }
             _ = try await self.retrying(until: deadline) { remaining throws(LeaseError) in
-                try await attempt.engine.waitForChange(of: attempt.name, from: holder.token, upTo: remaining)
+                try await BoundedCall.run(upTo: max(.zero, remaining) + self.requestLimit, on: self.clock) {
+                    () throws(LeaseError) in
+                    try await attempt.engine.waitForChange(of: attempt.name, from: holder.token, upTo: remaining)
+                }
             }
         }
     }
 
     private func ask(_ attempt: Attempt, until deadline: MonotonicInstant) async throws(LeaseError) -> Acquisition {
-        try await self.retrying(until: deadline) { _ throws(LeaseError) in
-            try await attempt.engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
+        if attempt.isImmediate {
+            return try await attempt.engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
+        }
+        return try await self.retrying(until: deadline) { _ throws(LeaseError) in
+            try await BoundedCall.run(upTo: self.requestLimit, on: self.clock) { () throws(LeaseError) in
+                try await attempt.engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
+            }
         }
     }
 
@@ -209,9 +233,10 @@ extension WaitingRoom {
     }
 
     private func giveBack(_ attempt: Attempt) async {
-        let clock = self.clock
-        await Cleanup.run(upTo: Cleanup.defaultLimit, on: clock) {
-            _ = try? await attempt.engine.release(attempt.name, owner: attempt.owner, token: nil)
+        // What cannot be given back runs out by itself.
+        _ = try? await BoundedCall.run(upTo: self.requestLimit, on: self.clock, isShielded: true) {
+            () throws(LeaseError) in
+            try await attempt.engine.release(attempt.name, owner: attempt.owner, token: nil)
         }
     }
 }
