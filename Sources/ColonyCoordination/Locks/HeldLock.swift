@@ -92,25 +92,13 @@ public final class HeldLock: @unchecked Sendable {
     /// - Complexity: One round trip.
     @discardableResult
     public func release() async throws(CoordinationError) -> Bool {
-        enum Step { case nested, last, done(Bool) }
-        let now = self.keeper.clock.now
-        let (step, wasValid) = self.keeper.state.withLock { _ -> (Step, Bool) in
-            let isValid = self.record.keeping.isValid(at: now)
-            if self.record.isReleased { return (.done(false), false) }
-            self.record.holds -= 1
-            return (self.record.holds > 0 ? .nested : .last, isValid)
-        }
-        switch step {
-        case .done(let result): return result
-        case .nested: return wasValid
-        case .last: break
-        }
-        guard self.keeper.dismiss(self) else { return false }
+        guard let farewell = self.keeper.dismiss(self, at: self.keeper.clock.now) else { return false }
+        guard farewell.isLast else { return farewell.wasValid }
         self.owner?.forget(self)
-        for signal in self.takeSignals() { signal.fire() }
+        for signal in farewell.signals { signal.fire() }
         let wasHeld = try await self.giveBack()
-        if wasHeld, wasValid { self.configuration.onEvent?(.released(self.lease)) }
-        return wasHeld && wasValid
+        if wasHeld, farewell.wasValid, let onEvent = self.configuration.onEvent { onEvent(.released(self.lease)) }
+        return wasHeld && farewell.wasValid
     }
 
     private func giveBack() async throws(CoordinationError) -> Bool {

@@ -32,9 +32,12 @@ public struct Guarantee: Hashable, Sendable, CustomStringConvertible {
         public static func < (first: Self, second: Self) -> Bool { first.rawValue < second.rawValue }
     }
 
+    /// Among whom a grant is exclusive.
     public var reach: Reach
+    /// What an acknowledged grant outlives.
     public var survival: Survival
 
+    /// Puts the two answers together.
     public init(reach: Reach, survival: Survival) {
         self.reach = reach
         self.survival = survival

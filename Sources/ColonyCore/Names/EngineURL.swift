@@ -4,6 +4,7 @@
 public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
     /// What kind of engine, in lower case.
     public let scheme: String
+    /// The user name, or `nil` if the URL has none.
     public let user: String?
     /// The password. Never print it; ``description`` does not.
     public let password: String?

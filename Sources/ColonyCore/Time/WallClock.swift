@@ -1,8 +1,10 @@
 /// A point in civil time, in milliseconds since 1970-01-01T00:00:00Z. It may step in either direction from one reading to
 /// the next, so nothing that must be safe is decided by it.
 public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
     public let millisecondsSince1970: Int64
 
+    /// Makes a point from milliseconds since 1970-01-01T00:00:00Z.
     public init(millisecondsSince1970: Int64) {
         self.millisecondsSince1970 = millisecondsSince1970
     }
