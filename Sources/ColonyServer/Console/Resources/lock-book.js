@@ -181,10 +181,16 @@ export class LockBook {
         return this.locks.filter(shares.stuck.includes).sort((a, b) => oldest(b) - oldest(a) || a.remaining_ms - b.remaining_ms);
     }
 
-    /** How long an answer stays worth showing: a third of the shortest lease in sight, from 1 to 5 seconds. */
+    /**
+     * How many milliseconds an answer stays worth showing: until the first lock would need a look, or would be over,
+     * unless it is renewed; from 1 to 5 seconds.
+     */
     get freshFor() {
-        const shortest = this.shown.reduce((least, lock) => Math.min(least, lock.ttl_ms), 15_000);
-        return Math.min(5_000, Math.max(1_000, shortest / 3));
+        let soonest = 5_000;
+        for (const { ttl_ms: lease, remaining_ms: remaining } of this.locks) {
+            soonest = Math.min(soonest, remaining > lease / 3 ? remaining - lease / 3 : remaining);
+        }
+        return Math.max(1_000, soonest + 30);
     }
 }
 

@@ -21,7 +21,7 @@ export class LocksPage {
     #isWanted = false;
     #timer = null;
     #lastLoad = 0;
-    #lastTry = 0;
+    #again = null;
     #known = null;
 
     #overview = new Overview({
@@ -107,21 +107,18 @@ export class LocksPage {
             this.#failed(error);
         } finally {
             this.#loading = null;
-            this.#lastTry = performance.now();
-            this.#lastLoad = this.#lastTry - began;
+            this.#lastLoad = performance.now() - began;
             if (this.#isWanted) this.#schedule();
+            this.#lookAgain();
         }
     }
 
-    /** Once a second: the clocks move on, and an answer that has grown old is asked for again. */
+    /** Once a second: the clocks move on. */
     tick() {
         const { elapsed } = this.#book;
         this.#table.tick(elapsed);
         this.#panel.tick(elapsed);
         this.#overview.update(this.#book);
-        // Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it.
-        const isOld = elapsed > Math.max(this.#book.freshFor, 20 * this.#lastLoad) && performance.now() - this.#lastTry > 1_000;
-        if (!document.hidden && isOld) this.refresh();
     }
 
     /** The keys of this page. @returns {boolean} Whether the key meant something. */
@@ -164,6 +161,14 @@ export class LocksPage {
         // A big store takes longer to answer and to draw, so it is asked less often.
         const pause = Math.max(100, Math.min(5_000, 5 * this.#lastLoad));
         this.#timer = setTimeout(() => this.refresh(), document.hidden ? 5_000 : pause);
+    }
+
+    /** Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it. */
+    #lookAgain() {
+        clearTimeout(this.#again);
+        if (document.hidden) return;
+        const pause = Math.max(1_000, 20 * this.#lastLoad, this.#book.freshFor - this.#book.elapsed);
+        this.#again = setTimeout(() => this.refresh(), pause);
     }
 
     async #load() {
