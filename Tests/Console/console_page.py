@@ -35,13 +35,6 @@ class ConsolePage:
 
         return WebDriverWait(self.driver, limit, 0.03).until(holds, message)
 
-    def stays(self, condition, message, moment=1.2):
-        """Holds a condition for a moment, for what must not happen. It ends early on the first breach."""
-        self.driver.set_script_timeout(10)
-        start = self.driver.execute_script("return performance.now()")
-        while self.driver.execute_script("return performance.now()") - start < moment * 1000:
-            assert condition(), message
-
     # Looking.
 
     def find(self, selector):
@@ -80,7 +73,8 @@ class ConsolePage:
                 if (row.querySelector('.open').textContent !== arguments[0]) continue;
                 const text = (selector) => row.querySelector(selector)?.innerText ?? '';
                 return {
-                    holder: text('.c-holder'), age: text('.c-age'), left: text('.left-text'), lease: text('.left-lease'),
+                    holder: text('.c-holder'), age: text('.c-age'),
+                    left: text('.left-text'), lease: text('.left-lease'),
                     renewals: text('.c-renewals'), token: text('.c-token'), waiters: text('.c-waiters'),
                     finding: text('.finding'), level: row.dataset.level ?? null,
                     bar: Number(row.querySelector('.bar').style.getPropertyValue('--left')),

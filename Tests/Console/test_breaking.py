@@ -22,7 +22,8 @@ def test_breaking_ends_the_grant_and_the_old_holder_cannot_renew(page):
     with pytest.raises(Refused) as refusal:
         page.daemon.renew(grant)
     assert (refusal.value.status, refusal.value.code) == (409, "lost")
-    page.until(lambda: page.text(".panel-state") == "Nobody holds this lock now.", "the details do not tell that it is over")
+    page.until(lambda: page.text(".panel-state") == "Nobody holds this lock now.",
+               "the details do not tell that it is over")
 
 
 def test_the_first_waiter_gets_a_broken_lock_with_a_greater_token(page):
@@ -71,7 +72,8 @@ def test_a_lock_that_was_passed_on_meanwhile_is_not_broken(page):
     page.daemon.release(grant)
     second = page.daemon.acquire("orders/42", "api-2")
     page.confirm_break()
-    page.until(lambda: page.text("dialog .problem code") == "lost", "the dialog does not tell that the lock was passed on")
+    page.until(lambda: page.text("dialog .problem code") == "lost",
+               "the dialog does not tell that the lock was passed on")
     assert "api-2" in page.text("dialog .problem")
     assert page.daemon.lock("orders/42")["token"] == second["token"]
     assert page.find("dialog.break .danger").get_attribute("disabled") is not None
@@ -83,4 +85,5 @@ def test_a_lock_that_ended_meanwhile_is_not_an_accident(page):
     page.open_break_dialog("orders/42")
     page.daemon.release(grant)
     page.confirm_break()
-    page.until(lambda: "Nothing was broken" in page.text("dialog .problem"), "the dialog does not tell that the lock ended")
+    page.until(lambda: "Nothing was broken" in page.text("dialog .problem"),
+               "the dialog does not tell that the lock ended")

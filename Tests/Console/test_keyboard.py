@@ -69,7 +69,8 @@ def test_the_focus_is_visible_and_survives_updates(page):
     page.open()
     page.wait_for_names(["b"])
     page.driver.find_element(By.TAG_NAME, "body").send_keys("j")
-    style = page.driver.execute_script("const s = getComputedStyle(document.activeElement); return s.outlineStyle + s.outlineWidth")
+    style = page.driver.execute_script(
+        "const s = getComputedStyle(document.activeElement); return s.outlineStyle + s.outlineWidth")
     assert style == "solid2px"
     page.daemon.acquire("a", "api-1")
     page.daemon.acquire("c", "api-1")

@@ -12,7 +12,8 @@ def fill(daemon):
     daemon.wait_in_line("orders/42", "api-1:201")
     daemon.wait_in_line("orders/42", "api-2:77")
     for name, owner in [
-        ("tenants/acme/migrate", "worker-7:31"), ("reports/nightly", "cron:4410"), ("cache:warm:home", "eb26c57d21fa5d32-1085"),
+        ("tenants/acme/migrate", "worker-7:31"), ("reports/nightly", "cron:4410"),
+        ("cache:warm:home", "eb26c57d21fa5d32-1085"),
         ("a/very/long/path/of/a/name/that/goes/on/and/on/until/it/has/to/be/cut/somewhere", "b7ffc050fec94dbc-1295"),
     ]:
         daemon.acquire(name, owner)
@@ -29,7 +30,8 @@ def test_nothing_scrolls_sideways(page, width):
     assert page.overflow() <= 0
     page.find(".panel .danger").click()
     assert page.overflow() <= 0
-    assert page.driver.execute_script("const d = document.querySelector('dialog'); return d.scrollWidth - d.clientWidth") <= 0
+    assert page.driver.execute_script(
+        "const d = document.querySelector('dialog'); return d.scrollWidth - d.clientWidth") <= 0
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -116,7 +118,8 @@ def test_screenshots_for_the_documentation(page, images):
     ]:
         page.prefer(scheme)
         page.resize(width, height)
-        page.until(lambda: page.driver.execute_script("return document.getAnimations().length") == 0, "something still moves")
+        page.until(lambda: page.driver.execute_script("return document.getAnimations().length") == 0,
+                   "something still moves")
         assert page.driver.save_screenshot(str(images / file))
         assert (images / file).stat().st_size < 200_000
 
@@ -124,7 +127,8 @@ def test_screenshots_for_the_documentation(page, images):
 def scene(daemon):
     for name, owner, ttl in [
         ("cache:warm:home", "eb26c57d21fa5d32-1085", 60_000), ("cache:warm:search", "815d2802827283e0-1390", 90_000),
-        ("cron/rotate-logs", "cron:4410", 60_000), ("orders/1187", "api-1:201", 45_000), ("orders/1190", "api-2:77", 45_000),
+        ("cron/rotate-logs", "cron:4410", 60_000), ("orders/1187", "api-1:201", 45_000),
+        ("orders/1190", "api-2:77", 45_000),
         ("payments/9310/settle", "billing-b:120", 120_000), ("reports/daily/globex", "worker-3:9", 90_000),
         ("reports/nightly", "cron:4411", 300_000), ("search/reindex/eu", "worker-5:2", 240_000),
     ]:
@@ -145,7 +149,6 @@ def scene(daemon):
 # Every visible text against the colour behind it, by the formula of WCAG 2: 4.5 to 1, and 3 to 1 for large type.
 # Controls that are switched off are exempt there, and here.
 CONTRAST = """
-const channels = (color) => color.match(/[\\d.]+/g).map(Number);
 const luminance = ([r, g, b]) => [r, g, b].map((c) => c / 255)
     .map((c) => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
     .reduce((sum, c, place) => sum + c * [0.2126, 0.7152, 0.0722][place], 0);
@@ -155,19 +158,24 @@ const rgba = (color) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = color
 const over = (top, ground) => [0, 1, 2].map((place) => top[place] * top[3] + ground[place] * (1 - top[3]));
 const behind = (node) => {
     const layers = [];
-    for (let place = node; place !== null; place = place.parentElement) layers.push(rgba(getComputedStyle(place).backgroundColor));
+    for (let place = node; place !== null; place = place.parentElement) {
+        layers.push(rgba(getComputedStyle(place).backgroundColor));
+    }
     return layers.reverse().reduce((ground, layer) => over(layer, ground), [255, 255, 255]);
 };
 const faint = [];
 for (const node of document.body.querySelectorAll('*')) {
-    const text = [...node.childNodes].filter((child) => child.nodeType === 3).map((child) => child.data.trim()).join('');
-    if (text === '' || !node.checkVisibility() || node.closest('.visually-hidden, .skip, noscript, :disabled, [aria-hidden]')) continue;
+    const text = [...node.childNodes].map((child) => child.nodeType === 3 ? child.data.trim() : '').join('');
+    if (text === '' || !node.checkVisibility()) continue;
+    if (node.closest('.visually-hidden, .skip, noscript, :disabled, [aria-hidden]')) continue;
     const style = getComputedStyle(node);
     const ground = behind(node);
     const [light, dark] = [luminance(over(rgba(style.color), ground)), luminance(ground)].sort((a, b) => b - a);
     const ratio = (light + 0.05) / (dark + 0.05);
     const isLarge = parseFloat(style.fontSize) >= 24;
-    if (ratio < (isLarge ? 3 : 4.5)) faint.push(`${node.className || node.localName} "${text.slice(0, 30)}" ${ratio.toFixed(2)}`);
+    if (ratio < (isLarge ? 3 : 4.5)) {
+        faint.push(`${node.className || node.localName} "${text.slice(0, 30)}" ${ratio.toFixed(2)}`);
+    }
 }
 return faint;
 """

@@ -1,5 +1,6 @@
 """Who holds what, who waits, and what is stuck, as it changes."""
 
+import json
 import re
 
 import pytest
@@ -20,7 +21,7 @@ def test_the_curl_command_of_the_empty_state_makes_a_lock(page):
     command = page.all(".way code")[1].text
     path = re.search(r"http://[^/]+(\S+)", command).group(1)
     body = re.search(r"-d '([^']*)'", command).group(1)
-    status, _, _ = page.daemon.raw("POST", path, __import__("json").loads(body))
+    status, _, _ = page.daemon.raw("POST", path, json.loads(body))
     assert status == 200
     page.wait_for_names(["demo"])
 

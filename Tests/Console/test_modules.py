@@ -19,9 +19,9 @@ def call(page, module, expression, *arguments):
 
 
 @pytest.mark.parametrize("milliseconds, text", [
-    (-5, "0 s"), (0, "0 s"), (1, "0.1 s"), (400, "0.4 s"), (949, "0.9 s"), (950, "1 s"), (59_499, "59 s"), (59_500, "1 min"),
-    (61_000, "1 min 1 s"), (3_599_400, "59 min 59 s"), (3_600_000, "1 h"), (11_520_000, "3 h 12 min"), (86_400_000, "1 d"),
-    (360_000_000, "4 d 4 h"),
+    (-5, "0 s"), (0, "0 s"), (1, "0.1 s"), (400, "0.4 s"), (949, "0.9 s"), (950, "1 s"), (59_499, "59 s"),
+    (59_500, "1 min"), (61_000, "1 min 1 s"), (3_599_400, "59 min 59 s"), (3_600_000, "1 h"),
+    (11_520_000, "3 h 12 min"), (86_400_000, "1 d"), (360_000_000, "4 d 4 h"),
 ])
 def test_durations_have_at_most_two_units(page, milliseconds, text):
     page.open()
@@ -30,8 +30,8 @@ def test_durations_have_at_most_two_units(page, milliseconds, text):
 
 def lock(**changes):
     return {
-        "name": "n", "owner": "o", "token": 1, "ttl_ms": 30_000, "remaining_ms": 25_000, "age_ms": 60_000, "renewals": 6,
-        "waiters": [], **changes,
+        "name": "n", "owner": "o", "token": 1, "ttl_ms": 30_000, "remaining_ms": 25_000, "age_ms": 60_000,
+        "renewals": 6, "waiters": [], **changes,
     }
 
 
@@ -74,6 +74,7 @@ def test_events_are_read_however_they_are_cut(page):
 
 def test_pauses_between_attempts_grow_to_a_limit(page):
     page.open()
-    for attempt, (low, high) in {1: (200, 400), 2: (400, 800), 4: (1_600, 3_200), 6: (5_000, 10_000), 60: (5_000, 10_000)}.items():
+    ranges = [(1, 200, 400), (2, 400, 800), (4, 1_600, 3_200), (6, 5_000, 10_000), (60, 5_000, 10_000)]
+    for attempt, low, high in ranges:
         for _ in range(5):
             assert low <= call(page, "live.js", "pauseBefore", attempt) <= high
