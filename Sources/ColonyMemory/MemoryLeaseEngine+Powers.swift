@@ -10,8 +10,7 @@ extension MemoryLeaseEngine: LeaseAdministration {
         guard (1...LeaseLimits.batch).contains(limit) else {
             throw LeaseError(.invalidRequest, "a page of \(limit) leases is not possible: from 1 to \(LeaseLimits.batch)")
         }
-        let now = self.clock.now
-        let grants = self.state.withLock { $0.grants }
+        let (now, grants) = self.state.withLock { (self.clock.now, $0.grants) }
         return
             grants
             .filter { entry in
@@ -24,8 +23,8 @@ extension MemoryLeaseEngine: LeaseAdministration {
     }
 
     public func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord? {
-        let now = self.clock.now
         let broken = self.state.withLock { state -> (record: LeaseRecord?, ended: Ended)? in
+            let now = self.clock.now
             guard let present = state.grants[name] else { return nil }
             return (Self.record(name, present, at: now), Self.end(present, of: name, at: now, in: &state))
         }
@@ -46,9 +45,9 @@ extension MemoryLeaseEngine: BatchLeaseEngine {
                 .invalidRequest, "\(leases.count) leases are too many to renew at once: \(LeaseLimits.batch) are the most")
         }
         for lease in leases { try LeaseLimits.check(lease.duration) }
-        let now = self.clock.now
         return self.state.withLock { state in
-            leases.map { Self.renew($0, for: $0.duration, at: now, in: &state) }
+            let now = self.clock.now
+            return leases.map { Self.renew($0, for: $0.duration, at: now, in: &state) }
         }
     }
 }

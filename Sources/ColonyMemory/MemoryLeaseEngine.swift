@@ -3,7 +3,8 @@ import Synchronization
 
 /// Leases in the memory of this process: the reference engine, and the fastest.
 ///
-/// It is the contract of ``LeaseEngine`` in its plainest form: one mutex, one dictionary, one counter. Use it in tests, and
+/// It is the contract of ``LeaseEngine`` in its plainest form: one mutex, one dictionary, one counter. The clock is read under
+/// the mutex, so that what one call saw as over no later call sees as alive. Use it in tests, and
 /// where the tasks of one process are all that contend. Nothing outlives the process.
 ///
 /// - Complexity: Every member is O(1) on average, except listing, which is O(*n* log *n*).
@@ -43,9 +44,8 @@ public final class MemoryLeaseEngine: LeaseEngine {
         _ name: LeaseName, owner: OwnerID, for duration: Duration
     ) async throws(LeaseError) -> Acquisition {
         try LeaseLimits.check(duration)
-        let now = self.clock.now
-        let expiry = now.advanced(by: duration)
         let (result, observers) = self.state.withLock { state -> (Acquisition, [ChangeObserver]) in
+            let now = self.clock.now
             let present = state.grants[name]
             if let present, present.expiry > now {
                 guard present.owner == owner else {
@@ -59,7 +59,7 @@ public final class MemoryLeaseEngine: LeaseEngine {
             state.lastToken += 1
             let grant = Grant(
                 owner: owner, token: FencingToken(rawValue: state.lastToken), granted: now, duration: duration,
-                expiry: expiry)
+                expiry: now.advanced(by: duration))
             state.grants[name] = grant
             if state.grants.count >= state.sweepThreshold { Self.sweep(&state, at: now) }
             return (.granted(Self.lease(name, grant)), Array(state.observers.values))
@@ -70,27 +70,24 @@ public final class MemoryLeaseEngine: LeaseEngine {
 
     public func renew(_ lease: Lease, for duration: Duration) async throws(LeaseError) -> Lease? {
         try LeaseLimits.check(duration)
-        let now = self.clock.now
-        return self.state.withLock { Self.renew(lease, for: duration, at: now, in: &$0) }
+        return self.state.withLock { Self.renew(lease, for: duration, at: self.clock.now, in: &$0) }
     }
 
     @discardableResult
     public func release(
         _ name: LeaseName, owner: OwnerID, token: FencingToken?
     ) async throws(LeaseError) -> Bool {
-        let now = self.clock.now
         let ended = self.state.withLock { state -> Ended? in
             guard let present = state.grants[name], present.owner == owner, token == nil || token == present.token
             else { return nil }
-            return Self.end(present, of: name, at: now, in: &state)
+            return Self.end(present, of: name, at: self.clock.now, in: &state)
         }
         return ended?.announce() ?? false
     }
 
     public func inspect(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord? {
-        let now = self.clock.now
         return self.state.withLock { state in
-            state.grants[name].flatMap { Self.record(name, $0, at: now) }
+            state.grants[name].flatMap { Self.record(name, $0, at: self.clock.now) }
         }
     }
 
@@ -103,10 +100,11 @@ public final class MemoryLeaseEngine: LeaseEngine {
         self.state.withLock { $0.waiters[name, default: []].append(signal) }
         defer { self.forget(signal, of: name) }
         while true {
-            let now = self.clock.now
-            let expiry = self.state.withLock { state -> MonotonicInstant? in
-                guard let present = state.grants[name], present.token == token, present.expiry > now else { return nil }
-                return present.expiry
+            let (now, expiry) = self.state.withLock { state -> (MonotonicInstant, MonotonicInstant?) in
+                let now = self.clock.now
+                guard let present = state.grants[name], present.token == token, present.expiry > now
+                else { return (now, nil) }
+                return (now, present.expiry)
             }
             guard let expiry else { return true }
             if now >= deadline { return false }

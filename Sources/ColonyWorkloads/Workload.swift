@@ -12,14 +12,14 @@ public struct Workload: Sendable {
     /// What the figure must reach, or `nil` for one that only gives the others their scale.
     public let target: MeasurementTarget?
 
-    private let body: @Sendable (WorkloadOptions) async throws -> Measurement
+    private let body: @Sendable (Workload, WorkloadOptions) async throws -> Measurement
 
     /// Describes a workload.
     ///
-    /// - Parameter body: Runs it once and gives its figure. It leaves nothing behind: neither files nor tasks.
+    /// - Parameter body: Runs the workload that it is given once and gives its figure. It leaves nothing behind: neither files nor tasks.
     public init(
         name: String, title: String, target: MeasurementTarget? = nil,
-        body: @escaping @Sendable (WorkloadOptions) async throws -> Measurement
+        body: @escaping @Sendable (Workload, WorkloadOptions) async throws -> Measurement
     ) {
         self.name = name
         self.title = title
@@ -31,7 +31,7 @@ public struct Workload: Sendable {
     ///
     /// - Throws: What the engine or the file system threw. A figure is never made up from a run that failed.
     public func run(_ options: WorkloadOptions = WorkloadOptions()) async throws -> Measurement {
-        try await self.body(options)
+        try await self.body(self, options)
     }
 }
 
@@ -43,6 +43,9 @@ public struct WorkloadOptions: Sendable {
     public var directory: String
     /// What the run is timed with.
     public var clock: any MonotonicClock
+    /// A program that calls ``LockWorkloads/runAsWorkerIfAsked()`` first: what workloads across processes start. The
+    /// running program by default.
+    public var worker: String = WorkloadOptions.runningProgram
     /// Told what happens, for a progress display: a workload's name, and how much of it is done, from 0 to 1.
     public var progress: @Sendable (String, Double) -> Void
 
@@ -65,8 +68,21 @@ public struct WorkloadOptions: Sendable {
         self.progress = progress
     }
 
+    private static var runningProgram: String {
+        #if os(Linux)
+        "/proc/self/exe"
+        #else
+        CommandLine.arguments.first ?? ""
+        #endif
+    }
+
+    /// A duration of a full run, in milliseconds, at this scale; at least 20.
+    public func milliseconds(_ full: Int) -> Int {
+        self.count(full, atLeast: 20)
+    }
+
     /// `full` times the scale, and at least `minimum`.
-    func count(_ full: Int, atLeast minimum: Int = 1) -> Int {
+    public func count(_ full: Int, atLeast minimum: Int = 1) -> Int {
         max(minimum, Int((Double(full) * self.scale).rounded()))
     }
 }

@@ -1,6 +1,5 @@
-import Testing
-
 import ColonyWorkloads
+import Testing
 
 @Suite("Figures are printed as people read them")
 struct FigureTests {

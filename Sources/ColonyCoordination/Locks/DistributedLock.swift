@@ -112,35 +112,46 @@ extension DistributedLock {
     private func acquireAnew(
         waiting limit: Duration?, id: OwnerID, owner: LockOwner?
     ) async throws(CoordinationError) -> HeldLock? {
-        let start = self.keeper.clock.now
+        let limit = limit ?? self.configuration.waiting
+        // Reading the clock is the dearest part of taking a lock in memory, so it is done for those who ask.
+        let start = self.configuration.onEvent == nil ? nil : self.keeper.clock.now
         let answer: Acquisition
         do throws(LeaseError) {
-            answer = try await self.room.acquire(
-                WaitingRoom.Attempt(
-                    name: self.name, owner: id, duration: self.configuration.duration, engine: self.engine,
-                    isImmediate: self.isImmediate),
-                upTo: limit ?? self.configuration.waiting)
+            if self.isImmediate, limit <= .zero {
+                answer = try await self.engine.tryAcquire(self.name, owner: id, for: self.configuration.duration)
+            } else {
+                answer = try await self.room.acquire(
+                    WaitingRoom.Attempt(
+                        name: self.name, owner: id, duration: self.configuration.duration, engine: self.engine,
+                        isImmediate: self.isImmediate),
+                    upTo: limit)
+            }
         } catch {
             throw CoordinationError(error)
         }
         switch answer {
         case .held(let holder):
-            self.configuration.onEvent?(.refused(self.name, holder, waited: start.duration(to: self.keeper.clock.now)))
+            self.report(since: start) { .refused(self.name, holder, waited: $0) }
             return nil
         case .granted(let lease):
             let held = HeldLock(
                 lease, engine: self.engine, isImmediate: self.isImmediate, configuration: self.configuration,
                 keeper: self.keeper, owner: owner)
             // An answer that took longer than the lease is worth nothing: somebody else may have the lock by now.
-            guard held.isHeld else {
+            guard self.isImmediate || held.isHeld else {
                 _ = try? await held.release()
                 throw CoordinationError(
                     .leaseLost, "the lease of \(self.name) was over before the engine's answer arrived")
             }
             self.keeper.keep(held)
-            self.configuration.onEvent?(.acquired(lease, waited: start.duration(to: self.keeper.clock.now)))
+            self.report(since: start) { .acquired(lease, waited: $0) }
             return held
         }
+    }
+
+    private func report(since start: MonotonicInstant?, _ event: (Duration) -> LockEvent) {
+        guard let start, let onEvent = self.configuration.onEvent else { return }
+        onEvent(event(start.duration(to: self.keeper.clock.now)))
     }
 
     /// Who holds the lock now, or `nil`.
@@ -186,37 +197,15 @@ extension DistributedLock {
             throw CoordinationError(
                 .timedOut, "the lock \(self.name) was not free within \(limit ?? self.configuration.waiting)")
         }
-        let outcome = await withTaskGroup(of: BodyEvent<Value>.self) { group in
-            group.addTask {
-                do {
-                    return .finished(.success(try await body(held.lease)))
-                } catch {
-                    return .finished(.failure(error))
-                }
-            }
-            group.addTask {
-                .lost((try? await held.waitUntilLost()) ?? nil)
-            }
-            var lossReason: LockLossReason?
-            while let event = await group.next() {
-                switch event {
-                case .lost(let reason):
-                    // Without a reason the watch was cancelled along with the caller, and so was the body.
-                    lossReason = reason
-                    group.cancelAll()
-                case .finished(let result):
-                    group.cancelAll()
-                    return (result: result, lossReason: lossReason)
-                }
-            }
-            preconditionFailure("the body of a lock ends with a result")
+        // A task of its own, because only a task can be cancelled, and the caller's is not ours to cancel.
+        let work = startedAtOnce { try await body(held.lease) }
+        held.whenLost { work.cancel() }
+        let result = await withTaskCancellationHandler {
+            await work.result
+        } onCancel: {
+            work.cancel()
         }
-        return try await self.conclude(held, outcome.result, lossReason: outcome.lossReason)
-    }
-
-    private enum BodyEvent<Value: Sendable>: Sendable {
-        case finished(Result<Value, any Error>)
-        case lost(LockLossReason?)
+        return try await self.conclude(held, result, lossReason: held.lossReason)
     }
 
     private func conclude<Value>(

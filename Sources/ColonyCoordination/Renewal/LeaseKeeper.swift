@@ -47,16 +47,32 @@ public final class LeaseKeeper: Sendable {
         if mustStart { self.start() }
     }
 
-    /// Ends the keeping of a lock that its holder gives back. From here on no renewal is sent.
+    /// What is left to do after a lock was given back.
+    struct Farewell {
+        /// Whether the holder could still believe in its lease.
+        let wasValid: Bool
+        /// Whether no other acquisition of the same owner holds on to the lock.
+        let isLast: Bool
+        /// Who waits for the loss of the lock, which now cannot happen any more.
+        let signals: [OneShotSignal]
+    }
+
+    /// Counts one acquisition of a lock less, and ends its keeping with the last: from there on no renewal is sent.
     ///
-    /// - Returns: `false` if it was over before.
-    func dismiss(_ held: HeldLock) -> Bool {
+    /// - Returns: `nil` if it was given back before.
+    func dismiss(_ held: HeldLock, at now: MonotonicInstant) -> Farewell? {
         self.state.withLock { state in
-            guard !held.record.isReleased else { return false }
+            guard !held.record.isReleased else { return nil }
+            let wasValid = held.record.keeping.isValid(at: now)
+            held.record.holds -= 1
+            if held.record.holds > 0 { return Farewell(wasValid: wasValid, isLast: false, signals: []) }
             held.record.isReleased = true
             if let entry = held.record.entry { state.held.remove(entry) }
             held.record.entry = nil
-            return true
+            let signals = held.record.lossSignals
+            held.record.lossSignals = []
+            held.record.lossActions = []
+            return Farewell(wasValid: wasValid, isLast: true, signals: signals)
         }
     }
 

@@ -107,9 +107,11 @@ package struct LeaseKeeping: Sendable {
     }
 
     private mutating func plan() {
-        self.validUntil = self.lease.expiry.advanced(by: .zero - self.lease.duration * self.margin)
-        let start = self.lease.expiry.advanced(by: .zero - self.lease.duration)
-        self.nextRenewal = self.isRenewed ? start.advanced(by: self.lease.duration / 3) : self.validUntil
+        let duration = self.lease.duration.clampedNanoseconds
+        self.validUntil = self.lease.expiry.advanced(byNanoseconds: -Int64(Double(duration) * self.margin))
+        // Two thirds before the end is a third after the start.
+        let due = self.lease.expiry.advanced(byNanoseconds: duration / 3 - duration)
+        self.nextRenewal = self.isRenewed ? due : self.validUntil
     }
 }
 

@@ -1,5 +1,6 @@
 /// What some engines can do beyond ``LeaseEngine``. The conformance suite runs the cases of each power that an engine has.
 public struct Capability: Hashable, Sendable, CustomStringConvertible {
+    /// The power in lower case, as reports print it.
     public let name: String
 
     /// The engine lists and breaks leases: ``LeaseAdministration``.

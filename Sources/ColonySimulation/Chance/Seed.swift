@@ -2,7 +2,8 @@
 ///
 /// The same seed and the same code give the same run. A test that fails prints its seed; running it again with that seed
 /// shows the failure again.
-public struct Seed: RawRepresentable, Hashable, Sendable, Codable, ExpressibleByIntegerLiteral, CustomStringConvertible {
+public struct Seed: RawRepresentable, Hashable, Sendable, Codable, ExpressibleByIntegerLiteral, CustomStringConvertible
+{
     public let rawValue: UInt64
 
     public init(rawValue: UInt64) {

@@ -4,7 +4,7 @@
 public enum LockWorkloads {
     /// Every workload, in the order in which a report lists them.
     public static var all: [Workload] {
-        []
+        [self.memoryPort, self.memoryLock]
     }
 
     /// The workload called `name`, or `nil`.

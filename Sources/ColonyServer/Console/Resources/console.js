@@ -1,0 +1,226 @@
+/** The frame: pages, the connection, the theme, and the keys that work everywhere. */
+
+import { Api } from "./api.js";
+import { announce, askForToken, isDialogOpen, showHelp } from "./dialogs.js";
+import { element, replaceChildren, setAttribute, setText } from "./dom.js";
+import { LiveUpdates } from "./live.js";
+import { locksKeys, locksMarks } from "./locks-help.js";
+import { LocksPage } from "./locks-page.js";
+import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
+
+/**
+ * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `changed(event)`,
+ * `refresh()`, `tick()`, `key(event)`, `escapeFromField()`, and `leaveFieldDown()`.
+ */
+const pages = {
+    locks: {
+        title: "Locks",
+        event: "locks",
+        make: (context) => new LocksPage(context),
+        keys: locksKeys,
+        marks: locksMarks,
+    },
+};
+
+const connectionWords = {
+    connecting: ["Connecting", "Connecting to the daemon."],
+    live: ["Live", "What you see follows the daemon as it changes."],
+    reconnecting: ["Reconnecting", "The connection broke; trying again. Press to try now."],
+    offline: ["Offline", "The daemon cannot be reached. Press to try now."],
+    polling: ["Polling", "There is no stream of events, so the console asks every few seconds. Press to try again."],
+    refused: ["Token needed", "The daemon refuses this console without a token. Press to try again."],
+};
+
+const api = new Api();
+const parts = Object.fromEntries(
+    ["pages", "page", "connection", "connection-text", "theme", "help", "server-facts", "notice"]
+        .map((id) => [id, document.getElementById(id)]));
+
+let page = null;
+let pageKey = null;
+let connection = "connecting";
+let server = null;
+let serverAt = 0;
+let loadedDate = null;
+let hasFailed = false;
+let isAnswering = false;
+
+const live = new LiveUpdates({
+    open: (signal) => api.events(signal),
+    onEvent: (event) => {
+        if (event.name === pages[pageKey].event) page.changed(event);
+    },
+    onState: (state, error) => {
+        const wasLive = connection === "live";
+        connection = state;
+        // An answer that says no still is one: the daemon lives, and asking now and then has to do.
+        isAnswering = error?.status !== undefined;
+        if (state === "live") {
+            // Whatever happened while nobody told us: look once.
+            readServer();
+            page.refresh();
+        }
+        // The page finds out for itself, and at once, whether the daemon still answers.
+        else if (wasLive) page.refresh();
+        if (wasLive !== (state === "live") || state === "offline") announce(connectionWords[state][1]);
+        if (state === "refused") refused(error);
+        drawConnection();
+    },
+});
+
+const context = {
+    api,
+    setTitle: (title) => { document.title = `${title} · Colony`; },
+    setQuery: (query) => {
+        const text = query.toString();
+        history.replaceState(null, "", `#/${pageKey}${text === "" ? "" : `?${text}`}`);
+    },
+    onLoaded: (date) => {
+        loadedDate = date;
+        hasFailed = false;
+        drawConnection();
+    },
+    onFailed: (problem) => {
+        hasFailed = true;
+        if (problem.status === 401) refused(problem);
+        drawConnection();
+    },
+};
+
+function refused(problem) {
+    if (problem?.status !== 401) return;
+    askForToken({
+        api,
+        problem,
+        attempt: async () => {
+            await api.server();
+            live.retry();
+            page.refresh();
+            readServer();
+        },
+    });
+}
+
+async function readServer() {
+    try {
+        server = await api.server();
+        serverAt = performance.now();
+        drawServer();
+    } catch (error) {
+        // The connection and the page report the same failure; the last known facts stay.
+        if (error.status === 401) refused(error);
+    }
+}
+
+function drawServer() {
+    if (server === null) return;
+    const uptime = formatDuration(server.uptime_ms + performance.now() - serverAt);
+    const place = server.data ? ` in ${server.data}` : "";
+    const sentences = [
+        `colony ${server.version} on ${location.host}, up ${uptime}.`,
+        server.store ? `Store: ${server.store}${place}.` : "",
+        formatGuarantee(server.guarantee),
+    ];
+    setText(parts["server-facts"], sentences.filter((sentence) => sentence !== "").join(" "));
+}
+
+function drawConnection() {
+    const isBroken = connection === "reconnecting" || connection === "offline";
+    const state = isBroken && isAnswering && !hasFailed ? "polling" : connection;
+    const [word, meaning] = connectionWords[state];
+    const isStale = loadedDate !== null && hasFailed;
+    setAttribute(parts.connection, "data-state", state);
+    setText(parts["connection-text"], word);
+    setAttribute(parts.connection, "title", meaning);
+    document.documentElement.classList.toggle("stale", isStale);
+    const isAway = state === "offline" && loadedDate !== null;
+    parts.notice.hidden = !isAway;
+    setText(parts.notice, isAway
+        ? `The daemon at ${location.host} cannot be reached. What you see is from ${formatTimeOfDay(loadedDate)}.`
+        : "");
+}
+
+function drawTheme() {
+    const names = { system: "Auto", light: "Light", dark: "Dark" };
+    const { current } = window.colonyTheme;
+    setText(parts.theme, names[current]);
+    setAttribute(parts.theme, "aria-label", `Theme: ${names[current]}`);
+    setAttribute(parts.theme, "title", current === "system" ? "Theme: as the system has it" : `Theme: ${current}`);
+}
+
+function drawPages() {
+    replaceChildren(parts.pages, Object.entries(pages).map(([key, { title }]) => element("li", {},
+        element("a", { href: `#/${key}`, "aria-current": key === pageKey ? "page" : null }, title))));
+}
+
+function openAddress() {
+    const [, key = "", query = ""] = /^#\/(\w+)(?:\?(.*))?$/.exec(location.hash) ?? [];
+    const wanted = key in pages ? key : Object.keys(pages)[0];
+    if (wanted !== pageKey) {
+        pageKey = wanted;
+        page = pages[wanted].make(context);
+        replaceChildren(parts.page, page.element);
+        document.title = `${pages[wanted].title} · Colony`;
+        drawPages();
+    }
+    page.start(new URLSearchParams(query));
+}
+
+function isField(target) {
+    return target.matches?.("input, textarea, select, [contenteditable]") ?? false;
+}
+
+document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || isDialogOpen()) return;
+    if (isField(event.target)) {
+        if (event.key === "Escape") page.escapeFromField();
+        else if (event.key === "ArrowDown" && event.target.matches("input")) page.leaveFieldDown();
+        else return;
+        event.preventDefault();
+        return;
+    }
+    if (event.key === "?") help();
+    else if (!page.key(event)) return;
+    event.preventDefault();
+});
+
+function help() {
+    const { keys, marks } = pages[pageKey];
+    showHelp({
+        keys,
+        marks,
+        forgetToken: !api.hasToken ? null : () => {
+            api.setToken(null);
+            live.retry();
+            page.refresh();
+        },
+    });
+}
+
+parts.help.addEventListener("click", help);
+parts.theme.addEventListener("click", () => {
+    const order = ["system", "light", "dark"];
+    window.colonyTheme.current = order[(order.indexOf(window.colonyTheme.current) + 1) % order.length];
+    drawTheme();
+});
+parts.connection.addEventListener("click", () => {
+    live.retry();
+    page.refresh();
+});
+document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault();
+    parts.page.focus();
+});
+addEventListener("hashchange", openAddress);
+addEventListener("online", () => live.retry());
+document.addEventListener("visibilitychange", () => {
+    if (!document.hidden) page.refresh();
+});
+
+drawTheme();
+openAddress();
+live.run();
+setInterval(() => {
+    page.tick();
+    drawServer();
+}, 1_000);

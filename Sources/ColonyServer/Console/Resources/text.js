@@ -1,0 +1,67 @@
+/** How numbers and durations read. A narrow no-break space keeps a number and its unit together. */
+
+const space = "\u202F";
+const number = new Intl.NumberFormat("en");
+
+/** A count with its thousands set apart. */
+export function formatCount(value) {
+    return number.format(value);
+}
+
+/** A count and its noun: `1 lock`, `2,000 locks`. */
+export function counted(value, one, many = `${one}s`) {
+    return `${formatCount(value)} ${value === 1 ? one : many}`;
+}
+
+/**
+ * A duration with at most two units: `0.4 s`, `12 s`, `2 min 14 s`, `3 h 12 min`, `4 d 3 h`.
+ *
+ * @param {number} milliseconds Less than zero counts as zero.
+ */
+export function formatDuration(milliseconds) {
+    const ms = Math.max(0, milliseconds);
+    if (ms === 0) return `0${space}s`;
+    if (ms < 950) return `${(Math.max(1, Math.round(ms / 100)) / 10).toFixed(1)}${space}s`;
+    const seconds = Math.round(ms / 1000);
+    if (seconds < 60) return `${seconds}${space}s`;
+    if (seconds < 3600) return pair(Math.floor(seconds / 60), "min", seconds % 60, "s");
+    const minutes = Math.floor(seconds / 60);
+    if (minutes < 1440) return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
+    const hours = Math.floor(minutes / 60);
+    return pair(Math.floor(hours / 24), "d", hours % 24, "h");
+}
+
+function pair(large, largeUnit, small, smallUnit) {
+    const head = `${large}${space}${largeUnit}`;
+    return small === 0 ? head : `${head} ${small}${space}${smallUnit}`;
+}
+
+/** The time of day to the second, in the reader's own time zone. */
+export function formatTimeOfDay(date) {
+    return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+}
+
+const reach = { process: "within one process", host: "on this host", network: "on the network" };
+const survival = {
+    nothing: "end with the process",
+    processCrash: "outlive a crash of the process",
+    powerLoss: "outlive a loss of power",
+    serverLoss: "outlive the loss of a server",
+};
+
+/**
+ * What a grant of this server is worth, as a sentence.
+ *
+ * @param {{reach: string, survival: string}|string|undefined} guarantee As the server tells it, or `(host, powerLoss)`.
+ */
+export function formatGuarantee(guarantee) {
+    if (guarantee === undefined || guarantee === null) return "";
+    if (typeof guarantee === "string") {
+        const parts = /^\(?\s*(\w+)\s*,\s*(\w+)\s*\)?$/.exec(guarantee);
+        return parts === null ? guarantee : formatGuarantee({ reach: parts[1], survival: parts[2] });
+    }
+    const camel = (word) => String(word).replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+    const where = reach[camel(guarantee.reach)] ?? String(guarantee.reach);
+    const how = survival[camel(guarantee.survival)] ?? `survive ${guarantee.survival}`;
+    return `Grants are exclusive ${where} and ${how}.`;
+}
