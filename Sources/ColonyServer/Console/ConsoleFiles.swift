@@ -17,7 +17,25 @@ struct ConsoleFiles: Sendable {
 
     /// The contents of each file by its name.
     private static let embedded: [(String, [UInt8])] = [
-        ("index.html", PackageResources.index_html)
+        ("api.js", PackageResources.api_js),
+        ("console.js", PackageResources.console_js),
+        ("diagnosis.js", PackageResources.diagnosis_js),
+        ("dialogs.js", PackageResources.dialogs_js),
+        ("dom.js", PackageResources.dom_js),
+        ("empty-state.js", PackageResources.empty_state_js),
+        ("frame.css", PackageResources.frame_css),
+        ("icon.svg", PackageResources.icon_svg),
+        ("index.html", PackageResources.index_html),
+        ("live.js", PackageResources.live_js),
+        ("lock-book.js", PackageResources.lock_book_js),
+        ("lock-panel.js", PackageResources.lock_panel_js),
+        ("lock-table.js", PackageResources.lock_table_js),
+        ("locks-help.js", PackageResources.locks_help_js),
+        ("locks-page.js", PackageResources.locks_page_js),
+        ("locks.css", PackageResources.locks_css),
+        ("overview.js", PackageResources.overview_js),
+        ("text.js", PackageResources.text_js),
+        ("theme.js", PackageResources.theme_js),
     ]
 
     private let files: [String: File]
