@@ -55,7 +55,7 @@ import Testing
         (["lock", "run", "job", "--ttl", "5", "--", "true"], "\"5\" cannot be a duration: the unit is missing"),
         (["lock", "run", "job", "--ttl", "0s", "--", "true"], "it lasts from 10 milliseconds to 24 hours"),
         (["lock", "run", "job", "--ttl", "25h", "--", "true"], "it lasts from 10 milliseconds to 24 hours"),
-        (["lock", "run", "job", "--wait", "-1s", "--", "true"], "it is negative"),
+        (["lock", "run", "job", "--wait=-1s", "--", "true"], "it is negative"),
         (["lock", "inspect"], "Missing expected argument '<name>'"),
         (["lock", "break", "job"], "Give --yes to break job without asking"),
         (["lock", "list", "--store", "redis://h"], "this build has no engine for redis"),

@@ -75,7 +75,9 @@ final class LockSession: Sendable {
             if let signal = self.state.withLock({ $0.interruption }) { return 128 + signal }
             throw error
         }
-        return self.state.withLock { $0.end?.exitCode ?? 1 }
+        return self.state.withLock { state in
+            state.interruption.map { 128 + $0 } ?? state.end?.exitCode ?? 1
+        }
     }
 
     /// Who would wait for ever should hear of a daemon that is not there. A limited wait goes on asking instead, because a
