@@ -14,7 +14,8 @@ final class FlawedLeaseEngine: LeaseEngine {
         case releaseForgetsOwner, releaseForgetsToken, releaseNeedsToken, releaseIsTrueTwice, releaseIsTrueAfterExpiry
         case releaseDoesNotFree
         case releaseWakesNobody, releaseWakesOne, breakWakesNobody, waitMissesWhatIsOver, waitEndsOnRenewal
-        case waitIgnoresLimit, waitIgnoresCancellation, waitEndsBeforeExpiry, waitKeepsFirstExpiry, waitReportsOtherError
+        case waitIgnoresLimit, waitIgnoresCancellation, waitEndsBeforeExpiry, waitKeepsFirstExpiry,
+            waitReportsOtherError
         case namesAreCharacters, namesAreTrimmed, namesIgnoreCase, namesAreCut, namesAreDecoded, namesArePaths
         case ownersAreCharacters
         case takesAnyDuration, takesAnyRenewal, refusesShortestDuration, recordsExpired, recordsWrongAge
@@ -236,10 +237,12 @@ extension FlawedLeaseEngine {
         let signal = OneShotSignal()
         self.state.withLock { $0.waiters.append((key, signal)) }
         defer { self.state.withLock { $0.waiters.removeAll { $0.signal === signal } } }
-        let deadline = self.has(.waitIgnoresLimit) ? MonotonicInstant(nanoseconds: .max) : self.clock.now.advanced(by: limit)
+        let deadline =
+            self.has(.waitIgnoresLimit) ? MonotonicInstant(nanoseconds: .max) : self.clock.now.advanced(by: limit)
         while true {
             let end = self.state.withLock { state -> MonotonicInstant? in
-                guard let grant = state.grants[key], grant.token == token.rawValue, self.isAlive(grant, at: self.clock.now)
+                guard let grant = state.grants[key], grant.token == token.rawValue,
+                    self.isAlive(grant, at: self.clock.now)
                 else { return nil }
                 return self.has(.waitEndsBeforeExpiry) ? grant.expiry.advanced(by: grant.duration / -2) : grant.expiry
             }
@@ -281,7 +284,8 @@ extension FlawedLeaseEngine: LeaseAdministration, BatchLeaseEngine, LeaseObserva
             let text = grant.name.rawValue
             let isInside =
                 self.has(.listReadsPatterns)
-                ? self.matches(text, prefix: prefix) : text.utf8.starts(with: prefix.utf8) || self.has(.listIgnoresPrefix)
+                ? self.matches(text, prefix: prefix)
+                : text.utf8.starts(with: prefix.utf8) || self.has(.listIgnoresPrefix)
             let isAfter = name.map { self.has(.listRepeatsLastName) ? grant.name >= $0 : grant.name > $0 } ?? true
             return isInside && isAfter && (self.isAlive(grant, at: now) || self.has(.listShowsExpired))
         }
@@ -323,12 +327,16 @@ extension FlawedLeaseEngine: LeaseAdministration, BatchLeaseEngine, LeaseObserva
         return self.state.withLock { state in
             var answers = leases.map { lease in
                 var lease = lease
-                if self.has(.batchForgetsToken), let grant = state.grants[self.key(lease.name)] { lease = self.lease(grant) }
+                if self.has(.batchForgetsToken), let grant = state.grants[self.key(lease.name)] {
+                    lease = self.lease(grant)
+                }
                 let duration = self.has(.batchUsesOneDuration) ? leases[0].duration : lease.duration
                 return self.renew(lease, for: duration, in: &state)
             }
             if self.has(.batchIsUnordered) { answers.sort { ($0?.name.rawValue ?? "") < ($1?.name.rawValue ?? "") } }
-            if self.has(.batchIsAllOrNothing), answers.contains(where: { $0 == nil }) { answers = leases.map { _ in nil } }
+            if self.has(.batchIsAllOrNothing), answers.contains(where: { $0 == nil }) {
+                answers = leases.map { _ in nil }
+            }
             return answers
         }
     }

@@ -71,6 +71,7 @@ public final class LeaseKeeper: Sendable {
             held.record.entry = nil
             let signals = held.record.lossSignals
             held.record.lossSignals = []
+            held.record.lossActions = []
             return Farewell(wasValid: wasValid, isLast: true, signals: signals)
         }
     }
