@@ -7,6 +7,10 @@ enum HandOverProcesses {
     static func run(
         handOvers: Int, processes: Int, folder: String, options: WorkloadOptions
     ) async throws -> [Duration] {
+        // A program that was started as a worker and runs workloads instead would start itself without end.
+        guard ProcessInfo.processInfo.environment[HandOverWorker.variable] == nil else {
+            throw WorkloadError("\(options.worker) runs workloads although it was started as a worker")
+        }
         let stamp = "\(folder)/stamp"
         try HandOverWorker.Stamp().write(to: stamp)
         var children: [(process: Process, output: String)] = []
