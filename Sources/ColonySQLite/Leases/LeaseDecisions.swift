@@ -152,6 +152,9 @@ extension LeaseDecisions {
         if desk.isInteresting {
             self.transaction.afterCommit { desk.wasGranted(name) }
         }
+        if desk.sweep.isDue() {
+            self.transaction.afterCommit { desk.sweepSoon() }
+        }
         return try LeaseTable.grant(name, to: owner, for: duration, at: self.now, in: self.transaction)
     }
 

@@ -20,6 +20,15 @@ extension LeaseDesk {
         self.tellObservers()
     }
 
+    /// Has leases that ran out removed, in a transaction of its own.
+    func sweepSoon() {
+        self.writer.submit(.savepoint) { transaction throws(StoreError) in
+            try self.sweep.walk(at: self.clock.now.nanoseconds, in: transaction)
+        } completion: { _ in
+            // A walk that failed is made again after the next grants.
+        }
+    }
+
     // MARK: From other processes
 
     /// Something may have been committed by another process; looks at it, once for any number of rings.

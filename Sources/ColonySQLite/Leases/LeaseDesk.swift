@@ -63,6 +63,7 @@ final class LeaseDesk: Sendable {
     /// The identity of this process in the queues of the file.
     let session: String
     let state = Mutex(State())
+    let sweep = LeaseSweep()
     private let watch: BellWatch
     /// How many wait or observe, readable without the lock: while it is zero, writers need not tell the desk anything.
     private let interest: Interest

@@ -126,7 +126,7 @@ extension GroupCommitWriter {
         let runner = BatchRunner(file: self.file, counters: self.counters)
         var expected = 1
         while let batch = self.nextBatch(expecting: expected, within: runner.gathering) {
-            expected = runner.run(batch)
+            expected = max(1, runner.run(batch))
         }
         runner.close()
         let enders = self.condition.withLock { state in

@@ -62,6 +62,9 @@ struct StoreFile: Sendable {
                 try queue.writeWithoutTransaction { database in
                     try self.takeOver(database, connection)
                 }
+                // From here on transactions bypass GRDB, whose hooks expect to have seen the statements that began them.
+                sqlite3_commit_hook(connection.handle, nil, nil)
+                sqlite3_rollback_hook(connection.handle, nil, nil)
                 guard let inode = Self.inode(at: self.path) else { throw self.replaced }
                 return Opened(queue: queue, connection: connection, busyHandler: busyHandler, inode: inode)
             } catch {

@@ -1,9 +1,9 @@
 /**
  * What the console knows of the locks: the last answer of the daemon, and the view that the operator chose.
  *
- * The daemon gives out at most 1,000 locks at a time. The book follows `next` for up to `batchPages` pages, so that totals,
- * the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch, and the
- * page says so.
+ * The daemon gives out at most 1,000 locks at a time. The book follows `next` for up to `batchPages` pages, so that
+ * totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch,
+ * and the page says so.
  */
 
 import { atPresent, diagnose } from "./diagnosis.js";
@@ -21,7 +21,10 @@ export const orders = {
     remaining: { label: "Remaining", compare: (a, b) => a.remaining_ms - b.remaining_ms },
     renewals: { label: "Renewals", compare: (a, b) => a.renewals - b.renewals },
     token: { label: "Token", compare: (a, b) => (a.token < b.token ? -1 : a.token > b.token ? 1 : 0) },
-    waiters: { label: "Waiters, oldest", compare: (a, b) => a.waiters.length - b.waiters.length || oldest(a) - oldest(b) },
+    waiters: {
+        label: "Waiters, oldest",
+        compare: (a, b) => a.waiters.length - b.waiters.length || oldest(a) - oldest(b),
+    },
 };
 
 /** The shares of the locks that the page offers. */
@@ -178,13 +181,20 @@ export class LockBook {
 
     /** The stuck locks, the longest wait first. */
     get stuck() {
-        return this.locks.filter(shares.stuck.includes).sort((a, b) => oldest(b) - oldest(a) || a.remaining_ms - b.remaining_ms);
+        return this.locks.filter(shares.stuck.includes)
+            .sort((a, b) => oldest(b) - oldest(a) || a.remaining_ms - b.remaining_ms);
     }
 
-    /** How long an answer stays worth showing: a third of the shortest lease in sight, from 1 to 5 seconds. */
+    /**
+     * How many milliseconds an answer stays worth showing: until the first lock would need a look, or would be over,
+     * unless it is renewed; from 1 to 5 seconds.
+     */
     get freshFor() {
-        const shortest = this.shown.reduce((least, lock) => Math.min(least, lock.ttl_ms), 15_000);
-        return Math.min(5_000, Math.max(1_000, shortest / 3));
+        let soonest = 5_000;
+        for (const { ttl_ms: lease, remaining_ms: remaining } of this.locks) {
+            soonest = Math.min(soonest, remaining > lease / 3 ? remaining - lease / 3 : remaining);
+        }
+        return Math.max(1_000, soonest + 30);
     }
 }
 

@@ -24,7 +24,8 @@ export class LockTable {
     constructor({ onOpen, onSort }) {
         this.#onOpen = onOpen;
         const cells = Object.entries(orders).map(([order, { label }]) => {
-            const button = element("button", { type: "button", class: "sort", on: { click: () => onSort(order) } }, label);
+            const click = () => onSort(order);
+            const button = element("button", { type: "button", class: "sort", on: { click } }, label);
             this.#headers[order] = element("th", { scope: "col", role: "columnheader", class: `c-${order}` }, button);
             return this.#headers[order];
         });
@@ -51,7 +52,9 @@ export class LockTable {
         for (const lock of locks) {
             let row = this.#rows.get(lock.name);
             if (row === undefined) {
-                row = new LockRow(lock, { onOpen: this.#onOpen, onFocus: (name) => this.#setCurrent(name), isNew: !isFirst });
+                row = new LockRow(lock, {
+                    onOpen: this.#onOpen, onFocus: (name) => this.#setCurrent(name), isNew: !isFirst,
+                });
                 this.#rows.set(lock.name, row);
             }
             row.update(lock, elapsed, lock.name === opened);
@@ -133,7 +136,8 @@ class LockRow {
 
     constructor(lock, { onOpen, onFocus, isNew }) {
         this.#lock = lock;
-        this.button = element("button", { type: "button", class: "open", tabindex: "-1" }, nameElement(lock.name, { split: true }));
+        this.button = element("button", { type: "button", class: "open", tabindex: "-1" },
+            nameElement(lock.name, { split: true }));
         this.button.addEventListener("click", () => onOpen(this.#lock.name));
         this.button.addEventListener("focus", () => onFocus(this.#lock.name));
         this.#waiters.append(this.#count, " ", this.#wait);
@@ -225,7 +229,8 @@ function numeric(order, label) {
 /** Who waits, the longest first, as list items; beyond `limit` the rest is counted. */
 export function waiterItems(waiters, elapsed, limit) {
     const items = [...waiters].sort((a, b) => b.age_ms - a.age_ms).slice(0, limit).map((waiter) =>
-        element("li", {}, nameElement(waiter.owner), element("span", { class: "waited" }, formatDuration(waiter.age_ms + elapsed))));
+        element("li", {}, nameElement(waiter.owner),
+            element("span", { class: "waited" }, formatDuration(waiter.age_ms + elapsed))));
     if (waiters.length > limit) {
         items.push(element("li", { class: "more" }, `and ${formatCount(waiters.length - limit)} more`));
     }
