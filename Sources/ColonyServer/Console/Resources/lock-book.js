@@ -62,9 +62,15 @@ export class LockBook {
     /** The page of rows that is shown, from 0. */
     page = 0;
 
+    /**
+     * Whether the clocks stand still at the moment of the last answer: while the daemon does not answer, nobody knows
+     * whether a holder renewed, and a countdown would be an invention.
+     */
+    isFrozen = false;
+
     /** Milliseconds since the daemon answered. */
     get elapsed() {
-        return this.answeredAt === null ? 0 : performance.now() - this.answeredAt;
+        return this.answeredAt === null || this.isFrozen ? 0 : performance.now() - this.answeredAt;
     }
 
     /** Asks the daemon for the batch again. The answer is thrown away if the view has moved on meanwhile. */
@@ -89,6 +95,7 @@ export class LockBook {
         this.next = after;
         this.answeredAt = answeredAt;
         this.answeredDate = new Date();
+        this.isFrozen = false;
         this.#counts = null;
         this.page = Math.min(this.page, this.lastPage);
         return true;
