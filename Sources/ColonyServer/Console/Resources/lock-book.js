@@ -1,14 +1,14 @@
 /**
  * What the console knows of the locks: the last answer of the daemon, and the view that the operator chose.
  *
- * The daemon gives out at most 1,000 locks at a time. The book follows `next` for up to `batchPages` pages, so that
+ * The daemon gives out at most 1,000 locks at a time. The book follows `next` until it has `batchLocks` of them, so that
  * totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch,
  * and the page says so.
  */
 
 import { atPresent, diagnose } from "./diagnosis.js";
 
-const batchPages = 5;
+const batchLocks = 5_000;
 
 /** How many rows are shown at once: enough to scan, few enough to stay quick. */
 export const rowsPerPage = 100;
@@ -79,17 +79,16 @@ export class LockBook {
         const start = this.#trail.at(-1);
         const locks = [];
         let after = start;
-        let answeredAt = 0;
-        for (let page = 0; page < batchPages; page += 1) {
+        let answeredAt = null;
+        do {
             const asked = performance.now();
             const answer = await api.locks({ prefix, after });
             // All ages count from the first page; half the round trip is the best guess for when it was true.
-            if (page === 0) answeredAt = (asked + performance.now()) / 2;
-            const late = page === 0 ? 0 : performance.now() - answeredAt;
+            if (answeredAt === null) answeredAt = (asked + performance.now()) / 2;
+            const late = Math.max(0, (asked + performance.now()) / 2 - answeredAt);
             for (const lock of answer.locks) locks.push(late === 0 ? lock : earlier(lock, late));
             after = answer.next ?? null;
-            if (after === null) break;
-        }
+        } while (after !== null && locks.length < batchLocks);
         if (prefix !== this.prefix || start !== this.#trail.at(-1)) return false;
         this.locks = locks;
         this.next = after;
