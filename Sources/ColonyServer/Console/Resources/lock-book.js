@@ -83,9 +83,10 @@ export class LockBook {
         do {
             const asked = performance.now();
             const answer = await api.locks({ prefix, after });
-            // All ages count from the first page; half the round trip is the best guess for when it was true.
-            if (answeredAt === null) answeredAt = (asked + performance.now()) / 2;
-            const late = Math.max(0, (asked + performance.now()) / 2 - answeredAt);
+            // Half the round trip is the best guess for when the answer was true. All ages count from the first page.
+            const told = (asked + performance.now()) / 2;
+            answeredAt ??= told;
+            const late = told - answeredAt;
             for (const lock of answer.locks) locks.push(late === 0 ? lock : earlier(lock, late));
             after = answer.next ?? null;
         } while (after !== null && locks.length < batchLocks);
