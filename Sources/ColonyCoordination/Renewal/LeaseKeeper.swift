@@ -124,7 +124,7 @@ extension LeaseKeeper {
             let held = entry.value
             held.record.entry = nil
             switch held.record.keeping.directive(at: now) {
-            case .sleep:
+            case .wait:
                 self.reschedule(held, in: &state)
             case .renew(let lease):
                 work.renewals.append((held, lease))
