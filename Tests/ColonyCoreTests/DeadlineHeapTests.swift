@@ -3,57 +3,60 @@ import Testing
 
 @Suite("Deadline heap")
 struct DeadlineHeapTests {
-    private struct Model {
-        var entries: [(deadline: Int64, id: Int)] = []
+    /// Random insertions, removals, and due entries, against a list that is searched from end to end.
+    @Test func `it agrees with a naive model`() throws {
+        for seed in 1...200 { try self.compare(seed: UInt64(seed)) }
     }
 
-    /// Random insertions, removals, and due entries, against a list that is searched from end to end.
-    @Test(arguments: 1...200)
-    func `it agrees with a naive model`(seed: Int) {
-        var generator = FixedGenerator(state: UInt64(seed))
+    private struct Disagreement: Error {
+        let seed: UInt64
+        let what: String
+    }
+
+    private func compare(seed: UInt64) throws {
+        // Compared by hand, because a million expectations take longer than all else.
+        func agree(_ condition: Bool, _ what: String) throws {
+            if !condition { throw Disagreement(seed: seed, what: what) }
+        }
+        var generator = FixedGenerator(state: seed)
         var heap = DeadlineHeap<Int>()
         var handles: [Int: DeadlineHeap<Int>.Entry] = [:]
         var gone: [DeadlineHeap<Int>.Entry] = []
-        var model = Model()
-        var nextID = 0
-        for _ in 1...1_000 {
+        var model: [(deadline: Int64, id: Int)] = []
+        for step in 0..<1_000 {
+            let earliest = model.lazy.map(\.deadline).min()
+            try agree(heap.count == model.count && heap.isEmpty == model.isEmpty, "count")
+            try agree(heap.earliest?.nanoseconds == earliest, "earliest")
             switch Int.random(in: 0..<10, using: &generator) {
             case 0...4:
                 // Few different deadlines, so that many are equal.
                 let deadline = Int64.random(in: 0..<50, using: &generator)
-                handles[nextID] = heap.insert(nextID, at: MonotonicInstant(nanoseconds: deadline))
-                model.entries.append((deadline, nextID))
-                nextID += 1
+                handles[step] = heap.insert(step, at: MonotonicInstant(nanoseconds: deadline))
+                model.append((deadline, step))
             case 5...6:
-                guard let index = model.entries.indices.randomElement(using: &generator) else { break }
-                let id = model.entries.remove(at: index).id
-                if let handle = handles.removeValue(forKey: id) {
-                    let answers = (heap.remove(handle), heap.remove(handle))
-                    #expect(answers == (true, false))
-                    gone.append(handle)
-                }
+                guard let index = model.indices.randomElement(using: &generator) else { break }
+                guard let handle = handles.removeValue(forKey: model.remove(at: index).id) else { break }
+                try agree(heap.remove(handle), "removal")
+                try agree(!heap.remove(handle), "repeated removal")
+                gone.append(handle)
             case 7:
                 guard let handle = gone.randomElement(using: &generator) else { break }
-                let isRemoved = heap.remove(handle)
-                #expect(!isRemoved)
+                try agree(!heap.remove(handle), "removal of what came out before")
             default:
                 let now = Int64.random(in: 0..<50, using: &generator)
                 let due = heap.popDue(at: MonotonicInstant(nanoseconds: now))
-                let earliest = model.entries.map(\.deadline).min()
-                if let earliest, earliest <= now {
-                    #expect(due?.deadline.nanoseconds == earliest)
-                    let index = model.entries.firstIndex { $0.id == due?.value }
-                    if let index { #expect(model.entries.remove(at: index).deadline == earliest) }
-                    #expect(index != nil, "an entry came out that was not in")
-                    if let due { gone.append(due) }
-                    if let id = due?.value { handles[id] = nil }
-                } else {
-                    #expect(due == nil)
+                guard let earliest, earliest <= now else {
+                    try agree(due == nil, "nothing is due")
+                    break
+                }
+                try agree(due?.deadline.nanoseconds == earliest, "what is due")
+                let index = model.firstIndex { $0.id == due?.value && $0.deadline == earliest }
+                try agree(index != nil, "what came out was in")
+                if let index, let due {
+                    handles[model.remove(at: index).id] = nil
+                    gone.append(due)
                 }
             }
-            #expect(heap.count == model.entries.count)
-            #expect(heap.isEmpty == model.entries.isEmpty)
-            #expect(heap.earliest?.nanoseconds == model.entries.map(\.deadline).min())
         }
     }
 
