@@ -32,6 +32,11 @@ extension MemoryLeaseEngine: LeaseAdministration {
         _ = broken?.ended.announce()
         return broken?.record
     }
+
+    public func heldCount() async throws(LeaseError) -> Int {
+        let now = self.clock.now
+        return self.state.withLock { state in state.grants.values.count { $0.expiry > now } }
+    }
 }
 
 extension MemoryLeaseEngine: BatchLeaseEngine {

@@ -47,8 +47,11 @@ class Daemon:
             file = self.folder / "colony.yaml"
             file.write_text(self.configuration, encoding="utf-8")
             command += ["--config", str(file)]
+        # The daemon reads its own settings from variables of this kind, and must not see those of the test.
+        environment = {key: value for key, value in os.environ.items() if not key.startswith("COLONY_")}
         with open(self.folder / "daemon.log", "ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder)
         WebDriverWait(self, START_LIMIT, 0.02).until(Daemon.is_ready, f"the daemon is not ready: {command}")
         return self
 

@@ -1,6 +1,7 @@
 """Staying in touch with the daemon: tokens, outages, restarts."""
 
 import hashlib
+import http.client
 import json
 
 from selenium.webdriver.common.keys import Keys
@@ -38,6 +39,28 @@ def test_a_restarted_daemon_is_found_again(page):
     page.daemon.acquire("live again", "api-3")
     page.wait_for_names(["after", "before", "live again"])
     assert page.driver.execute_script("return window.wasNotReloaded") is True
+
+
+def test_without_a_stream_of_events_the_page_asks_now_and_then(make_daemon, make_page):
+    daemon = make_daemon(json.dumps({"limits": {"streams": 1}}))
+    other = http.client.HTTPConnection("127.0.0.1", daemon.port, timeout=30)
+    other.request("GET", "/v1/events", headers={"accept": "text/event-stream"})
+    assert other.getresponse().status == 200
+    page = make_page(daemon).open(live=False)
+    page.wait_for_connection("polling")
+    daemon.acquire("orders/42", "api-1")
+    page.wait_for_names(["orders/42"])
+    assert page.connection == "polling"
+    other.close()
+    page.wait_for_connection("live")
+
+
+def test_a_daemon_that_lists_few_at_a_time_is_read_to_the_end(make_daemon, make_page):
+    daemon = make_daemon(json.dumps({"limits": {"batch": 10}}))
+    for number in range(35):
+        daemon.acquire(f"few/{number:02}", "api-1")
+    page = make_page(daemon).open()
+    page.until(lambda: page.totals.startswith("35 locks are held."), "not all locks are counted")
 
 
 def test_pressing_the_indicator_tries_at_once(page):

@@ -140,11 +140,16 @@ extension LeaseDecisions {
     private func standing(of name: LeaseName, for owner: OwnerID) throws(StoreError) -> Standing {
         let text = owner.rawValue
         if let row = try LeaseTable.live(name, at: self.now, on: self.connection) {
-            return row.owner == text ? .mine(token: row.token) : .held(row)
+            return Self.isSame(row.owner, text) ? .mine(token: row.token) : .held(row)
         }
         let front = try WaiterTable.front(of: name, at: self.now, desk: self.desk, on: self.connection)
-        if let head = front.live, head.owner != text { return .reserved(head) }
+        if let head = front.live, !Self.isSame(head.owner, text) { return .reserved(head) }
         return .free(front)
+    }
+
+    /// Owners are equal when their bytes are; two spellings of `é` are equal strings, and two owners.
+    private static func isSame(_ first: String, _ second: String) -> Bool {
+        first.utf8.elementsEqual(second.utf8)
     }
 
     private func grant(_ name: LeaseName, to owner: OwnerID, for duration: Int64) throws(StoreError) -> Lease {

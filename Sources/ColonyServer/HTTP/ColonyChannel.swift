@@ -12,6 +12,7 @@ struct ColonyChannel: ServerChildChannel {
 
     let base: HTTP1Channel
     let executors: EventLoopExecutors
+    let connections: PrometheusGauge
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         self.base.setup(channel: channel, logger: logger)
@@ -19,6 +20,8 @@ struct ColonyChannel: ServerChildChannel {
 
     func handle(value: Value, logger: Logger) async {
         let base = self.base
+        self.connections.increment(by: 1)
+        defer { self.connections.decrement(by: 1) }
         await withTaskExecutorPreference(self.executors.executor(of: value.channel.eventLoop)) {
             await base.handle(value: value, logger: logger)
         }

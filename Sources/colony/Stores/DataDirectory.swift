@@ -59,4 +59,14 @@ enum Environment {
     static subscript(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
     }
+
+    /// All of them, as far as they are UTF-8.
+    static var all: [String: String] {
+        var result: [String: String] = [:]
+        for entry in EnvironmentBytes.ofThisProcess() {
+            guard let text = String(validating: entry, as: UTF8.self), let equals = text.firstIndex(of: "=") else { continue }
+            result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return result
+    }
 }

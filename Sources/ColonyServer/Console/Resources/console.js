@@ -222,5 +222,5 @@ openAddress();
 live.run();
 setInterval(() => {
     page.tick();
-    drawServer();
+    if (!hasFailed) drawServer();
 }, 1_000);

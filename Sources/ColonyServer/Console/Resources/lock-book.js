@@ -1,14 +1,14 @@
 /**
  * What the console knows of the locks: the last answer of the daemon, and the view that the operator chose.
  *
- * The daemon gives out at most 1,000 locks at a time. The book follows `next` for up to `batchPages` pages, so that
+ * The daemon gives out at most 1,000 locks at a time. The book follows `next` until it has `batchLocks` of them, so that
  * totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch,
  * and the page says so.
  */
 
 import { atPresent, diagnose } from "./diagnosis.js";
 
-const batchPages = 5;
+const batchLocks = 5_000;
 
 /** How many rows are shown at once: enough to scan, few enough to stay quick. */
 export const rowsPerPage = 100;
@@ -62,9 +62,15 @@ export class LockBook {
     /** The page of rows that is shown, from 0. */
     page = 0;
 
+    /**
+     * Whether the clocks stand still at the moment of the last answer: while the daemon does not answer, nobody knows
+     * whether a holder renewed, and a countdown would be an invention.
+     */
+    isFrozen = false;
+
     /** Milliseconds since the daemon answered. */
     get elapsed() {
-        return this.answeredAt === null ? 0 : performance.now() - this.answeredAt;
+        return this.answeredAt === null || this.isFrozen ? 0 : performance.now() - this.answeredAt;
     }
 
     /** Asks the daemon for the batch again. The answer is thrown away if the view has moved on meanwhile. */
@@ -73,22 +79,23 @@ export class LockBook {
         const start = this.#trail.at(-1);
         const locks = [];
         let after = start;
-        let answeredAt = 0;
-        for (let page = 0; page < batchPages; page += 1) {
+        let answeredAt = null;
+        do {
             const asked = performance.now();
             const answer = await api.locks({ prefix, after });
-            // All ages count from the first page; half the round trip is the best guess for when it was true.
-            if (page === 0) answeredAt = (asked + performance.now()) / 2;
-            const late = page === 0 ? 0 : performance.now() - answeredAt;
+            // Half the round trip is the best guess for when the answer was true. All ages count from the first page.
+            const told = (asked + performance.now()) / 2;
+            answeredAt ??= told;
+            const late = told - answeredAt;
             for (const lock of answer.locks) locks.push(late === 0 ? lock : earlier(lock, late));
             after = answer.next ?? null;
-            if (after === null) break;
-        }
+        } while (after !== null && locks.length < batchLocks);
         if (prefix !== this.prefix || start !== this.#trail.at(-1)) return false;
         this.locks = locks;
         this.next = after;
         this.answeredAt = answeredAt;
         this.answeredDate = new Date();
+        this.isFrozen = false;
         this.#counts = null;
         this.page = Math.min(this.page, this.lastPage);
         return true;

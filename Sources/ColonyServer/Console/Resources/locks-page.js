@@ -196,6 +196,8 @@ export class LocksPage {
 
     #failed(error) {
         const problem = explained(error);
+        this.#book.isFrozen = true;
+        this.tick();
         const isToldElsewhere = problem.status === 401 || problem.code === "unreachable";
         if (!isToldElsewhere) replaceChildren(this.#problem, problemElement(problem));
         this.#context.onFailed(problem);
