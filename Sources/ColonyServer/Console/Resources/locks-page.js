@@ -136,7 +136,9 @@ export class LocksPage {
             r: () => this.refresh(),
         };
         const action = actions[event.key];
-        if (action === undefined) return false;
+        // In the details the arrows scroll.
+        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
+        if (action === undefined || scrolls) return false;
         action();
         return true;
     }
@@ -173,7 +175,9 @@ export class LocksPage {
     #lookAgain() {
         clearTimeout(this.#again);
         if (document.hidden) return;
-        const pause = Math.max(1_000, 20 * this.#lastLoad, this.#book.freshFor - this.#book.elapsed);
+        // A daemon that took long is asked less often, but one that hung is not given up.
+        const rest = Math.min(10_000, 20 * this.#lastLoad);
+        const pause = Math.max(1_000, rest, this.#book.freshFor - this.#book.elapsed);
         this.#again = setTimeout(() => this.refresh(), pause);
     }
 
@@ -199,7 +203,7 @@ export class LocksPage {
         this.#book.isFrozen = true;
         this.tick();
         const isToldElsewhere = problem.status === 401 || problem.code === "unreachable";
-        if (!isToldElsewhere) replaceChildren(this.#problem, problemElement(problem));
+        replaceChildren(this.#problem, isToldElsewhere ? null : problemElement(problem));
         this.#context.onFailed(problem);
     }
 
