@@ -35,7 +35,11 @@ export class LocksPage {
     });
     #shares = element("div", { class: "shares", role: "group", "aria-label": "Which locks" });
     #order = element("select", { id: "order", "aria-label": "Order" });
-    #pager = element("div", { class: "pager" });
+    #range = element("span", { class: "range" });
+    // Made once: a button that is replaced between press and release loses the click.
+    #previous = this.#pageButton(-1, "Previous");
+    #next = this.#pageButton(1, "Next");
+    #pager = element("div", { class: "pager", hidden: true }, this.#range, this.#previous, this.#next);
     #empty = element("div", { class: "nothing" });
     #list;
 
@@ -264,17 +268,14 @@ export class LocksPage {
         const last = Math.min(total, first + rowsPerPage - 1);
         const range = total === 0 ? "None" : `${formatCount(first)}–${formatCount(last)} of ${formatCount(total)}`;
         const part = book.isPart ? ` in part ${book.batch}${book.next === null ? ", the last" : "; more follow"}` : "";
-        const focused = document.activeElement?.dataset?.step;
-        replaceChildren(this.#pager,
-            element("span", { class: "range" }, range + part),
-            this.#pageButton("-1", "Previous", book.hasPrevious), this.#pageButton("1", "Next", book.hasNext));
-        if (focused !== undefined) this.#pager.querySelector(`[data-step="${focused}"]`)?.focus();
+        setText(this.#range, range + part);
+        this.#previous.disabled = !book.hasPrevious;
+        this.#next.disabled = !book.hasNext;
     }
 
-    #pageButton(step, label, isEnabled) {
+    #pageButton(step, label) {
         return element("button", {
-            type: "button", class: "plain", "data-step": step, disabled: !isEnabled,
-            on: { click: () => this.#turn(Number(step)) },
+            type: "button", class: "plain", "data-step": step, on: { click: () => this.#turn(step) },
         }, label);
     }
 
