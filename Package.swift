@@ -10,7 +10,7 @@ let settings: [SwiftSetting] = [
     .enableUpcomingFeature("InternalImportsByDefault"),
     .enableUpcomingFeature("MemberImportVisibility"),
     .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-]
+] + (Context.environment["COLONY_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : [])
 
 // MARK: Floor 0, the shared nouns
 
@@ -23,7 +23,7 @@ let floor0: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", .deque, .log],
+        dependencies: ["ColonyCore", .deque],
         swiftSettings: settings
     )
 ]
@@ -51,8 +51,8 @@ let floor4: [Target] = [
         name: "ColonyServer",
         dependencies: [
             "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-            .hummingbird, .hummingbirdTLS, .serviceLifecycle, .configuration, .log, .metrics, .crypto, .nioCore, .nioSSL,
-            .nioPosix, .httpTypes, .deque, .unixSignals, .asyncAlgorithms,
+            .hummingbirdCore, .hummingbirdTLS, .serviceLifecycle, .configuration, .log, .metrics, .crypto, .nioCore,
+            .nioHTTPTypes, .nioPosix, .nioSSL, .httpTypes, .yams, .deque, .unixSignals, .asyncAlgorithms,
         ],
         resources: [.embedInCode("Console/Resources")],
         swiftSettings: settings
@@ -110,9 +110,11 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
@@ -151,7 +153,8 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
-                "ColonySimulation", .asyncHTTPClient, .hummingbird, .log, .nioCore, .nioFoundationCompat,
+                "ColonySimulation", .asyncHTTPClient, .log, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                .nioPosix, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
@@ -160,6 +163,8 @@ var tests: [Target] {
             dependencies: ["ColonyCore", "ColonySQLite", "ColonyRemote", "colony", .subprocess],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ColonyWorkloadsTests", dependencies: ["ColonyCore", "ColonyWorkloads"], swiftSettings: settings),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
     ]
 }
@@ -175,16 +180,18 @@ extension Target.Dependency {
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
     static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
-    static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
+    static var hummingbirdCore: Self { .product(name: "HummingbirdCore", package: "hummingbird") }
     static var hummingbirdTLS: Self { .product(name: "HummingbirdTLS", package: "hummingbird") }
     static var log: Self { .product(name: "Logging", package: "swift-log") }
     static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
     static var nioFoundationCompat: Self { .product(name: "NIOFoundationCompat", package: "swift-nio") }
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
+    static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
     static var subprocess: Self { .product(name: "Subprocess", package: "swift-subprocess") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
+    static var yams: Self { .product(name: "Yams", package: "Yams") }
 }

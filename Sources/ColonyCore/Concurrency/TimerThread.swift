@@ -11,6 +11,8 @@ final class TimerThread: Sendable {
     private struct State {
         var sleepers = Sleepers()
         var isStarted = false
+        /// The end of the thread's present nap. Who sleeps longer than that need not wake it.
+        var napEnd = MonotonicInstant(nanoseconds: .min)
     }
 
     private let condition = ThreadCondition(State())
@@ -53,26 +55,27 @@ final class TimerThread: Sendable {
     }
 
     private func enter(_ continuation: Sleeper, until deadline: MonotonicInstant, ticket: Ticket) {
-        enum Outcome { case cancelled, queued(isEarliest: Bool, mustStart: Bool) }
+        enum Outcome { case cancelled, queued(mustWake: Bool, mustStart: Bool) }
         let outcome = self.condition.withLock { state -> Outcome in
             if ticket.isCancelled { return .cancelled }
-            let isEarliest = state.sleepers.earliest.map { deadline < $0 } ?? true
+            let mustWake = deadline < state.napEnd
             ticket.admit(state.sleepers.insert(continuation, at: deadline))
             let mustStart = !state.isStarted
             state.isStarted = true
-            return .queued(isEarliest: isEarliest, mustStart: mustStart)
+            return .queued(mustWake: mustWake, mustStart: mustStart)
         }
         switch outcome {
         case .cancelled:
             continuation.resume(throwing: CancellationError())
         case .queued(_, mustStart: true):
             startThread(named: "colony-timer") { self.run() }
-        case .queued(let isEarliest, _):
-            if isEarliest { self.condition.signal() }
+        case .queued(let mustWake, _):
+            if mustWake { self.condition.signal() }
         }
     }
 
     private func run() {
+        var naps = 0
         while true {
             let due: [Sleeper] = self.condition.waitLoop { state in
                 let now = self.clock.now
@@ -81,8 +84,17 @@ final class TimerThread: Sendable {
                     due.append(entry.value)
                 }
                 if !due.isEmpty { return .done(due) }
-                guard let next = state.sleepers.earliest else { return .wait(atMost: nil) }
-                return .wait(atMost: min(now.duration(to: next), Self.longestNap))
+                // Sleepers that come and go leave the heap empty most of the time. One more nap after the last of them
+                // keeps the next one from having to wake this thread; then it sleeps for good.
+                naps = state.sleepers.isEmpty ? naps + 1 : 0
+                if naps > 1 {
+                    naps = 0
+                    state.napEnd = MonotonicInstant(nanoseconds: .max)
+                    return .wait(atMost: nil)
+                }
+                let nap = state.sleepers.earliest.map { min(now.duration(to: $0), Self.longestNap) } ?? Self.longestNap
+                state.napEnd = now.advanced(by: nap)
+                return .wait(atMost: nap)
             }
             for sleeper in due {
                 sleeper.resume()

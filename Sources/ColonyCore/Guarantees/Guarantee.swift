@@ -32,9 +32,12 @@ public struct Guarantee: Hashable, Sendable, CustomStringConvertible {
         public static func < (first: Self, second: Self) -> Bool { first.rawValue < second.rawValue }
     }
 
+    /// Among whom a grant is exclusive.
     public var reach: Reach
+    /// What an acknowledged grant outlives.
     public var survival: Survival
 
+    /// Puts the two answers together.
     public init(reach: Reach, survival: Survival) {
         self.reach = reach
         self.survival = survival
@@ -55,7 +58,8 @@ public struct Guarantee: Hashable, Sendable, CustomStringConvertible {
             reasons.append("it is exclusive on one \(self.reach), and \(demand.reach) was demanded")
         }
         if self.survival < demand.survival {
-            reasons.append("an acknowledged grant outlives \(self.survival.phrase), and \(demand.survival.phrase) was demanded")
+            reasons.append(
+                "an acknowledged grant outlives \(self.survival.phrase), and \(demand.survival.phrase) was demanded")
         }
         return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }

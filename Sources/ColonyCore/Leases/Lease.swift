@@ -14,6 +14,7 @@ public struct Lease: Hashable, Sendable {
     /// clock will see, as long as both clocks run at the same rate.
     public let expiry: MonotonicInstant
 
+    /// Makes the answer of an engine; only engines grant leases.
     public init(
         name: LeaseName, owner: OwnerID, token: FencingToken, duration: Duration, expiry: MonotonicInstant
     ) {
@@ -40,12 +41,14 @@ public enum Acquisition: Hashable, Sendable {
 
 /// Who stands in the way of an acquisition.
 public struct LeaseHolder: Hashable, Sendable {
+    /// Who holds the name.
     public let owner: OwnerID
     /// The token of the present grant; what ``LeaseEngine/waitForChange(of:from:upTo:)`` is told to wait for the end of.
     public let token: FencingToken
     /// How much longer the lease runs unless it is renewed, as the engine sees it.
     public let remaining: Duration
 
+    /// Makes the answer of an engine.
     public init(owner: OwnerID, token: FencingToken, remaining: Duration) {
         self.owner = owner
         self.token = token
@@ -55,8 +58,11 @@ public struct LeaseHolder: Hashable, Sendable {
 
 /// A held lease as an operator sees it.
 public struct LeaseRecord: Hashable, Sendable {
+    /// What is held.
     public let name: LeaseName
+    /// Who holds it.
     public let owner: OwnerID
+    /// The fencing token of the present grant.
     public let token: FencingToken
     /// The duration of the latest grant or renewal.
     public let duration: Duration
@@ -69,6 +75,7 @@ public struct LeaseRecord: Hashable, Sendable {
     /// Who waits, the longest wait first, as far as the engine knows: an engine without a queue of its own knows nobody.
     public let waiters: [LeaseWaiter]
 
+    /// Makes the answer of an engine.
     public init(
         name: LeaseName, owner: OwnerID, token: FencingToken, duration: Duration, remaining: Duration, age: Duration,
         renewals: UInt64, waiters: [LeaseWaiter] = []
@@ -86,10 +93,12 @@ public struct LeaseRecord: Hashable, Sendable {
 
 /// Somebody who waits for a lease.
 public struct LeaseWaiter: Hashable, Sendable {
+    /// Who waits.
     public let owner: OwnerID
     /// How long it has waited.
     public let age: Duration
 
+    /// Makes the answer of an engine or a waiting room.
     public init(owner: OwnerID, age: Duration) {
         self.owner = owner
         self.age = age

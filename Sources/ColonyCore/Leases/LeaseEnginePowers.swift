@@ -1,5 +1,6 @@
 /// What some engines can do beyond ``LeaseEngine``. The conformance suite runs the cases of each power that an engine has.
 public struct Capability: Hashable, Sendable, CustomStringConvertible {
+    /// The power in lower case, as reports print it.
     public let name: String
 
     /// The engine lists and breaks leases: ``LeaseAdministration``.
@@ -45,6 +46,25 @@ public protocol LeaseAdministration: LeaseEngine {
     ///   only the check of its fencing token at the resource keeps its writes out.
     /// - Returns: What was broken, or `nil` if nobody held the name.
     func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord?
+
+    /// How many names are held, for metrics and overviews. Leases that change meanwhile may or may not be counted.
+    ///
+    /// - Complexity: One round trip and O(*n*) in the number of held leases, where the engine counts by itself. Otherwise
+    ///   every page of ``records(withPrefix:after:limit:)`` is read.
+    func heldCount() async throws(LeaseError) -> Int
+}
+
+extension LeaseAdministration {
+    public func heldCount() async throws(LeaseError) -> Int {
+        var count = 0
+        var last: LeaseName?
+        while true {
+            let page = try await self.records(withPrefix: "", after: last, limit: LeaseLimits.batch)
+            count += page.count
+            guard page.count == LeaseLimits.batch else { return count }
+            last = page.last?.name
+        }
+    }
 }
 
 /// An engine that renews many leases in one atomic step.
@@ -87,3 +107,8 @@ public protocol LeaseObservation: LeaseEngine {
     /// ends when the engine is closed or its reader is cancelled.
     func changes() -> AsyncStream<Void>
 }
+
+/// An engine that answers within the call: no member but the waiting ones suspends, fails to be reached, or hangs.
+///
+/// Blocks may then leave out what protects a caller from a store that does not answer.
+package protocol ImmediateLeaseEngine: LeaseEngine {}

@@ -3,30 +3,39 @@
 /// The heap of swift-collections gives up only its ends. Timers are cancelled far more often than they fire, and a queue
 /// that keeps cancelled entries until their time comes grows with the rate of cancellations.
 ///
-/// - Complexity: Insertion and removal O(log *n*); the earliest O(1).
+/// - Complexity: Insertion and removal O(log *n*); the earliest O(1). Inlinable, because it is used for each lease taken.
+@usableFromInline
 package struct DeadlineHeap<Value> {
     /// An entry's handle; only the heap that made it may be given it back.
+    @usableFromInline
     package final class Entry {
-        package let deadline: MonotonicInstant
-        package let value: Value
-        fileprivate var index: Int
+        @usableFromInline package let deadline: MonotonicInstant
+        @usableFromInline package let value: Value
+        @usableFromInline var index: Int
 
-        fileprivate init(deadline: MonotonicInstant, value: Value, index: Int) {
+        @inlinable
+        init(deadline: MonotonicInstant, value: Value, index: Int) {
             self.deadline = deadline
             self.value = value
             self.index = index
         }
     }
 
-    private static var absent: Int { -1 }
-    private var entries: [Entry] = []
+    @inlinable
+    static var absent: Int { -1 }
+    @usableFromInline var entries: [Entry] = []
 
+    @inlinable
     package init() {}
 
+    @inlinable
     package var count: Int { self.entries.count }
+    @inlinable
     package var isEmpty: Bool { self.entries.isEmpty }
+    @inlinable
     package var earliest: MonotonicInstant? { self.entries.first?.deadline }
 
+    @inlinable
     package mutating func insert(_ value: Value, at deadline: MonotonicInstant) -> Entry {
         let entry = Entry(deadline: deadline, value: value, index: self.entries.count)
         self.entries.append(entry)
@@ -35,6 +44,7 @@ package struct DeadlineHeap<Value> {
     }
 
     /// Removes an entry; an entry that is no longer in the heap is left alone.
+    @inlinable
     @discardableResult
     package mutating func remove(_ entry: Entry) -> Bool {
         let index = entry.index
@@ -50,18 +60,21 @@ package struct DeadlineHeap<Value> {
     }
 
     /// Removes and gives the earliest entry if its time has come.
+    @inlinable
     package mutating func popDue(at now: MonotonicInstant) -> Entry? {
         guard let first = self.entries.first, first.deadline <= now else { return nil }
         self.remove(first)
         return first
     }
 
-    private mutating func place(_ entry: Entry, at index: Int) {
+    @inlinable
+    mutating func place(_ entry: Entry, at index: Int) {
         self.entries[index] = entry
         entry.index = index
     }
 
-    private mutating func siftUp(from start: Int) {
+    @inlinable
+    mutating func siftUp(from start: Int) {
         let entry = self.entries[start]
         var index = start
         while index > 0 {
@@ -73,7 +86,8 @@ package struct DeadlineHeap<Value> {
         self.place(entry, at: index)
     }
 
-    private mutating func siftDown(from start: Int) {
+    @inlinable
+    mutating func siftDown(from start: Int) {
         let entry = self.entries[start]
         var index = start
         while true {

@@ -6,14 +6,20 @@ public struct MonotonicInstant: InstantProtocol, Codable, CustomStringConvertibl
     /// Nanoseconds since the origin of the clock.
     public let nanoseconds: Int64
 
+    /// Makes a point from nanoseconds since the origin of the clock.
     public init(nanoseconds: Int64) {
         self.nanoseconds = nanoseconds
     }
 
     /// The point `duration` later. Beyond the range of the type, which is 292 years, it stays at the end of the range.
     public func advanced(by duration: Duration) -> MonotonicInstant {
-        let (sum, overflow) = self.nanoseconds.addingReportingOverflow(duration.clampedNanoseconds)
-        return MonotonicInstant(nanoseconds: overflow ? (duration < .zero ? .min : .max) : sum)
+        self.advanced(byNanoseconds: duration.clampedNanoseconds)
+    }
+
+    /// The point `nanoseconds` later, for paths that run for each lease: durations are 128 bits wide.
+    package func advanced(byNanoseconds nanoseconds: Int64) -> MonotonicInstant {
+        let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
+        return MonotonicInstant(nanoseconds: overflow ? (nanoseconds < 0 ? .min : .max) : sum)
     }
 
     public func duration(to other: MonotonicInstant) -> Duration {

@@ -1,8 +1,10 @@
 /// A point in civil time, in milliseconds since 1970-01-01T00:00:00Z. It may step in either direction from one reading to
 /// the next, so nothing that must be safe is decided by it.
 public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringConvertible {
+    /// Milliseconds since 1970-01-01T00:00:00Z, without leap seconds.
     public let millisecondsSince1970: Int64
 
+    /// Makes a point from milliseconds since 1970-01-01T00:00:00Z.
     public init(millisecondsSince1970: Int64) {
         self.millisecondsSince1970 = millisecondsSince1970
     }
@@ -16,9 +18,10 @@ public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringCon
         try container.encode(self.millisecondsSince1970)
     }
 
-    /// The point `duration` later, in whole milliseconds.
+    /// The point `duration` later, in whole milliseconds. Beyond the range of the type it stays at the end of the range.
     public func advanced(by duration: Duration) -> WallTime {
-        WallTime(millisecondsSince1970: self.millisecondsSince1970 + duration.clampedMilliseconds)
+        let (sum, overflow) = self.millisecondsSince1970.addingReportingOverflow(duration.clampedMilliseconds)
+        return WallTime(millisecondsSince1970: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
     public static func < (first: Self, second: Self) -> Bool {

@@ -1,0 +1,34 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// A package of its own, so that users of Colony never resolve what only measuring needs.
+
+let settings: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let package = Package(
+    name: "colony-benchmarks",
+    platforms: [.macOS(.v15)],
+    dependencies: [.package(name: "colony", path: "..")],
+    targets: [
+        .executableTarget(
+            name: "colony-benchmarks",
+            dependencies: [
+                .product(name: "ColonyCore", package: "colony"),
+                .product(name: "ColonyWorkloads", package: "colony"),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "BenchmarksTests",
+            dependencies: ["colony-benchmarks", .product(name: "ColonyWorkloads", package: "colony")],
+            swiftSettings: settings
+        ),
+    ]
+)

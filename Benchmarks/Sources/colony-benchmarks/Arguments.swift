@@ -1,0 +1,41 @@
+import ColonyWorkloads
+
+/// The words after `colony-benchmarks`.
+struct Arguments {
+    var json = false
+    var scale = 1.0
+    var directory = "."
+    var colony = ".build/release/colony"
+    var etcdLocks = "Benchmarks/.peers/etcd-locks"
+    var names: [String] = []
+
+    static let usage = """
+        usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE] [NAME...]
+
+        Measures the workloads called NAME, or all. `make bench` builds what is needed and runs all.
+        """
+
+    init(_ words: some Sequence<String>) throws {
+        var words = words.makeIterator()
+        func value(of flag: String) throws -> String {
+            guard let word = words.next() else { throw WorkloadError("\(flag) needs a value\n\(Self.usage)") }
+            return word
+        }
+        while let word = words.next() {
+            switch word {
+            case "--json": self.json = true
+            case "--scale":
+                let text = try value(of: word)
+                guard let scale = Double(text), scale > 0, scale.isFinite else {
+                    throw WorkloadError("--scale must be a number greater than zero, not \(text)")
+                }
+                self.scale = scale
+            case "--directory": self.directory = try value(of: word)
+            case "--colony": self.colony = try value(of: word)
+            case "--etcd-locks": self.etcdLocks = try value(of: word)
+            case let flag where flag.hasPrefix("-"): throw WorkloadError("\(flag) is not known\n\(Self.usage)")
+            default: self.names.append(word)
+            }
+        }
+    }
+}

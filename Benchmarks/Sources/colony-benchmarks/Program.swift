@@ -1,0 +1,78 @@
+import ColonyCore
+import ColonyWorkloads
+import Foundation
+
+/// Runs the workloads and prints the report.
+@main
+enum Program {
+    static func main() async {
+        do {
+            if try await LockWorkloads.runAsWorkerIfAsked() { return }
+            let arguments = try Arguments(CommandLine.arguments.dropFirst())
+            let report = try await Self.run(arguments)
+            if arguments.json {
+                let encoder = JSONEncoder()
+                encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+                print(String(decoding: try encoder.encode(report), as: UTF8.self))
+            } else {
+                print(report.table)
+            }
+        } catch {
+            FileHandle.standardError.write(Data("colony-benchmarks: \(error)\n".utf8))
+            exit(1)
+        }
+    }
+
+    static func run(_ arguments: Arguments) async throws -> BenchmarkReport {
+        let daemon = DaemonWorkloads(colony: arguments.colony, etcdLocks: arguments.etcdLocks)
+        let all = LockWorkloads.all + daemon.all
+        for name in arguments.names where !all.contains(where: { $0.name == name }) {
+            throw WorkloadError("no workload is called \(name); there are \(all.map(\.name).joined(separator: ", "))")
+        }
+        let options = WorkloadOptions(scale: arguments.scale, directory: arguments.directory)
+        var measurements: [Measurement] = []
+        var skipped: [String: String] = [:]
+        for workload in all where arguments.names.isEmpty || arguments.names.contains(workload.name) {
+            FileHandle.standardError.write(Data("\(workload.name): \(workload.title)\n".utf8))
+            do {
+                let measurement = try await workload.run(options)
+                measurements.append(measurement)
+                if let renewals = DaemonWorkloads.renewals(from: measurement) { measurements.append(renewals) }
+            } catch {
+                skipped[workload.name] = "\(error)"
+            }
+        }
+        return BenchmarkReport(
+            machine: .current(), versions: Versions.find(colony: arguments.colony),
+            command: (["colony-benchmarks"] + CommandLine.arguments.dropFirst()).joined(separator: " "),
+            scale: arguments.scale, measurements: measurements, skipped: skipped)
+    }
+}
+
+/// The versions of what takes part.
+enum Versions {
+    static func find(colony: String) -> [String: String] {
+        var result: [String: String] = [:]
+        let programs: [(name: String, file: String, arguments: [String])] = [
+            ("colony", colony, ["--version"]), ("etcd", "/usr/bin/etcd", ["--version"]),
+            ("Linux", "/usr/bin/uname", ["-r"]),
+            ("SQLite", "/usr/bin/env", ["pkg-config", "--modversion", "sqlite3"]),
+            ("Swift", "/usr/bin/env", ["swift", "--version"]),
+        ]
+        for program in programs {
+            if let line = self.firstLine(program.file, program.arguments) { result[program.name] = line }
+        }
+        return result
+    }
+
+    private static func firstLine(_ file: String, _ arguments: [String]) -> String? {
+        let text = try? ScratchFolder.blocking(in: FileManager.default.temporaryDirectory.path) { folder in
+            let output = "\(folder)/version"
+            guard try ChildProcess(file, arguments, output: output).wait() == 0 else { return "" }
+            return try String(contentsOfFile: output, encoding: .utf8)
+        }
+        guard let line = text?.split(separator: "\n").first else { return nil }
+        // "etcd Version: 3.4.23" and the like repeat the name.
+        return line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+    }
+}

@@ -1,0 +1,199 @@
+import ColonyCore
+import GRDBSQLite
+
+/// Runs one batch after the other on the writer's thread, and holds the connection between them.
+///
+/// A batch goes: look whether the file is still ours, BEGIN, the operations, the counter, COMMIT with its `fsync`; only
+/// then the callers, the doorbell, and a checkpoint if the log has grown. After a failure of the storage the connection
+/// is given up, and the next batch opens the file again, so that the store recovers when the cause is gone.
+final class BatchRunner {
+    private let file: StoreFile
+    private let counters: BatchCounters
+    private let bell: Doorbell
+    private var session: Session?
+    /// Set once another host has taken the file over: opening it again would take it back, and so on for ever.
+    private var takenOver: StoreError?
+    /// A smoothed measure of what a commit takes, in nanoseconds.
+    private var commitNanoseconds: Int64 = 0
+
+    /// From this size on, in pages of 4 KiB, the log is copied into the database after a batch.
+    private static let checkpointPages: Int32 = 1_000
+    private static let pageBytes = 4_096
+
+    private struct Session {
+        let opened: StoreFile.Opened
+        let transaction: WriteTransaction
+        let log: LogGauge
+    }
+
+    /// What the hook of the write-ahead log reports: it is called once for each transaction that wrote.
+    private final class LogGauge {
+        var pages: Int32 = 0
+        var commits = 0
+    }
+
+    init(file: StoreFile, counters: BatchCounters) {
+        self.file = file
+        self.counters = counters
+        self.bell = file.bell
+    }
+
+    /// How long a batch may be held open for callers that are expected back.
+    var gathering: Duration { .nanoseconds(self.commitNanoseconds / 2) }
+
+    /// Runs a batch.
+    ///
+    /// - Returns: How many callers were resumed, who may all be back at once.
+    func run(_ batch: [WriteJob]) -> Int {
+        do {
+            let session = try self.openedSession()
+            return try self.run(batch, in: session)
+        } catch {
+            // Those that have run as well as those that have not: nothing of the batch was done.
+            for job in batch {
+                job.finishUnlessCancelled(failure: error)
+            }
+            self.recover(from: error)
+            return 0
+        }
+    }
+
+    func close() {
+        self.session?.opened.close()
+        self.session = nil
+    }
+
+    private func recover(from error: StoreError) {
+        if error.code == .otherHost { self.takenOver = error }
+        switch error.code {
+        case .otherHost, .outcomeUnknown: self.close()
+        // A full disk does no harm to the connection, and opening it again would need space.
+        case .failed where error.sqliteCode.map({ $0 & 0xFF }) != SQLITE_FULL: self.close()
+        default: break
+        }
+    }
+}
+
+// MARK: - A batch
+
+extension BatchRunner {
+    private static let beginImmediate = SQL("BEGIN IMMEDIATE")
+    private static let beginDeferred = SQL("BEGIN")
+    private static let commit = SQL("COMMIT")
+    private static let rollback = SQL("ROLLBACK")
+    private static let selectState = SQL("SELECT boot, number FROM colony WHERE id = 1")
+    private static let updateNumber = SQL("UPDATE colony SET number = ? WHERE id = 1")
+
+    private func run(_ batch: [WriteJob], in session: Session) throws(StoreError) -> Int {
+        let connection = session.opened.connection
+        let transaction = session.transaction
+        let commitsBefore = session.log.commits
+        let isReadOnly = batch.allSatisfy { $0.isolation == .readOnly }
+        guard StoreFile.inode(at: self.file.path) == session.opened.inode else { throw self.file.replaced }
+        try connection.run(isReadOnly ? Self.beginDeferred : Self.beginImmediate)
+        do {
+            transaction.begin(number: try self.checkedNumber(connection))
+            for job in batch where job.begin() {
+                try Self.run(job, in: transaction)
+            }
+            if transaction.numberIsDrawn {
+                let statement = try connection.prepared(Self.updateNumber)
+                statement.bind(transaction.number, at: 1)
+                try statement.run()
+            }
+            try self.commit(connection)
+        } catch {
+            if !connection.isOutsideTransaction {
+                // The error that led here says more than one of the rollback, after which the connection is closed anyway.
+                try? connection.run(Self.rollback)
+            }
+            throw error
+        }
+        self.counters.count(operations: batch.count, commits: session.log.commits - commitsBefore)
+        for action in transaction.takeActions() { action() }
+        var callers = 0
+        for job in batch where job.hasBegun {
+            if job.hasCaller { callers += 1 }
+            job.finish(failure: nil)
+        }
+        if transaction.ringsBell { self.bell.ring() }
+        self.checkpoint(session)
+        return callers
+    }
+
+    /// The counter of the file, after making sure that the file is still that of this boot of this host.
+    private func checkedNumber(_ connection: Connection) throws(StoreError) -> Int64 {
+        let statement = try connection.prepared(Self.selectState)
+        defer { statement.reset() }
+        guard try statement.step() else {
+            throw StoreError(.failed, "the store \"\(self.file.path)\" has lost its state; restore it from a copy")
+        }
+        guard statement.text(0, equals: self.file.boot.text) else {
+            throw StoreError(
+                .otherHost, "the store \"\(self.file.path)\" is in use by another host, which opened it after this one; an "
+                    + "embedded store serves the processes of one host: give each host a file of its own, or use a daemon")
+        }
+        return statement.integer(1)
+    }
+
+    /// Runs one operation. What it throws concerns only itself, unless SQLite has ended the transaction over it.
+    private static func run(_ job: WriteJob, in transaction: WriteTransaction) throws(StoreError) {
+        do {
+            if job.isolation == .savepoint {
+                try transaction.atomically { () throws(StoreError) in try job.run(transaction) }
+            } else {
+                try job.run(transaction)
+            }
+        } catch {
+            if transaction.connection.isOutsideTransaction { throw error }
+        }
+    }
+
+    private func commit(_ connection: Connection) throws(StoreError) {
+        let start = HostClock().now
+        let statement = try connection.prepared(Self.commit)
+        try statement.stepCommit()
+        let took = start.duration(to: HostClock().now).clampedNanoseconds
+        self.commitNanoseconds = self.commitNanoseconds == 0 ? took : (self.commitNanoseconds * 7 + took) / 8
+    }
+
+    /// Copies the log into the database once it has grown, so that the next transactions start it anew.
+    ///
+    /// Readers that are under way keep the log from starting anew. Beyond the configured limit the writer therefore holds
+    /// back for a moment until they are done; readers that come meanwhile no longer need the log.
+    private func checkpoint(_ session: Session) {
+        guard session.log.pages >= Self.checkpointPages else { return }
+        let handle = session.opened.connection.handle
+        let limit = self.file.configuration.maximumLogBytes / Self.pageBytes
+        if Int(session.log.pages) >= limit - Int(Self.checkpointPages) {
+            session.opened.busyHandler.limited(to: .milliseconds(100)) {
+                _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
+            }
+        } else {
+            // A checkpoint that fails or finds another process at it is tried again after the next batch.
+            sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
+        }
+    }
+
+    private func openedSession() throws(StoreError) -> Session {
+        if let takenOver { throw takenOver }
+        if let session { return session }
+        let opened = try self.file.open()
+        let log = LogGauge()
+        let context = Unmanaged.passUnretained(log).toOpaque()
+        // The gauge lives as long as the session, and the hook as long as the connection, which ends before it.
+        sqlite3_wal_hook(
+            opened.connection.handle,
+            { context, _, _, pages in
+                guard let context else { return SQLITE_OK }
+                let log = Unmanaged<LogGauge>.fromOpaque(context).takeUnretainedValue()
+                log.pages = pages
+                log.commits += 1
+                return SQLITE_OK
+            }, context)
+        let session = Session(
+            opened: opened, transaction: WriteTransaction(connection: opened.connection), log: log)
+        self.session = session
+        return session
+    }
+}

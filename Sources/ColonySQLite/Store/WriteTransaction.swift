@@ -1,0 +1,74 @@
+/// What an operation works on: the connection inside the transaction of its batch.
+///
+/// It lives on the thread of the writer and is handed to one operation after the other.
+package final class WriteTransaction {
+    package let connection: Connection
+
+    /// Whether other processes should be told once the batch is committed.
+    var ringsBell = false
+    /// The latest number that was drawn, and whether that is more than the file knows.
+    private(set) var number: Int64 = 0
+    private(set) var numberIsDrawn = false
+    private var afterCommit: [() -> Void] = []
+
+    init(connection: Connection) {
+        self.connection = connection
+    }
+
+    func begin(number: Int64) {
+        self.number = number
+        self.numberIsDrawn = false
+        self.ringsBell = false
+        self.afterCommit.removeAll(keepingCapacity: true)
+    }
+
+    /// A number greater than every one that was drawn from this file before, in any process.
+    ///
+    /// The counter is written back once per batch. Numbers drawn by an operation that was rolled back are left out.
+    package func nextNumber() -> Int64 {
+        self.number += 1
+        self.numberIsDrawn = true
+        return self.number
+    }
+
+    /// Has other processes look at the store after the commit.
+    package func ring() {
+        self.ringsBell = true
+    }
+
+    /// Runs `action` on the writer's thread once the batch is durable, before any caller learns of it; not after a rollback.
+    package func afterCommit(_ action: @escaping () -> Void) {
+        self.afterCommit.append(action)
+    }
+
+    /// Runs `body` so that all of it or nothing is done.
+    package func atomically<Value>(_ body: () throws(StoreError) -> Value) throws(StoreError) -> Value {
+        let pending = self.afterCommit.count
+        let rang = self.ringsBell
+        try self.connection.run(Self.savepoint)
+        do {
+            let value = try body()
+            try self.connection.run(Self.release)
+            return value
+        } catch {
+            self.afterCommit.removeSubrange(pending...)
+            self.ringsBell = rang
+            // After the gravest errors SQLite has ended the whole transaction itself, and the savepoint with it.
+            if !self.connection.isOutsideTransaction {
+                try self.connection.run(Self.rollback)
+                try self.connection.run(Self.release)
+            }
+            throw error
+        }
+    }
+
+    /// Hands over what is to be done after the commit.
+    func takeActions() -> [() -> Void] {
+        defer { self.afterCommit.removeAll(keepingCapacity: true) }
+        return self.afterCommit
+    }
+
+    private static let savepoint = SQL("SAVEPOINT operation")
+    private static let release = SQL("RELEASE operation")
+    private static let rollback = SQL("ROLLBACK TO operation")
+}

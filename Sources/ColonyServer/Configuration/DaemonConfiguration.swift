@@ -1,0 +1,103 @@
+public import ColonyCore
+
+/// Everything that can be set about the daemon.
+///
+/// A value made by hand starts from the defaults; ``load(file:environment:overrides:)`` reads a file, the environment,
+/// and flags. ``ConfigurationKey/all`` lists every key with its default and meaning.
+public struct DaemonConfiguration: Sendable {
+    /// Where the HTTP server listens.
+    public var host = "127.0.0.1"
+    /// The port; 0 takes a free one, which ``Daemon/boundPort()`` tells.
+    public var port = 7_400
+    /// The directory of the embedded store.
+    public var dataDirectory = "colony-data"
+    /// Which engine to serve; `nil` is the SQLite file `colony.db` in ``dataDirectory``.
+    public var store: EngineURL?
+    /// The files of a certificate chain and its key in PEM form; `nil` serves without TLS.
+    public var certificate: Certificate?
+    /// Who may do what; empty lets everybody who reaches the socket do everything.
+    public var tokens: [AccessToken] = []
+    /// Listen on an address that is not loopback although there are no tokens.
+    public var isInsecure = false
+    public var limits = Limits()
+    public var log = Log()
+
+    // The two halves of `certificate` while a configuration is being read.
+    var certificateFile: String?
+    var keyFile: String?
+
+    public init() {}
+
+    /// The files that TLS needs.
+    public struct Certificate: Sendable, Hashable {
+        public var chainFile: String
+        public var keyFile: String
+
+        public init(chainFile: String, keyFile: String) {
+            self.chainFile = chainFile
+            self.keyFile = keyFile
+        }
+    }
+
+    /// How much one client, or all of them together, may ask for.
+    public struct Limits: Sendable, Hashable {
+        /// The longest body of a request, in bytes. A full batch of renewals with the longest names fits.
+        public var bodyBytes = 1 << 20
+        /// The longest name, in bytes; at most 255.
+        public var nameBytes = 255
+        /// The longest wait that a request may ask for. Longer ones outlive what sits between client and server.
+        public var wait: Duration = .seconds(60)
+        /// The most leases that a request may renew or list; at most 1,000.
+        public var batch = 1_000
+        /// The most open connections. Further ones wait in the backlog of the kernel.
+        public var connections = 10_000
+        /// The most requests that wait at the same time.
+        public var waiters = 10_000
+        /// The most requests that wait for one name.
+        public var waitersPerName = 1_000
+        /// The most open event streams.
+        public var streams = 100
+        /// How long the head of a request may take to arrive.
+        public var headTimeout: Duration = .seconds(10)
+        /// How long the body of a request may take to arrive.
+        public var bodyTimeout: Duration = .seconds(10)
+        /// How long a connection may stay open without a request.
+        public var idleTimeout: Duration = .seconds(120)
+        /// How long requests that run may take to finish after the signal to stop.
+        public var drain: Duration = .seconds(10)
+
+        public init() {}
+    }
+
+    /// How much is logged, and in which form.
+    public struct Log: Sendable, Hashable {
+        public enum Format: String, Sendable, CaseIterable { case text, json }
+        public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+
+        public var level: Level = .info
+        public var format: Format = .text
+
+        public init() {}
+    }
+
+    /// Refuses values that cannot work, before anything is started.
+    ///
+    /// - Throws: ``DaemonError`` with code `invalidConfiguration` or `unsafeAddress`.
+    public func validate() throws(DaemonError) {
+        guard (0...65_535).contains(self.port) else {
+            throw DaemonError(.invalidConfiguration, "http.port must be from 0 to 65535, not \(self.port)")
+        }
+        guard self.isLoopback || !self.tokens.isEmpty || self.isInsecure else {
+            throw DaemonError(
+                .unsafeAddress,
+                "\(NameRules.quoted(self.host)) is not a loopback address, so everybody on the network could break locks: "
+                    + "configure tokens, or set insecure to true if that is what you want")
+        }
+        if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
+            throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
+        }
+    }
+
+    /// Whether only this host can reach the address.
+    var isLoopback: Bool { Gatekeeper.isLoopbackHost(self.host) }
+}

@@ -1,0 +1,238 @@
+public import ColonyCore
+import HummingbirdCore
+import HummingbirdTLS
+public import Logging
+import NIOCore
+import NIOPosix
+import NIOSSL
+public import ServiceLifecycle
+import Synchronization
+
+/// The lock server: the HTTP API, the console, and the metrics over one engine.
+///
+/// ```swift
+/// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
+/// try await ServiceGroup(services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger).run()
+/// ```
+///
+/// The daemon decides nothing about locks: it hands requests to the engine and keeps those who wait in turn. It never
+/// renews for a client; a client that stops renewing loses its lease when that runs out.
+///
+/// On graceful shutdown it stops accepting, answers those who wait with `draining`, lets requests that run finish within
+/// ``DaemonConfiguration/Limits/drain``, and then closes the engine.
+public final class Daemon: Service {
+    private enum Phase {
+        case idle
+        case running(port: Int)
+        case failed(DaemonError)
+        case ended
+    }
+
+    private struct State {
+        var phase = Phase.idle
+        var askers: [CheckedContinuation<Result<Int, DaemonError>, Never>] = []
+    }
+
+    private let configuration: DaemonConfiguration
+    private let responder: Responder
+    private let server: HTTPServerBuilder
+    private let closeEngine: @Sendable () async -> Void
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    /// Makes a daemon; nothing is opened before ``run()``.
+    ///
+    /// - Parameters:
+    ///   - configuration: Checked by ``DaemonConfiguration/validate()``.
+    ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
+    ///   - closeEngine: Called once after the last request, to close what the engine holds open.
+    ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)` to
+    ///     see the metrics of its libraries as well.
+    ///   - clock: What uptime, waits, and latencies are counted on.
+    ///   - logger: Gets `info` and above about the life of the daemon, and `debug` for every request.
+    /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
+    public init(
+        configuration: DaemonConfiguration, engine: any LeaseEngine,
+        closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
+        clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
+    ) throws(DaemonError) {
+        try configuration.validate()
+        self.configuration = configuration
+        self.closeEngine = closeEngine
+        self.logger = logger
+        let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
+        let responder = Responder(
+            locks: LockService(
+                engine: engine, limits: configuration.limits,
+                hub: EventHub(limit: configuration.limits.streams, clock: clock),
+                metrics: DaemonMetrics(registry: metrics), clock: clock),
+            gatekeeper: gatekeeper,
+            about: ServerAbout(
+                store: configuration.store?.description ?? "\(type(of: engine))", guarantee: engine.guarantee,
+                dataDirectory: configuration.dataDirectory, started: clock.now, needsTokens: gatekeeper.needsTokens),
+            limits: configuration.limits, clock: clock, wallClock: wallClock, logger: logger)
+        self.responder = responder
+        self.server = try Self.makeServer(
+            configuration, executors: EventLoopExecutors(Self.group), connections: responder.metrics.connections)
+    }
+
+    private static var group: any EventLoopGroup { MultiThreadedEventLoopGroup.singleton }
+
+    // MARK: Running
+
+    /// Serves until graceful shutdown or cancellation.
+    ///
+    /// - Throws: ``DaemonError`` with code `addressInUse` or `cannotListen` if the address cannot be listened on.
+    public func run() async throws {
+        let failure = await self.serve()
+        await self.closeEngine()
+        self.settle(failure.map(Phase.failed) ?? .ended)
+        if let failure { throw failure }
+        self.logger.info("stopped")
+    }
+
+    /// The port that the daemon listens on, as soon as it does.
+    ///
+    /// - Throws: ``DaemonError`` if the daemon could not start or has ended.
+    public func boundPort() async throws(DaemonError) -> Int {
+        let result = await withCheckedContinuation { continuation in
+            let known = self.state.withLock { state -> Result<Int, DaemonError>? in
+                switch state.phase {
+                case .idle:
+                    state.askers.append(continuation)
+                    return nil
+                case .running(let port): return .success(port)
+                case .failed(let error): return .failure(error)
+                case .ended: return .failure(DaemonError(.cannotListen, "the daemon has ended"))
+                }
+            }
+            if let known { continuation.resume(returning: known) }
+        }
+        return try result.get()
+    }
+
+    private func settle(_ phase: Phase) {
+        let askers = self.state.withLock { state in
+            state.phase = phase
+            defer { state.askers = [] }
+            return state.askers
+        }
+        for asker in askers {
+            switch phase {
+            case .running(let port): asker.resume(returning: .success(port))
+            case .failed(let error): asker.resume(returning: .failure(error))
+            case .idle, .ended: asker.resume(returning: .failure(DaemonError(.cannotListen, "the daemon has ended")))
+            }
+        }
+    }
+
+    private func serve() async -> DaemonError? {
+        do {
+            let service = try self.makeService()
+            var group = ServiceGroupConfiguration(services: [EventPump(responder: self.responder), service], logger: Self.silentLogger)
+            group.maximumGracefulShutdownDuration = self.configuration.limits.drain
+            try await ServiceGroup(configuration: group).run()
+            return nil
+        } catch let error as DaemonError {
+            return error
+        } catch let error as IOError where error.errnoCode == EADDRINUSE {
+            return DaemonError(
+                .addressInUse,
+                "\(self.configuration.host):\(self.configuration.port) is in use: another process listens there, "
+                    + "perhaps another daemon; stop it or choose another port with http.port",
+                cause: error)
+        } catch is CancellationError {
+            return nil
+        } catch {
+            return DaemonError(
+                .cannotListen, "\(self.configuration.host):\(self.configuration.port) cannot be listened on: \(error)",
+                cause: error)
+        }
+    }
+
+    private func makeService() throws -> any Service {
+        let responder = self.responder
+        return try self.server.buildServer(
+            configuration: ServerConfiguration(
+                address: .hostname(self.configuration.host, port: self.configuration.port), backlog: 1_024,
+                availableConnectionsDelegate: .maximum(self.configuration.limits.connections, logger: Self.silentLogger)),
+            eventLoopGroup: Self.group, logger: Self.silentLogger,
+            responder: { request, writer, channel in
+                try await responder.respond(to: request, writer: writer, channel: channel)
+            },
+            onServerRunning: { [weak self] channel in self?.started(channel.localAddress?.port ?? 0) })
+    }
+
+    private func started(_ port: Int) {
+        let scheme = self.configuration.certificate == nil ? "http" : "https"
+        self.logger.info(
+            "listening",
+            metadata: [
+                "url": "\(scheme)://\(self.configuration.host):\(port)",
+                "tokens": "\(self.configuration.tokens.count)",
+            ])
+        if !self.configuration.isLoopback, self.configuration.tokens.isEmpty {
+            self.logger.warning("everybody on the network may break locks, because insecure is set")
+        }
+        self.settle(.running(port: port))
+    }
+
+    /// What the libraries underneath say is either said better here or of interest only to them.
+    private static var silentLogger: Logger {
+        Logger(label: "colony.server") { _ in SwiftLogNoOpLogHandler() }
+    }
+
+    private static func makeServer(
+        _ configuration: DaemonConfiguration, executors: EventLoopExecutors, connections: PrometheusGauge
+    ) throws(DaemonError) -> HTTPServerBuilder {
+        let limits = configuration.limits
+        let bodyTimeout = TimeAmount.nanoseconds(limits.bodyTimeout.clampedNanoseconds)
+        let channel = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectionMonitor(bodyTimeout: bodyTimeout)],
+            idleTimeout: .nanoseconds(limits.idleTimeout.clampedNanoseconds),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
+        let plain = HTTPServerBuilder { responder in
+            ColonyChannel(
+                base: HTTP1Channel(responder: responder, configuration: channel), executors: executors,
+                connections: connections)
+        }
+        guard let certificate = configuration.certificate else { return plain }
+        do {
+            return try .tls(plain, tlsConfiguration: Self.tls(certificate))
+        } catch {
+            throw DaemonError(
+                .invalidCertificate,
+                "the certificate \(NameRules.quoted(certificate.chainFile)) or its key "
+                    + "\(NameRules.quoted(certificate.keyFile)) cannot be used: \(error)",
+                cause: error)
+        }
+    }
+
+    private static func tls(_ certificate: DaemonConfiguration.Certificate) throws -> TLSConfiguration {
+        let chain = try NIOSSLCertificate.fromPEMFile(certificate.chainFile)
+        let key = try NIOSSLPrivateKey(file: certificate.keyFile, format: .pem)
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.applicationProtocols = ["http/1.1"]
+        // A key that does not belong to the certificate is found here and not at the first connection.
+        _ = try NIOSSLContext(configuration: configuration)
+        return configuration
+    }
+}
+
+/// Passes events on, and ends waits and streams when shutdown begins, so that the server finds its connections idle.
+private struct EventPump: Service {
+    let responder: Responder
+
+    func run() async throws {
+        let responder = self.responder
+        await withGracefulShutdownHandler {
+            await responder.hub.run(watching: responder.locks.engine)
+        } onGracefulShutdown: {
+            responder.logger.info("draining")
+            responder.drain()
+        }
+    }
+}

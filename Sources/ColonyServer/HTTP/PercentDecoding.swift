@@ -1,0 +1,95 @@
+import ColonyCore
+
+/// Reading what a URL carries.
+enum PercentDecoding {
+    /// The bytes that percent-encoded text stands for, or `nil` where a `%` is not followed by two digits.
+    static func bytes(of text: Substring.UTF8View, plusIsSpace: Bool = false) -> [UInt8]? {
+        var result: [UInt8] = []
+        result.reserveCapacity(text.count)
+        var iterator = text.makeIterator()
+        while let byte = iterator.next() {
+            switch byte {
+            case UInt8(ascii: "%"):
+                guard
+                    let high = iterator.next().flatMap(hexadecimalValue),
+                    let low = iterator.next().flatMap(hexadecimalValue)
+                else { return nil }
+                result.append(high << 4 | low)
+            case UInt8(ascii: "+") where plusIsSpace:
+                result.append(UInt8(ascii: " "))
+            default:
+                result.append(byte)
+            }
+        }
+        return result
+    }
+
+    /// The name of a lock in a path.
+    static func leaseName(_ text: Substring.UTF8View, atMost maximumBytes: Int) throws(Problem) -> LeaseName {
+        guard let bytes = Self.bytes(of: text) else {
+            let shown = NameRules.quoted(String(decoding: text, as: UTF8.self))
+            throw Problem(.invalidName, "\(shown) cannot be a lock name: it is not well percent-encoded")
+        }
+        do {
+            let name = try LeaseName(utf8: bytes)
+            guard bytes.count <= maximumBytes else {
+                throw Problem(
+                    .invalidName,
+                    "\(NameRules.quoted(name.rawValue)) cannot be a lock name: "
+                        + "it has \(bytes.count) bytes, and this server takes \(maximumBytes) at the most")
+            }
+            return name
+        } catch let error as InvalidName {
+            throw Problem(error)
+        } catch let problem as Problem {
+            throw problem
+        } catch {
+            preconditionFailure("a name is refused with InvalidName only, not \(error)")
+        }
+    }
+}
+
+/// The parameters after the `?` of a URL. Unknown and repeated ones are refused, as unknown fields of a body are.
+struct QueryParameters {
+    private var values: [String: String] = [:]
+
+    init(_ query: Substring.UTF8View, known: [String]) throws(Problem) {
+        for pair in query.split(separator: UInt8(ascii: "&")) {
+            let equals = pair.firstIndex(of: UInt8(ascii: "=")) ?? pair.endIndex
+            let value = equals == pair.endIndex ? pair[equals...] : pair[pair.index(after: equals)...]
+            guard
+                let name = PercentDecoding.bytes(of: pair[..<equals], plusIsSpace: true)
+                    .flatMap({ String(validating: $0, as: UTF8.self) }),
+                let text = PercentDecoding.bytes(of: value, plusIsSpace: true)
+                    .flatMap({ String(validating: $0, as: UTF8.self) })
+            else {
+                let shown = NameRules.quoted(String(decoding: pair, as: UTF8.self))
+                throw Problem(.invalidRequest, "the parameter \(shown) is not percent-encoded UTF-8")
+            }
+            guard known.contains(name) else {
+                let hint = EditDistance.nearest(to: name, among: known).map { "; did you mean \($0)?" } ?? ""
+                throw Problem(.unknownField, "the parameter \(NameRules.quoted(name)) is not known\(hint)")
+            }
+            guard self.values.updateValue(text, forKey: name) == nil else {
+                throw Problem(.invalidRequest, "the parameter \(name) appears twice")
+            }
+        }
+    }
+
+    subscript(name: String) -> String? { self.values[name] }
+
+    /// A whole number in a range, or `nil` if the parameter is not there.
+    func integer<Number: FixedWidthInteger>(
+        _ name: String, in range: ClosedRange<Number>
+    ) throws(Problem) -> Number? {
+        guard let text = self.values[name] else { return nil }
+        // Only digits: Swift's reader also takes a plus sign.
+        guard text.utf8.first != UInt8(ascii: "+"), let number = Number(text), range.contains(number) else {
+            throw Problem(
+                .invalidRequest,
+                "\(name) must be a whole number from \(range.lowerBound) to \(range.upperBound), "
+                    + "not \(NameRules.quoted(text))")
+        }
+        return number
+    }
+}

@@ -1,0 +1,88 @@
+/// Every kind of error that the API answers with: the stable `code` of a problem document, with its status and title.
+///
+/// Clients decide by the code; the title is the same sentence for every occurrence, and the detail of the problem says
+/// what was wrong this time.
+enum ProblemCode: String, CaseIterable, Sendable {
+    // 400
+    case invalidName = "invalid_name"
+    case invalidRequest = "invalid_request"
+    case invalidJSON = "invalid_json"
+    case unknownField = "unknown_field"
+    // 401, 403
+    case unauthorized
+    case forbidden
+    case hostRefused = "host_refused"
+    case originRefused = "origin_refused"
+    // 404, 405, 408, 409
+    case notFound = "not_found"
+    case methodNotAllowed = "method_not_allowed"
+    case bodyTimeout = "body_timeout"
+    case held
+    case lost
+    // 413, 415, 429
+    case bodyTooLarge = "body_too_large"
+    case unsupportedMediaType = "unsupported_media_type"
+    case tooManyWaiters = "too_many_waiters"
+    case tooManyStreams = "too_many_streams"
+    // 5xx
+    case storeFailed = "store_failed"
+    case unsupported
+    case storeUnavailable = "store_unavailable"
+    case draining
+    /// The client closed the connection while it waited. Nobody is left to read the answer, so it is never sent.
+    case clientGone = "client_gone"
+
+    var status: Int {
+        switch self {
+        case .invalidName, .invalidRequest, .invalidJSON, .unknownField: 400
+        case .unauthorized: 401
+        case .forbidden, .hostRefused, .originRefused: 403
+        case .notFound: 404
+        case .methodNotAllowed: 405
+        case .bodyTimeout: 408
+        case .held, .lost: 409
+        case .bodyTooLarge: 413
+        case .unsupportedMediaType: 415
+        case .tooManyWaiters, .tooManyStreams: 429
+        case .clientGone: 499
+        case .storeFailed: 500
+        case .unsupported: 501
+        case .storeUnavailable, .draining: 503
+        }
+    }
+
+    var title: StaticString {
+        switch self {
+        case .invalidName: "The name is not valid"
+        case .invalidRequest: "A value in the request is not valid"
+        case .invalidJSON: "The body is not JSON"
+        case .unknownField: "The body contains a field that is not known"
+        case .unauthorized: "A valid token is needed"
+        case .forbidden: "The token does not allow this"
+        case .hostRefused: "The Host header does not name this host"
+        case .originRefused: "Requests from other web pages are refused"
+        case .notFound: "There is nothing here"
+        case .methodNotAllowed: "The method is not allowed here"
+        case .bodyTimeout: "The body came too slowly"
+        case .held: "Another owner holds the lock"
+        case .lost: "The lease is over"
+        case .bodyTooLarge: "The body is too large"
+        case .unsupportedMediaType: "The body is not declared as JSON"
+        case .tooManyWaiters: "Too many requests wait already"
+        case .tooManyStreams: "Too many event streams are open already"
+        case .storeFailed: "The store failed"
+        case .unsupported: "The store cannot do this"
+        case .storeUnavailable: "The store does not answer"
+        case .draining: "The server is shutting down"
+        case .clientGone: "The client went away"
+        }
+    }
+
+    /// After how many seconds asking again makes sense, for the answers that carry a `Retry-After` header.
+    var retryAfterSeconds: Int? {
+        switch self {
+        case .tooManyWaiters, .tooManyStreams, .storeUnavailable, .draining: 1
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,251 @@
+import ColonyCore
+import HTTPTypes
+import HummingbirdCore
+import Logging
+import NIOCore
+import Synchronization
+
+/// Turns requests into answers: who may ask, where it goes, and what is written back.
+final class Responder: Sendable {
+    let locks: LockService
+    let gatekeeper: Gatekeeper
+    let hub: EventHub
+    let metrics: DaemonMetrics
+    let about: ServerAbout
+    let limits: DaemonConfiguration.Limits
+    let logger: Logger
+    private let clock: any MonotonicClock
+    private let dates: DateHeader
+    private let started: WallTime
+    private let document: ByteBuffer
+    private let isReady = Atomic(true)
+
+    init(
+        locks: LockService, gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits,
+        clock: any MonotonicClock, wallClock: any WallClock, logger: Logger
+    ) {
+        self.locks = locks
+        self.gatekeeper = gatekeeper
+        self.hub = locks.hub
+        self.metrics = locks.metrics
+        self.about = about
+        self.limits = limits
+        self.clock = clock
+        self.dates = DateHeader(wallClock)
+        self.started = wallClock.now
+        self.document = OpenAPIDocument(limits: limits, needsTokens: gatekeeper.needsTokens).text()
+        self.logger = logger
+    }
+
+    /// Ends waits and event streams, and tells load balancers to look elsewhere.
+    func drain() {
+        self.isReady.store(false, ordering: .relaxed)
+        self.locks.register.drain()
+        self.hub.close()
+    }
+
+    /// Answers one request. An error that leaves this method closes the connection.
+    @concurrent
+    func respond(
+        to request: Request, writer: consuming ResponseWriter, channel: any Channel
+    ) async throws {
+        let start = self.clock.now
+        let client = Client(channel)
+        var route: Route?
+        var answer: Answer
+        var subscription: EventHub.Subscription?
+        do throws(Problem) {
+            let match = try RouteMatch.find(method: request.method.rawValue, target: request.head.path ?? "/")
+            route = match.route
+            let token = try self.gatekeeper.admit(request.head, to: match.route)
+            if match.route == .events {
+                subscription = try self.hub.subscribe()
+                answer = Answer(content: .none, body: ByteBuffer())
+            } else {
+                answer = try await self.answer(match, request, token, client)
+            }
+        } catch {
+            if error.code == .clientGone { throw CancellationError() }
+            answer = Answer(error)
+        }
+        self.note(request, route: route, status: answer.status, since: start)
+        if let subscription {
+            try await self.stream(subscription, isHead: request.method == .head, writer, client)
+            return
+        }
+        let head = answer.head(date: self.dates.value)
+        do {
+            if request.method == .head || answer.body.readableBytes == 0 {
+                try await writer.writeResponse(head)
+            } else {
+                try await writer.write(response: head, body: ResponseBody(byteBuffer: answer.body))
+            }
+        } catch {
+            await answer.undo?()
+            throw error
+        }
+    }
+
+    private func answer(
+        _ match: RouteMatch, _ request: Request, _ token: AccessToken?, _ client: Client
+    ) async throws(Problem) -> Answer {
+        switch match.route {
+        case .acquire:
+            let name = try self.name(match, token)
+            return try await self.locks.acquire(name, body: try await self.body(of: request), client: client)
+        case .renew:
+            let name = try self.name(match, token)
+            return try await self.locks.renew(name, body: try await self.body(of: request))
+        case .release:
+            let name = try self.name(match, token)
+            return try await self.locks.release(name, body: try await self.body(of: request))
+        case .renewMany:
+            return try await self.locks.renewMany(body: try await self.body(of: request), token: token)
+        case .list:
+            return try await self.locks.list(match.query, token: token)
+        case .inspect:
+            return try await self.locks.inspect(try self.name(match, token), query: match.query, client: client)
+        case .breakLock:
+            return try await self.locks.breakLock(try self.name(match, token))
+        case .server:
+            return self.about.answer(now: self.clock.now)
+        case .healthz:
+            return Answer { $0.writeJSON(#"{"status":"ok"}"#) }
+        case .readyz:
+            guard self.isReady.load(ordering: .relaxed) else { throw .draining }
+            return Answer { $0.writeJSON(#"{"status":"ready"}"#) }
+        case .openAPI:
+            return Answer(body: self.document)
+        case .metrics:
+            return await self.scrape()
+        case .console:
+            return try Self.file(match.name, request)
+        case .events:
+            preconditionFailure("event streams are written elsewhere")
+        }
+    }
+
+    private static func file(_ name: Substring.UTF8View, _ request: Request) throws(Problem) -> Answer {
+        let name = String(decoding: name, as: UTF8.self)
+        guard let file = ConsoleFiles.shared[name] else {
+            throw Problem(.notFound, "the console has no file \(NameRules.quoted(name))")
+        }
+        let tags = request.headers[.ifNoneMatch] ?? ""
+        let isKnown = tags == "*" || tags.split(separator: ",").contains { tag in
+            // A cache may have marked the tag as weak; the contents are the same all the same.
+            let tag = tag.trimmingSpaces
+            return (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == file.tag
+        }
+        return Answer(
+            status: isKnown ? 304 : 200, content: .file(type: file.type, tag: file.tag),
+            body: isKnown ? ByteBuffer() : file.contents)
+    }
+
+    private func scrape() async -> Answer {
+        var body = ByteBufferAllocator().buffer(capacity: 32_768)
+        self.metrics.registry.write(to: &body)
+        let counts = await self.locks.counts()
+        for (name, value, help) in [
+            ("colony_event_streams", self.hub.count, "Open event streams."),
+            ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
+            ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
+        ] where value >= 0 {
+            PrometheusRegistry.writeHeader(name, .gauge, help: help, to: &body)
+            body.writeString("\(name) \(value)\n")
+        }
+        PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
+        body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
+        ProcessMetrics.write(startedAt: self.started, to: &body)
+        return Answer(content: .metrics, body: body)
+    }
+
+    // MARK: Events
+
+    @concurrent
+    private func stream(
+        _ subscription: EventHub.Subscription, isHead: Bool, _ writer: consuming ResponseWriter, _ client: Client
+    ) async throws {
+        defer { self.hub.unsubscribe(subscription) }
+        let head = EventStream.head(date: self.dates.value)
+        if isHead {
+            try await writer.writeResponse(head)
+            return
+        }
+        client.whenGone { subscription.finish() }
+        let stream = EventStream(hub: self.hub, clock: self.clock)
+        var body = try await writer.writeHead(head)
+        try await stream.write(subscription, to: &body)
+        try await body.finish(nil)
+    }
+
+    private func name(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> LeaseName {
+        let name = try PercentDecoding.leaseName(match.name, atMost: self.limits.nameBytes)
+        try token?.check(name)
+        return name
+    }
+
+    // MARK: Bodies
+
+    private func body(of request: Request) async throws(Problem) -> ByteBuffer {
+        if let type = request.headers[.contentType] { try Self.check(contentType: type) }
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > self.limits.bodyBytes {
+            throw self.tooLarge
+        }
+        do {
+            var iterator = request.body.makeAsyncIterator()
+            guard var body = try await iterator.next() else { return ByteBuffer() }
+            guard body.readableBytes <= self.limits.bodyBytes else { throw self.tooLarge }
+            while var part = try await iterator.next() {
+                guard body.readableBytes + part.readableBytes <= self.limits.bodyBytes else { throw self.tooLarge }
+                body.writeBuffer(&part)
+            }
+            return body
+        } catch let problem as Problem {
+            throw problem
+        } catch is BodyTimeout {
+            throw Problem(
+                .bodyTimeout,
+                "the body did not arrive within \(self.limits.bodyTimeout.text); send it faster or in smaller requests")
+        } catch {
+            // The connection broke, or what came was no HTTP.
+            throw .clientGone
+        }
+    }
+
+    private var tooLarge: Problem {
+        Problem(.bodyTooLarge, "the body is longer than \(self.limits.bodyBytes) bytes, which is all this server takes")
+    }
+
+    private static func check(contentType: String) throws(Problem) {
+        if contentType == "application/json" { return }
+        let type = contentType.prefix { $0 != ";" }.trimmingSpaces.lowercased()
+        guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
+            throw Problem(
+                .unsupportedMediaType,
+                "the body is declared as \(NameRules.quoted(contentType)), and application/json is what this server reads")
+        }
+    }
+
+    private func note(_ request: Request, route: Route?, status: Int, since start: MonotonicInstant) {
+        let duration = start.duration(to: self.clock.now)
+        self.metrics.answered(route, status: status, after: duration)
+        guard self.logger.logLevel <= .debug else { return }
+        self.logger.debug(
+            "request",
+            metadata: [
+                "method": "\(request.method)", "route": "\(route.map { "\($0)" } ?? "none")",
+                "path": "\(NameRules.quoted(request.head.path ?? ""))", "status": "\(status)",
+                "milliseconds": "\(duration.clampedMilliseconds)",
+            ])
+    }
+}
+
+extension Substring {
+    /// The text without spaces and tabs at its ends.
+    var trimmingSpaces: Substring {
+        var text = self
+        while text.first == " " || text.first == "\t" { text.removeFirst() }
+        while text.last == " " || text.last == "\t" { text.removeLast() }
+        return text
+    }
+}

@@ -1,0 +1,124 @@
+import ColonyCore
+
+/// Every place of the API, in one list: the router matches it, the OpenAPI document describes it, and a test holds both
+/// against each other.
+enum Route: UInt8, CaseIterable, Sendable {
+    case acquire, renew, release, renewMany, list, inspect, breakLock
+    case events, server, openAPI, healthz, readyz, metrics, console
+
+    enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case delete = "DELETE"
+    }
+
+    var method: Method {
+        switch self {
+        case .acquire, .renew, .release, .renewMany: .post
+        case .breakLock: .delete
+        default: .get
+        }
+    }
+
+    /// The path with `{name}` where a lock's name stands; also the label of metrics, so that their number is bounded.
+    var template: StaticString {
+        switch self {
+        case .acquire: "/v1/locks/{name}/acquire"
+        case .renew: "/v1/locks/{name}/renew"
+        case .release: "/v1/locks/{name}/release"
+        case .renewMany: "/v1/locks/renew"
+        case .list: "/v1/locks"
+        case .inspect, .breakLock: "/v1/locks/{name}"
+        case .events: "/v1/events"
+        case .server: "/v1/server"
+        case .openAPI: "/v1/openapi.json"
+        case .healthz: "/healthz"
+        case .readyz: "/readyz"
+        case .metrics: "/metrics"
+        case .console: "/console/{file}"
+        }
+    }
+
+    /// What a token must allow; `nil` for what everybody may see.
+    var scope: Scope? {
+        switch self {
+        case .acquire, .renew, .release, .renewMany: .write
+        case .breakLock: .admin
+        case .list, .inspect, .events, .server, .metrics: .read
+        case .openAPI, .healthz, .readyz, .console: nil
+        }
+    }
+}
+
+/// Where a request wants to go.
+struct RouteMatch {
+    var route: Route
+    /// The lock's name or the file's, still percent-encoded.
+    var name: Substring.UTF8View
+    var query: Substring.UTF8View
+}
+
+extension RouteMatch {
+    /// Finds the route of a request.
+    ///
+    /// The path is split before it is decoded, so that a name may contain `%2F`.
+    static func find(method: String, target: String) throws(Problem) -> RouteMatch {
+        let target = target.utf8
+        let mark = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
+        let path = target[..<mark]
+        let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
+        let (candidates, name) = Self.candidates(path)
+        for candidate in candidates {
+            if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
+                return RouteMatch(route: candidate, name: name, query: query)
+            }
+        }
+        let shown = NameRules.quoted(String(decoding: path, as: UTF8.self))
+        guard !candidates.isEmpty else { throw Problem(.notFound, "there is nothing at \(shown)") }
+        let allowed = candidates.flatMap { $0.method == .get ? ["GET", "HEAD"] : [$0.method.rawValue] }
+            .joined(separator: ", ")
+        var problem = Problem(.methodNotAllowed, "\(NameRules.quoted(method)) is not allowed at \(shown), but \(allowed)")
+        problem.allowedMethods = allowed
+        throw problem
+    }
+
+    private static let locksPrefix = Array("/v1/locks/".utf8)
+    private static let consolePrefix = Array("/console/".utf8)
+
+    private static func candidates(_ path: Substring.UTF8View) -> ([Route], Substring.UTF8View) {
+        if path.starts(with: self.locksPrefix) {
+            let rest = path.dropFirst(self.locksPrefix.count)
+            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else {
+                return (rest.elementsEqual("renew".utf8) ? self.renewManyRoutes : self.lockRoutes, rest)
+            }
+            let action = rest[rest.index(after: slash)...]
+            let name = rest[..<slash]
+            if action.elementsEqual("acquire".utf8) { return (self.acquireRoutes, name) }
+            if action.elementsEqual("release".utf8) { return (self.releaseRoutes, name) }
+            if action.elementsEqual("renew".utf8) { return (self.renewRoutes, name) }
+            return ([], name)
+        }
+        if path.starts(with: self.consolePrefix) {
+            return ([.console], path.dropFirst(self.consolePrefix.count))
+        }
+        let nothing = path[path.endIndex...]
+        switch String(decoding: path, as: UTF8.self) {
+        case "/", "/console": return ([.console], nothing)
+        case "/v1/locks": return ([.list], nothing)
+        case "/v1/events": return ([.events], nothing)
+        case "/v1/server": return ([.server], nothing)
+        case "/v1/openapi.json": return ([.openAPI], nothing)
+        case "/healthz": return ([.healthz], nothing)
+        case "/readyz": return ([.readyz], nothing)
+        case "/metrics": return ([.metrics], nothing)
+        default: return ([], nothing)
+        }
+    }
+
+    // Kept, because an array literal allocates.
+    private static let acquireRoutes: [Route] = [.acquire]
+    private static let releaseRoutes: [Route] = [.release]
+    private static let renewRoutes: [Route] = [.renew]
+    private static let lockRoutes: [Route] = [.inspect, .breakLock]
+    private static let renewManyRoutes: [Route] = [.renewMany, .inspect, .breakLock]
+}

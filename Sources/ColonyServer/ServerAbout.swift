@@ -1,0 +1,32 @@
+import ColonyCore
+import NIOCore
+
+/// What the server tells about itself.
+struct ServerAbout: Sendable {
+    /// The version of Colony.
+    static let version = "0.1.0"
+
+    var store: String
+    var guarantee: Guarantee
+    var dataDirectory: String?
+    var started: MonotonicInstant
+    var needsTokens: Bool
+
+    func answer(now: MonotonicInstant) -> Answer {
+        Answer(capacity: 256) { body in
+            body.writeJSON(#"{"version":"#)
+            body.writeJSON(string: Self.version)
+            body.writeJSON(#","uptime_ms":"#)
+            body.writeJSON(self.started.duration(to: now).clampedMilliseconds)
+            body.writeJSON(#","store":"#)
+            body.writeJSON(string: self.store)
+            body.writeJSON(#","guarantee":{"reach":"#)
+            body.writeJSON(string: "\(self.guarantee.reach)")
+            body.writeJSON(#","survival":"#)
+            body.writeJSON(string: "\(self.guarantee.survival)")
+            body.writeJSON(#"},"data":"#)
+            if let dataDirectory { body.writeJSON(string: dataDirectory) } else { body.writeJSON("null") }
+            body.writeJSON("}")
+        }
+    }
+}

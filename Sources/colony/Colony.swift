@@ -1,0 +1,18 @@
+import ArgumentParser
+import ColonyCore
+
+/// The command tree. Each command lives in a file of its own.
+struct Colony: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "colony",
+        abstract: "Locks for programs in any language, on one machine or many.",
+        discussion: """
+            Example: colony lock run nightly-report --ttl 30s -- ./report.sh
+
+            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy).
+            Shell completions: colony --generate-completion-script bash (or zsh, or fish).
+            """,
+        version: Version.current,
+        subcommands: [ServeCommand.self, LockCommand.self, VerifyCommand.self, ExplainCommand.self]
+    )
+}

@@ -1,0 +1,89 @@
+import ArgumentParser
+import ColonyCoordination
+import ColonyCore
+import ColonyServer
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A failure with the sentence and the exit code that scripts rely on.
+struct Failure: Error {
+    /// Names for machines, in snake case, as in the HTTP interface.
+    let code: String
+    let message: String
+    let exitCode: ExitCode
+
+    init(_ code: String, _ message: String, exitCode: ExitCode = .failure) {
+        self.code = code
+        self.message = message
+        self.exitCode = exitCode
+    }
+}
+
+extension ExitCode {
+    /// 64 in `sysexits.h`: the words of the command are wrong.
+    static let usage = ExitCode(64)
+    /// 75 in `sysexits.h`: nothing is wrong, and the same command may do well later.
+    static let tryAgainLater = ExitCode(75)
+}
+
+extension Failure {
+    /// Ends the process with what `error` means to the caller.
+    static func exit(with error: any Error, for command: any ParsableCommand.Type) -> Never {
+        if error is ExitCode || Self.isOfTheParser(error) {
+            command.exit(withError: error)
+        }
+        let failure = Failure(describing: error)
+        StandardError.write("colony: \(failure.message)")
+        Self.exit(failure.exitCode)
+    }
+
+    static func exit(_ code: ExitCode) -> Never {
+        #if canImport(Darwin)
+        Darwin.exit(code.rawValue)
+        #elseif canImport(Musl)
+        Musl.exit(code.rawValue)
+        #else
+        Glibc.exit(code.rawValue)
+        #endif
+    }
+
+    init(describing error: any Error) {
+        switch error {
+        case let failure as Failure:
+            self = failure
+        case let error as LeaseError:
+            self.init(
+                Self.snakeCase(error.code.description), error.message,
+                exitCode: error.code == .invalidRequest ? .usage : .failure)
+        case let error as CoordinationError:
+            self.init(
+                Self.snakeCase(error.code.description), error.message,
+                exitCode: error.code == .invalidRequest ? .usage : .failure)
+        case let error as DaemonError:
+            let isUsage = [.invalidConfiguration, .unsafeAddress, .invalidStore].contains(error.code)
+            self.init(Self.snakeCase(error.code.description), error.message, exitCode: isUsage ? .usage : .failure)
+        case let error as InvalidName:
+            self.init("invalid_name", "\(error)", exitCode: .usage)
+        default:
+            self.init("failed", "\(error)")
+        }
+    }
+
+    /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
+    private static func isOfTheParser(_ error: any Error) -> Bool {
+        !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
+            || error is InvalidName)
+    }
+
+    private static func snakeCase(_ name: String) -> String {
+        name.reduce(into: "") { result, character in
+            result += character.isUppercase ? "_\(character.lowercased())" : String(character)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+import ArgumentParser
+import ColonyCoordination
+import ColonyCore
+import Synchronization
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// One `colony lock run`: waits for the lock, runs the command under it, and gives it back.
+final class LockSession: Sendable {
+    private struct State {
+        /// The lease as it was last heard of.
+        var lease: Lease?
+        /// The signal that asked this program to end before the command ran.
+        var interruption: CInt?
+        var end: CommandEnd?
+        var work: Task<Void, any Error>?
+    }
+
+    private let name: LeaseName
+    private let engine: any LeaseEngine
+    private let words: [[UInt8]]
+    private let ttl: Duration
+    private let wait: Duration?
+    private let grace: Duration
+    private let report: LockReport
+    private let clock = HostClock()
+    private let state = Mutex(State())
+
+    /// Longer than any engine or program lives.
+    private static let forEver: Duration = .seconds(100 * 365 * 86_400)
+
+    init(
+        name: LeaseName, engine: any LeaseEngine, words: [[UInt8]], ttl: Duration, wait: Duration?, grace: Duration,
+        report: LockReport
+    ) {
+        self.name = name
+        self.engine = engine
+        self.words = words
+        self.ttl = ttl
+        self.wait = wait
+        self.grace = grace
+        self.report = report
+    }
+
+    /// - Returns: The exit code of the whole.
+    /// - Throws: ``Failure``, `CoordinationError`, or ``Executable/Failure``.
+    func run() async throws -> CInt {
+        let command = GuardedCommand(words: self.words, grace: self.grace) {
+            self.state.withLock { $0.lease.map { self.clock.now < $0.expiry } ?? false }
+        }
+        SignalRelay.start { self.received($0, command) }
+        do {
+            // A command that does not exist should not make others wait.
+            _ = try command.locate()
+            try await self.checkReach()
+            let progress = Task { await self.report.showWait(on: self.engine) }
+            let work = Task { try await self.runUnderLock(command, progress) }
+            self.state.withLock { $0.work = work }
+            if self.state.withLock({ $0.interruption != nil }) { work.cancel() }
+            defer { progress.cancel() }
+            try await work.value
+        } catch let failure as Executable.Failure {
+            throw Failure("command_not_run", "\(failure)", exitCode: .init(failure.exitCode))
+        } catch let error as CoordinationError where error.code == .timedOut {
+            throw Failure("held", await self.report.busySentence(on: self.engine, wait: self.wait), exitCode: .tryAgainLater)
+        } catch let error as CoordinationError where error.code == .leaseLost {
+            throw Failure("lost", self.report.lossSentence(error, end: self.state.withLock { $0.end }))
+        } catch {
+            if let signal = self.state.withLock({ $0.interruption }) { return 128 + signal }
+            throw error
+        }
+        return self.state.withLock { state in
+            state.interruption.map { 128 + $0 } ?? state.end?.exitCode ?? 1
+        }
+    }
+
+    /// Who would wait for ever should hear of a daemon that is not there. A limited wait goes on asking instead, because a
+    /// daemon may be restarting.
+    private func checkReach() async throws {
+        guard self.wait == nil else { return }
+        do throws(LeaseError) {
+            _ = try await self.engine.inspect(self.name)
+        } catch {
+            if error.code == .unavailable || error.code == .storageFailed { throw error }
+        }
+    }
+
+    private func runUnderLock(_ command: GuardedCommand, _ progress: Task<Void, Never>) async throws {
+        let configuration = LockConfiguration(duration: self.ttl) { event in
+            switch event {
+            case .acquired(let lease, _), .renewed(let lease): self.state.withLock { $0.lease = lease }
+            default: break
+            }
+            self.report.note(event)
+        }
+        let lock = DistributedLock(self.name, on: self.engine, configuration: configuration)
+        try await lock.withLock(waiting: self.wait ?? Self.forEver, as: LockOwner(id: try .ofThisCommand())) { lease in
+            progress.cancel()
+            await progress.value
+            try Task.checkCancellation()
+            let end = try await command.run(adding: [
+                (FencingToken.environmentVariable, lease.token.description), ("COLONY_LOCK_NAME", self.name.rawValue),
+            ])
+            self.state.withLock { $0.end = end }
+        }
+    }
+
+    /// A signal is the command's business if there is one; before it runs, it ends the wait.
+    private func received(_ signal: CInt, _ command: GuardedCommand) {
+        if command.pass(on: signal) { return }
+        if signal == SIGTSTP {
+            raise(SIGSTOP)
+            return
+        }
+        if signal == SIGUSR1 || signal == SIGUSR2 { return }
+        self.state.withLock { state in
+            state.interruption = state.interruption ?? signal
+            return state.work
+        }?.cancel()
+    }
+}
+
+extension OwnerID {
+    /// Who an operator sees as the holder: the host, the process, and some chance so that no two are the same.
+    static func ofThisCommand() throws -> OwnerID {
+        var host = [CChar](repeating: 0, count: 256)
+        gethostname(&host, host.count - 1)
+        let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let chance = NameRules.hexadecimal(UInt32.random(in: .min ... .max), digits: 8).lowercased()
+        return try OwnerID("\(name.prefix(100)):\(getpid()):\(chance)")
+    }
+}

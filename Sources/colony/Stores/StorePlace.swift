@@ -1,0 +1,73 @@
+import ColonyCore
+import ColonyMemory
+import ColonyRemote
+import ColonySQLite
+
+/// A place where locks are kept.
+enum StorePlace {
+    /// The store in the data directory of this user.
+    case file(DataDirectory)
+    case url(EngineURL)
+
+    private static let stores = ["memory", "sqlite"]
+    private static let servers = ["http", "https"]
+
+    /// - Parameter origin: The option or variable that the text comes from, for the error.
+    init(store text: String, origin: String) throws {
+        let url = try Self.parse(text, origin: origin)
+        guard (Self.stores + Self.servers).contains(url.scheme) else {
+            throw Failure(
+                "invalid_request",
+                "\(origin) \(NameRules.quoted("\(url)")): this build has no engine for \(url.scheme). "
+                    + "It has sqlite:FILE, memory:, http://HOST:PORT, and https://HOST:PORT.",
+                exitCode: .usage)
+        }
+        if url.scheme == "sqlite", url.path.isEmpty {
+            throw Failure("invalid_request", "\(origin) \(NameRules.quoted(text)) names no file.", exitCode: .usage)
+        }
+        self = .url(url)
+    }
+
+    init(server text: String, origin: String) throws {
+        let url = try Self.parse(text, origin: origin)
+        guard Self.servers.contains(url.scheme), url.hosts.count == 1 else {
+            throw Failure(
+                "invalid_request",
+                "\(origin) \(NameRules.quoted("\(url)")) is not a daemon's address; http://127.0.0.1:7400 is one.",
+                exitCode: .usage)
+        }
+        self = .url(url)
+    }
+
+    private static func parse(_ text: String, origin: String) throws -> EngineURL {
+        do {
+            return try EngineURL(text)
+        } catch {
+            throw Failure("invalid_request", "\(origin): \(error)", exitCode: .usage)
+        }
+    }
+
+    /// Makes the engine. Nothing is opened yet, but the data directory is made.
+    func makeEngine() throws -> any LeaseEngine {
+        switch self {
+        case .file(let directory):
+            try directory.create()
+            return SQLiteLeaseEngine(path: directory.store)
+        case .url(let url) where url.scheme == "sqlite":
+            return SQLiteLeaseEngine(path: url.path)
+        case .url(let url) where url.scheme == "memory":
+            return MemoryLeaseEngine()
+        case .url(let url):
+            return try RemoteLeaseEngine(url: url, token: Environment["COLONY_TOKEN"])
+        }
+    }
+}
+
+extension StorePlace: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .file(let directory): "sqlite:\(directory.store)"
+        case .url(let url): "\(url)"
+        }
+    }
+}

@@ -1,0 +1,149 @@
+extension Rule {
+    /// The rules about who may import what.
+    static let imports: [Rule] = [exportedImports, testableImports, clientLibraries, floors]
+
+    private static let exportedImports = Rule(
+        "Nobody re-exports a module, because users would come to depend on it",
+        forbids: { $0.contains("@_exported") ? "@_exported" : nil },
+        where: { _ in true },
+        broken: [Example("Sources/ColonyCore/A.swift", "@_exported import Foundation")],
+        kept: [Example("Sources/ColonyCore/A.swift", "public import Foundation // not @_exported")]
+    )
+
+    private static let testableImports = Rule(
+        "Tests use `package` access; only the executable, which has no importers, is opened with @testable",
+        forbids: { $0.contains("@testable") && !$0.contains("import colony") ? "@testable" : nil },
+        where: { _ in true },
+        broken: [Example("Tests/ColonyCoreTests/A.swift", "@testable import ColonyCore")],
+        kept: [Example("Tests/CommandLineTests/A.swift", "@testable import colony")]
+    )
+
+    /// Which targets may import a library from elsewhere. Tests of a target may import what the target may.
+    private static let importers: [String: Set<String>] = [
+        "GRDB": ["ColonySQLite"],
+        "Hummingbird": ["ColonyServer"], "HummingbirdCore": ["ColonyServer"], "HummingbirdTLS": ["ColonyServer"],
+        "HummingbirdTesting": ["ColonyServer"],
+        "HTTPTypes": ["ColonyServer"],
+        "Configuration": ["ColonyServer"],
+        "Crypto": ["ColonyServer"],
+        "NIOSSL": ["ColonyServer"],
+        "NIOPosix": ["ColonyServer"],
+        "NIOCore": ["ColonyServer", "ColonyRemote"],
+        "NIOHTTP1": ["ColonyServer", "ColonyRemote"],
+        "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
+        "AsyncHTTPClient": ["ColonyRemote", "ColonyServer"],
+        "ArgumentParser": ["colony"],
+        "Subprocess": ["colony"],
+    ]
+
+    /// The one place where a client library is part of a signature: it takes part in the caller's own transaction.
+    private static func mayShowClientLibrary(_ file: SourceFile) -> Bool {
+        file.target == "ColonySQLite" && file.fileName.hasPrefix("FencedResource")
+    }
+
+    private static let clientLibraries = Rule(
+        statement: "A client library is imported by its own target only, and shows in no public signature",
+        breaches: { file in
+            guard file.path.hasPrefix("Sources/") else { return [] }
+            return ImportLine.all(in: file).compactMap { line in
+                guard let allowed = importers[line.module] else { return nil }
+                if !allowed.contains(file.target) {
+                    return (line.number, "\(file.target) must not import \(line.module)")
+                }
+                // An engine hides its client. ColonyServer and the executable are at the top and hide what they can.
+                if line.isPublic, file.target != "colony", !mayShowClientLibrary(file) {
+                    return (line.number, "\(line.module) must not show in a public signature")
+                }
+                return nil
+            }
+        },
+        broken: [
+            Example("Sources/ColonyCoordination/A.swift", "import GRDB"),
+            Example("Sources/ColonyMemory/A.swift", "internal import NIOCore"),
+            Example("Sources/ColonySQLite/A.swift", "public import GRDB"),
+            Example("Sources/ColonyRemote/A.swift", "import struct Hummingbird.Request"),
+        ],
+        kept: [
+            Example("Sources/ColonySQLite/A.swift", "import GRDB\ninternal import struct GRDB.Row"),
+            Example("Sources/ColonySQLite/Fencing/FencedResource.swift", "public import GRDB"),
+            Example("Sources/ColonyServer/A.swift", "import Hummingbird // not GRDB"),
+        ]
+    )
+
+    /// The floor of each of our targets. Those beside the house are named with what they may import.
+    private static let floor: [String: Int] = [
+        "ColonyCore": 0,
+        "ColonyCaches": 1, "ColonyBalancing": 1, "ColonyResilience": 1, "ColonyIdentifiers": 1, "ColonyHashing": 1,
+        "ColonyClocks": 1,
+        "ColonyCoordination": 2, "ColonyQueues": 2, "ColonyTransactions": 2, "ColonyCluster": 2,
+        "ColonyMemory": 3, "ColonySQLite": 3, "ColonyRemote": 3, "ColonyRedis": 3, "ColonyPostgres": 3,
+        "ColonyZooKeeper": 3, "ColonyEtcd": 3, "ColonyRabbitMQ": 3, "ColonyKafka": 3, "ColonyMemcached": 3,
+        "ColonyServer": 4, "ColonyProxy": 4,
+        "colony": 5,
+    ]
+    private static let beside: [String: Set<String>] = [
+        "ColonySimulation": ["ColonyCore"],
+        "ColonyConformance": ["ColonyCore"],
+        "ColonyWorkloads": ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
+    ]
+
+    private static let floors = Rule(
+        statement: "Arrows only point down: a floor imports lower floors, an engine imports no other engine",
+        breaches: { file in
+            guard file.path.hasPrefix("Sources/") else { return [] }
+            return ImportLine.all(in: file).compactMap { line in
+                let from = file.target
+                let to = line.module
+                guard to.hasPrefix("Colony"), to != from else { return nil }
+                if let allowed = beside[from] {
+                    return allowed.contains(to) ? nil : (line.number, "\(from) must not import \(to)")
+                }
+                if beside[to] != nil {
+                    // They are for tests and for tools such as the executable.
+                    return from == "colony" ? nil : (line.number, "\(from) must not import \(to)")
+                }
+                guard let height = floor[from], let other = floor[to] else {
+                    return (line.number, "\(floor[from] == nil ? from : to) is on no floor: add it to this rule")
+                }
+                // Blocks with a port may build on one another; the package manager refuses circles.
+                let pointsDown = other < height || (height == 2 && other == 2)
+                return pointsDown ? nil : (line.number, "\(from) must not import \(to)")
+            }
+        },
+        broken: [
+            Example("Sources/ColonyCore/A.swift", "import ColonyMemory"),
+            Example("Sources/ColonyCoordination/A.swift", "import ColonySQLite"),
+            Example("Sources/ColonySQLite/A.swift", "public import ColonyMemory"),
+            Example("Sources/ColonyServer/A.swift", "import ColonySimulation"),
+            Example("Sources/ColonyConformance/A.swift", "import ColonyCoordination"),
+            Example("Sources/ColonyNowhere/A.swift", "import ColonyCore"),
+        ],
+        kept: [
+            Example("Sources/ColonyServer/A.swift", "import ColonySQLite\npublic import ColonyCore"),
+            Example("Sources/colony/A.swift", "import ColonyServer\nimport ColonyConformance"),
+            Example("Sources/ColonyTransactions/A.swift", "import ColonyQueues"),
+        ]
+    )
+}
+
+/// An import declaration.
+struct ImportLine {
+    let number: Int
+    let module: String
+    let isPublic: Bool
+
+    static func all(in file: SourceFile) -> [ImportLine] {
+        file.code.enumerated().compactMap { number, line in
+            var words = line.split(separator: " ").map(String.init)
+            let isPublic = words.contains("public") || words.contains("@_exported")
+            words.removeAll { word in
+                word.hasPrefix("@") || ["public", "package", "internal", "fileprivate", "private"].contains(word)
+            }
+            guard words.first == "import", words.count >= 2 else { return nil }
+            let kinds: Set<String> = ["struct", "class", "enum", "protocol", "func", "var", "let", "typealias"]
+            let name = kinds.contains(words[1]) && words.count >= 3 ? words[2] : words[1]
+            let module = name.split(separator: ".").first.map(String.init) ?? name
+            return ImportLine(number: number + 1, module: module, isPublic: isPublic)
+        }
+    }
+}
