@@ -34,7 +34,7 @@ let floor3: [Target] = [
     .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyCoordination"], swiftSettings: settings),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", "ColonyCoordination", .grdb, .deque],
+        dependencies: ["ColonyCore", .grdb, .sqlite],
         swiftSettings: settings
     ),
     .target(
@@ -206,6 +206,7 @@ extension Target.Dependency {
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
+    static var sqlite: Self { .product(name: "GRDBSQLite", package: "GRDB.swift") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
     static var yams: Self { .product(name: "Yams", package: "Yams") }
 }
