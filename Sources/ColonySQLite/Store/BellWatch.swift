@@ -44,15 +44,15 @@ final class BellWatch: Sendable {
 
     private func work(_ onRing: () -> Void) {
         var events = BellEvents(path: self.bell.path)
+        var rang = false
         while true {
             onRing()
-            var rang = false
+            if rang { napThread(microseconds: Self.shortestPauseMicroseconds) }
+            rang = false
             if let events {
                 rang = events.wait(milliseconds: Self.safetyNet)
-                if rang {
-                    napThread(microseconds: Self.shortestPauseMicroseconds)
-                    events.drain()
-                }
+                // Emptied before the look, so that a ring during it is not lost.
+                if rang { events.drain() }
             } else {
                 napThread(microseconds: Int(Self.portableInterval) * 1_000)
                 // The bell may have been made since.

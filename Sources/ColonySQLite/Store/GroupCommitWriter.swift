@@ -95,8 +95,7 @@ package final class GroupCommitWriter: Sendable {
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value,
         completion: @escaping @Sendable (Result<Value, StoreError>) -> Void
     ) -> WriteJob {
-        let job = TypedWriteJob(isolation: isolation, body: body)
-        job.recipient = .function(completion)
+        let job = WriteJob.make(isolation, hasCaller: false, body, recipient: completion)
         self.enqueue(job, isUrgent: true)
         return job
     }

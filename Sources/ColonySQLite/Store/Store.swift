@@ -98,14 +98,15 @@ extension Store {
         _ isolation: WriteIsolation = .savepoint,
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
-        let job = TypedWriteJob(isolation: isolation, body: body)
+        let cancellation = JobCancellation()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                job.recipient = .task(continuation)
+                let job = WriteJob.make(isolation, hasCaller: true, body) { continuation.resume(returning: $0) }
+                cancellation.watch(job)
                 self.writer.enqueue(job)
             }
         } onCancel: {
-            job.cancel()
+            cancellation.cancel()
         }
         return try result.get()
     }
