@@ -3,6 +3,7 @@ public struct ConformanceFailure: Error, Hashable, Sendable, CustomStringConvert
     /// What was expected and what was found, as a sentence.
     public let message: String
 
+    /// - Parameter message: What was expected and what was found, with the values.
     public init(_ message: String) {
         self.message = message
     }

@@ -33,12 +33,19 @@ public struct CoordinationError: Error, Sendable, CustomStringConvertible {
         public var description: String { self.wrapped.rawValue }
     }
 
+    /// What is known after the failure.
     public var code: Code
     /// A sentence for people, with the values that matter.
     public var message: String
     /// The error underneath, if there was one.
     public var cause: (any Error)?
 
+    /// Makes an error.
+    ///
+    /// - Parameters:
+    ///   - code: What is known after the failure.
+    ///   - message: A sentence for people, with the values that matter.
+    ///   - cause: The error underneath.
     public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

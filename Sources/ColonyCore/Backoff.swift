@@ -29,15 +29,19 @@ public struct Backoff: Hashable, Sendable {
     /// - Parameter failures: How many attempts have failed in a row; at least 1.
     public func delay(after failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
         precondition(failures >= 1, "a wait follows at least one failed attempt, not \(failures)")
-        var bound = Double(self.initial.clampedNanoseconds)
-        let ceiling = Double(self.maximum.clampedNanoseconds)
-        var step = 1
-        while step < failures, bound < ceiling {
-            bound *= self.multiplier
-            step += 1
-            // With a multiplier of 1 the bound never grows.
-            if self.multiplier == 1 { break }
+        // By squaring, so that the cost does not grow with a count of failures that nobody limits.
+        var growth = 1.0
+        var factor = self.multiplier
+        var exponent = failures - 1
+        while exponent > 0 {
+            if exponent & 1 == 1 { growth *= factor }
+            factor *= factor
+            exponent >>= 1
         }
-        return .nanoseconds(Int64.random(in: 0...Int64(min(bound, ceiling)), using: &generator))
+        let ceiling = self.maximum.clampedNanoseconds
+        let bound = Double(max(1, self.initial.clampedNanoseconds)) * growth
+        // Comparing before converting: the nearest Double to the end of Int64 lies beyond it.
+        let limit = bound < Double(ceiling) ? Int64(bound) : ceiling
+        return .nanoseconds(Int64.random(in: 0...limit, using: &generator))
     }
 }

@@ -8,7 +8,8 @@ extension MemoryLeaseEngine: LeaseAdministration {
         withPrefix prefix: String, after name: LeaseName?, limit: Int
     ) async throws(LeaseError) -> [LeaseRecord] {
         guard (1...LeaseLimits.batch).contains(limit) else {
-            throw LeaseError(.invalidRequest, "a page of \(limit) leases is not possible: from 1 to \(LeaseLimits.batch)")
+            throw LeaseError(
+                .invalidRequest, "a page of \(limit) leases is not possible: from 1 to \(LeaseLimits.batch)")
         }
         let (now, grants) = self.state.withLock { (self.clock.now, $0.grants) }
         return
@@ -31,13 +32,19 @@ extension MemoryLeaseEngine: LeaseAdministration {
         _ = broken?.ended.announce()
         return broken?.record
     }
+
+    public func heldCount() async throws(LeaseError) -> Int {
+        let now = self.clock.now
+        return self.state.withLock { state in state.grants.values.count { $0.expiry > now } }
+    }
 }
 
 extension MemoryLeaseEngine: BatchLeaseEngine {
     public func renew(_ leases: [Lease]) async throws(LeaseError) -> [Lease?] {
         guard leases.count <= LeaseLimits.batch else {
             throw LeaseError(
-                .invalidRequest, "\(leases.count) leases are too many to renew at once: \(LeaseLimits.batch) are the most")
+                .invalidRequest,
+                "\(leases.count) leases are too many to renew at once: \(LeaseLimits.batch) are the most")
         }
         for lease in leases { try LeaseLimits.check(lease.duration) }
         return self.state.withLock { state in

@@ -10,6 +10,14 @@ import FoundationEssentials
 import Foundation
 #endif
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// A pool of connections to one daemon, and the translation of what goes wrong on them.
 final class DaemonConnection: Sendable {
     enum Method: String {
@@ -111,7 +119,7 @@ final class DaemonConnection: Sendable {
         case .connectTimeout?, .getConnectionFromPoolTimeout?: reason = "no connection could be made in time"
         case .deadlineExceeded?, .readTimeout?, .writeTimeout?: reason = "no answer came in time"
         case .remoteConnectionClosed?: reason = "the connection was closed before the answer"
-        default: reason = "\(error)"
+        default: reason = (error as? IOError).map { String(cString: strerror($0.errnoCode)) } ?? "\(error)"
         }
         return LeaseError(.unavailable, "the daemon at \(self.place) cannot be reached: \(reason)", cause: error)
     }

@@ -44,7 +44,8 @@ package struct LockDocument: Codable, Sendable {
     func record() throws(LeaseError) -> LeaseRecord {
         do {
             return LeaseRecord(
-                name: try LeaseName(self.name), owner: try OwnerID(self.owner), token: FencingToken(rawValue: self.token),
+                name: try LeaseName(self.name), owner: try OwnerID(self.owner),
+                token: FencingToken(rawValue: self.token),
                 duration: .milliseconds(self.durationMilliseconds),
                 // What is left is cut to whole milliseconds on the way, and a record has something left.
                 remaining: max(.nanoseconds(1), .milliseconds(self.remainingMilliseconds)),
@@ -119,12 +120,15 @@ struct ReleaseRequest: Encodable {
 struct GrantDocument: Decodable {
     var token: UInt64
     var ttl_ms: Int64
+    /// How long after the arrival of the request the lease was granted, if the daemon says so.
+    var waited_ms: Int64?
 
+    /// - Parameter sentAt: When the request left. The grant cannot be older than that and the wait together.
     func lease(_ name: LeaseName, _ owner: OwnerID, sentAt: MonotonicInstant) -> Lease {
         let duration: Duration = .milliseconds(self.ttl_ms)
         return Lease(
             name: name, owner: owner, token: FencingToken(rawValue: self.token), duration: duration,
-            expiry: sentAt.advanced(by: duration))
+            expiry: sentAt.advanced(by: .milliseconds(self.waited_ms ?? 0)).advanced(by: duration))
     }
 }
 
@@ -156,13 +160,13 @@ struct ProblemDocument: Decodable {
 
 struct ServerDocument: Decodable {
     struct GuaranteeDocument: Decodable {
-        var reach: String
         var survival: String
 
+        /// Whatever the store under it reaches, the daemon itself is reached through the network, and decides alone.
         var value: Guarantee {
             // A word that this build does not know is taken for the least.
             Guarantee(
-                reach: Guarantee.Reach.allCases.first { "\($0)" == self.reach } ?? .process,
+                reach: .network,
                 survival: Guarantee.Survival.allCases.first { "\($0)" == self.survival } ?? .nothing)
         }
     }

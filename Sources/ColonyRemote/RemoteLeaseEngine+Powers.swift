@@ -29,7 +29,8 @@ extension RemoteLeaseEngine: LeaseAdministration {
 extension RemoteLeaseEngine: BatchLeaseEngine {
     public func renew(_ leases: [Lease]) async throws(LeaseError) -> [Lease?] {
         guard leases.count <= LeaseLimits.batch else {
-            throw LeaseError(.invalidRequest, "at most \(LeaseLimits.batch) leases are renewed at once, not \(leases.count)")
+            throw LeaseError(
+                .invalidRequest, "at most \(LeaseLimits.batch) leases are renewed at once, not \(leases.count)")
         }
         if leases.isEmpty { return [] }
         for lease in leases { try LeaseLimits.check(lease.duration) }
@@ -62,19 +63,16 @@ extension RemoteLeaseEngine: FairLeaseEngine {
         let deadline = self.clock.now.advanced(by: max(.zero, limit))
         while true {
             let wait = min(max(.zero, self.clock.now.duration(to: deadline)), Self.longestWait)
-            let sentAt = self.clock.now
             let answer = try await self.ask(name, owner: owner, for: duration, waiting: wait)
             switch answer {
             case .held:
                 if self.clock.now >= deadline || wait == .zero { return answer }
             case .granted(let lease):
-                // The lease was granted at some moment of the wait, and only a moment before the grant is a safe origin for
-                // its end. After a long wait the request is too old for that, so a renewal makes a new origin.
-                if sentAt.duration(to: self.clock.now) < duration / 10 { return answer }
-                if let renewed = try await self.renew(lease, for: duration) { return .granted(renewed) }
-                if self.clock.now >= deadline {
-                    return .held(LeaseHolder(owner: owner, token: lease.token, remaining: .zero))
-                }
+                // The lease was granted at some moment of the wait. A daemon that does not say when leaves only the moment
+                // of the request to count from, which after a long wait is too early; a renewal then makes a new origin.
+                let start = lease.expiry.advanced(by: .zero - duration)
+                if start.duration(to: self.clock.now) < duration / 10 { return answer }
+                return .granted(try await self.renew(lease, for: duration) ?? lease)
             }
         }
     }

@@ -46,12 +46,14 @@ public final class Daemon: Service {
     ///   - configuration: Checked by ``DaemonConfiguration/validate()``.
     ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
+    ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)` to
+    ///     see the metrics of its libraries as well.
     ///   - clock: What uptime, waits, and latencies are counted on.
     ///   - logger: Gets `info` and above about the life of the daemon, and `debug` for every request.
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine,
-        closeEngine: @escaping @Sendable () async -> Void = {},
+        closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
         try configuration.validate()
@@ -60,14 +62,18 @@ public final class Daemon: Service {
         self.logger = logger
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
         let responder = Responder(
-            locks: LockService(engine: engine, limits: configuration.limits, clock: clock),
+            locks: LockService(
+                engine: engine, limits: configuration.limits,
+                hub: EventHub(limit: configuration.limits.streams, clock: clock),
+                metrics: DaemonMetrics(registry: metrics), clock: clock),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description ?? "\(type(of: engine))", guarantee: engine.guarantee,
                 dataDirectory: configuration.dataDirectory, started: clock.now, needsTokens: gatekeeper.needsTokens),
             limits: configuration.limits, clock: clock, wallClock: wallClock, logger: logger)
         self.responder = responder
-        self.server = try Self.makeServer(configuration, executors: EventLoopExecutors(Self.group))
+        self.server = try Self.makeServer(
+            configuration, executors: EventLoopExecutors(Self.group), connections: responder.metrics.connections)
     }
 
     private static var group: any EventLoopGroup { MultiThreadedEventLoopGroup.singleton }
@@ -123,8 +129,10 @@ public final class Daemon: Service {
     private func serve() async -> DaemonError? {
         do {
             let service = try self.makeService()
-            let drainer = Drainer(responder: self.responder, logger: self.logger)
-            var group = ServiceGroupConfiguration(services: [drainer, service], logger: Self.silentLogger)
+            // Services are shut down from the last to the first, each after the one behind it: the waits must end before the
+            // server can find its connections idle.
+            var group = ServiceGroupConfiguration(
+                services: [service, EventPump(responder: self.responder)], logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain
             try await ServiceGroup(configuration: group).run()
             return nil
@@ -178,7 +186,7 @@ public final class Daemon: Service {
     }
 
     private static func makeServer(
-        _ configuration: DaemonConfiguration, executors: EventLoopExecutors
+        _ configuration: DaemonConfiguration, executors: EventLoopExecutors, connections: PrometheusGauge
     ) throws(DaemonError) -> HTTPServerBuilder {
         let limits = configuration.limits
         let bodyTimeout = TimeAmount.nanoseconds(limits.bodyTimeout.clampedNanoseconds)
@@ -188,7 +196,9 @@ public final class Daemon: Service {
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 * 1_024, maxHeaderListSize: 32 * 1_024, maxHeaderFieldCount: 100))
         let plain = HTTPServerBuilder { responder in
-            ColonyChannel(base: HTTP1Channel(responder: responder, configuration: channel), executors: executors)
+            ColonyChannel(
+                base: HTTP1Channel(responder: responder, configuration: channel), executors: executors,
+                connections: connections, headTimeout: .nanoseconds(limits.headTimeout.clampedNanoseconds))
         }
         guard let certificate = configuration.certificate else { return plain }
         do {
@@ -215,14 +225,17 @@ public final class Daemon: Service {
     }
 }
 
-/// Ends the waits when shutdown begins; the server then finds its connections idle.
-private struct Drainer: Service {
+/// Passes events on, and ends waits and streams when shutdown begins, so that the server finds its connections idle.
+private struct EventPump: Service {
     let responder: Responder
-    let logger: Logger
 
     func run() async throws {
-        try? await gracefulShutdown()
-        self.logger.info("draining")
-        self.responder.drain()
+        let responder = self.responder
+        await withGracefulShutdownHandler {
+            await responder.hub.run(watching: responder.locks.engine)
+        } onGracefulShutdown: {
+            responder.logger.info("draining")
+            responder.drain()
+        }
     }
 }

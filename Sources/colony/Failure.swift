@@ -1,6 +1,7 @@
 import ArgumentParser
 import ColonyCoordination
 import ColonyCore
+import ColonyServer
 
 #if canImport(Darwin)
 import Darwin
@@ -64,6 +65,9 @@ extension Failure {
             self.init(
                 Self.snakeCase(error.code.description), error.message,
                 exitCode: error.code == .invalidRequest ? .usage : .failure)
+        case let error as DaemonError:
+            let isUsage = [.invalidConfiguration, .unsafeAddress, .invalidStore].contains(error.code)
+            self.init(Self.snakeCase(error.code.description), error.message, exitCode: isUsage ? .usage : .failure)
         case let error as InvalidName:
             self.init("invalid_name", "\(error)", exitCode: .usage)
         default:
@@ -73,7 +77,8 @@ extension Failure {
 
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
-        !(error is Failure || error is LeaseError || error is CoordinationError || error is InvalidName)
+        !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
+            || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

@@ -16,10 +16,10 @@ import Testing
 
     @Test func aRenewalIsDueAfterAThirdOfTheLease() {
         var keeping = LeaseKeeping(Self.lease(until: .seconds(30)), margin: 0.1, isRenewed: true)
-        #expect(keeping.directive(at: Self.at(.seconds(9))) == .sleep(until: Self.at(.seconds(10))))
+        #expect(keeping.directive(at: Self.at(.seconds(9))) == .wait(until: Self.at(.seconds(10))))
         #expect(keeping.directive(at: Self.at(.seconds(10))) == .renew(Self.lease(until: .seconds(30))))
         #expect(
-            keeping.directive(at: Self.at(.seconds(11))) == .sleep(until: Self.at(.seconds(27))),
+            keeping.directive(at: Self.at(.seconds(11))) == .wait(until: Self.at(.seconds(27))),
             "one renewal at a time, and the end is watched meanwhile")
     }
 
@@ -60,7 +60,7 @@ import Testing
 
     @Test func withoutRenewalTheEndIsStillWatched() {
         var keeping = LeaseKeeping(Self.lease(until: .seconds(30)), margin: 0.1, isRenewed: false)
-        #expect(keeping.directive(at: Self.at(.seconds(20))) == .sleep(until: Self.at(.seconds(27))))
+        #expect(keeping.directive(at: Self.at(.seconds(20))) == .wait(until: Self.at(.seconds(27))))
         #expect(keeping.directive(at: Self.at(.seconds(27))) == .surrender(.ranOut))
     }
 

@@ -5,19 +5,19 @@ import Synchronization
 /// The clock of one simulated process: it started elsewhere, runs at a rate of its own, and may jump ahead, as a host's does
 /// when it was suspended.
 final class SkewedClock: MonotonicClock {
-    private let base: ManualClock
+    private let clock: ManualClock
     private let baseStart: MonotonicInstant
     private let rate: Double
     private let offset: Mutex<Int64>
 
-    init(_ base: ManualClock, rate: Double, start: Int64) {
-        self.base = base
-        self.baseStart = base.now
+    init(_ clock: ManualClock, rate: Double, start: Int64) {
+        self.clock = clock
+        self.baseStart = clock.now
         self.rate = rate
         self.offset = Mutex(start)
     }
 
-    var now: MonotonicInstant { self.local(self.base.now) }
+    var now: MonotonicInstant { self.local(self.clock.now) }
 
     var minimumResolution: Duration { .nanoseconds(1) }
 
@@ -28,7 +28,7 @@ final class SkewedClock: MonotonicClock {
     func sleep(until deadline: MonotonicInstant, tolerance: Duration?) async throws {
         // A jump during the sleep makes it end late by this clock, as a timer does when the host was suspended.
         let remaining = Double(deadline.nanoseconds - self.now.nanoseconds) / self.rate
-        try await self.base.sleep(for: .nanoseconds(Int64(max(0, remaining.rounded(.up)))))
+        try await self.clock.sleep(for: .nanoseconds(Int64(max(0, remaining.rounded(.up)))))
     }
 
     private func local(_ instant: MonotonicInstant) -> MonotonicInstant {

@@ -36,7 +36,8 @@ struct ManualLeaseHarness: LeaseHarness {
     func settle() async throws {
         // Whoever waits on the memory engine sleeps on its clock. A case in which nobody waits goes on after a moment. Who
         // sleeps already may have been woken and not know it yet, which the short rest is for.
-        try await HostClock().sleep(for: .milliseconds(1))
+        let clock = HostClock()
+        try await clock.sleep(for: .milliseconds(1))
         do {
             try await self.manualClock.waitForSleepers(1, within: .milliseconds(10))
         } catch is NobodySleeps {

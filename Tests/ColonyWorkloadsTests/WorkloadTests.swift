@@ -9,7 +9,9 @@ struct WorkloadTests {
         let workload = try #require(LockWorkloads.named(name))
         let folder = FileManager.default.temporaryDirectory
         let before = try Self.leftovers(in: folder)
-        let measurement = try await workload.run(WorkloadOptions(scale: 0.0005, directory: folder.path))
+        var options = WorkloadOptions(scale: 0.0005, directory: folder.path)
+        options.worker = Self.worker
+        let measurement = try await workload.run(options)
         #expect(measurement.workload == name)
         #expect(measurement.figure > 0 && measurement.figure.isFinite)
         #expect(measurement.count > 0)
@@ -47,6 +49,12 @@ struct WorkloadTests {
         #expect(!report.allTargetsMet)
         let copy = try JSONDecoder().decode(BenchmarkReport.self, from: JSONEncoder().encode(report))
         #expect(copy.table == report.table)
+    }
+
+    /// The built program beside the built tests.
+    private static var worker: String {
+        let tests = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().appending(path: "colony-workload-worker").path
     }
 
     private static func leftovers(in folder: URL) throws -> [String] {

@@ -50,13 +50,19 @@ extension Rule {
     }
 }
 
-/// The first of `words` that occurs in `line` where no letter, digit, or underscore precedes it.
+/// The first of `words` that occurs in `line` as a word of its own: no letter, digit, or underscore touches its ends.
 func firstWord(of words: [String], in line: String) -> String? {
-    words.first { word in
+    func isPartOfWord(_ character: Character?) -> Bool {
+        character.map { $0.isLetter || $0.isNumber || $0 == "_" } ?? false
+    }
+    return words.first { word in
         var rest = line[...]
         while let found = rest.firstRange(of: word) {
             let before = found.lowerBound == line.startIndex ? nil : line[line.index(before: found.lowerBound)]
-            if before.map({ !($0.isLetter || $0.isNumber || $0 == "_") }) ?? true { return true }
+            let after = found.upperBound == line.endIndex ? nil : line[found.upperBound]
+            // A word that ends in a bracket is whole whatever follows.
+            let isWhole = !isPartOfWord(word.last) || !isPartOfWord(after)
+            if isWhole, !isPartOfWord(before) { return true }
             rest = rest[found.upperBound...]
         }
         return false

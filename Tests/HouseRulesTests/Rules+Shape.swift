@@ -32,6 +32,7 @@ extension Rule {
         ],
         kept: [
             Example("Sources/ColonyCore/A.swift", "// What is left to do is let go."),
+            Example("Sources/ColonyCore/A.swift", "let template = \"name-XXX" + "XXX\""),
             Example("Sources/ColonyCore/A.swift", "/// let lock = DistributedLock(\"a\", on: engine)"),
         ]
     )

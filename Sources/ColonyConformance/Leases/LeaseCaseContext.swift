@@ -6,10 +6,14 @@ public struct LeaseCaseContext: Sendable {
     public let engine: any LeaseEngine
     /// Another client of the same store.
     public let other: any LeaseEngine
+    /// What made the clients.
     public let harness: any LeaseHarness
     /// What all names and owners of this run of the case begin with, so that cases can share a store that is in use.
     public let prefix: String
 
+    /// Makes the context of one run of one case.
+    ///
+    /// - Parameter prefix: Used by no other run, and at most 100 bytes.
     public init(engine: any LeaseEngine, other: any LeaseEngine, harness: any LeaseHarness, prefix: String) {
         self.engine = engine
         self.other = other
@@ -39,6 +43,7 @@ public struct LeaseCaseContext: Sendable {
         max(duration * self.harness.timeScale, LeaseLimits.duration.lowerBound)
     }
 
+    /// The time on the clock on which cases measure.
     public var now: MonotonicInstant { self.harness.clock.now }
 
     /// Lets `duration`, at the scale of the harness, pass on the engine's clock.
@@ -171,5 +176,22 @@ public struct LeaseCaseContext: Sendable {
             return
         }
         throw ConformanceFailure("\(what) was not refused with \(code)")
+    }
+}
+
+extension LeaseCaseContext {
+    /// Breaks what the case has left behind, as far as the engine can and answers. What is not broken runs out.
+    func cleanUp() async {
+        guard let engine = self.engine as? any LeaseAdministration else { return }
+        let prefix = self.prefix
+        let task = self.start {
+            while true {
+                let page = try await engine.records(withPrefix: prefix, after: nil, limit: LeaseLimits.batch)
+                if page.isEmpty { return }
+                for record in page { _ = try await engine.breakLease(record.name) }
+            }
+        }
+        _ = await task.outcome(within: self.harness.patience)
+        task.cancel()
     }
 }

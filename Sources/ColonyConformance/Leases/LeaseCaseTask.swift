@@ -31,6 +31,7 @@ public final class LeaseCaseTask<Value: Sendable>: Sendable {
         self.state.withLock { $0.outcome }
     }
 
+    /// Cancels the task; it may take its time to end.
     public func cancel() {
         self.state.withLock { $0.task }?.cancel()
     }

@@ -86,10 +86,10 @@ extension LeaseCase {
                     engine: engine, other: try await harness.makeEngine(), harness: harness,
                     prefix: "conformance-\(OwnerID.unique().rawValue)/")
                 let task = context.start { try await self.body(context) }
-                guard let result = await task.outcome(within: limit) else {
-                    task.cancel()
-                    return .failed("it did not end within \(limit.text) of real time")
-                }
+                let result = await task.outcome(within: limit)
+                task.cancel()
+                await context.cleanUp()
+                guard let result else { return .failed("it did not end within \(limit.text) of real time") }
                 try result.get()
                 return .passed
             } catch is Inconclusive {

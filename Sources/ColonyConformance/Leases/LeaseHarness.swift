@@ -44,8 +44,11 @@ extension LeaseHarness {
 
 /// A harness for engines that live on real time, such as servers and files.
 public struct LiveLeaseHarness: LeaseHarness {
+    /// By what factor the durations of the cases are shortened.
     public let timeScale: Double
+    /// How much later than it should something may happen before that counts as a failure.
     public let grace: Duration
+    /// How much work the cases that run many operations do, relative to the full amount.
     public let effort: Double
     private let connect: @Sendable () async throws -> any LeaseEngine
     private let hostClock = HostClock()
@@ -68,14 +71,18 @@ public struct LiveLeaseHarness: LeaseHarness {
         self.connect = connect
     }
 
+    /// The clock of the host.
     public var clock: any MonotonicClock { self.hostClock }
 
+    /// Makes one more client of the store.
     public func makeEngine() async throws -> any LeaseEngine { try await self.connect() }
 
+    /// Waits.
     public func advance(by duration: Duration) async throws {
         try await self.hostClock.sleep(for: duration)
     }
 
+    /// Waits for 30 milliseconds, which is enough for a request on a machine that is not busy.
     public func settle() async throws {
         try await self.hostClock.sleep(for: .milliseconds(30))
     }

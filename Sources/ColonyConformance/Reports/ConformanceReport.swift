@@ -11,12 +11,16 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
 
     /// One case of the run.
     public struct Entry: Hashable, Sendable, Codable {
+        /// The promise, as the case states it.
         public let name: String
+        /// The subject of the promise.
         public let property: LeaseCase.Property
+        /// How the case ended.
         public let outcome: Outcome
         /// How long the case took in real time.
         public let milliseconds: Int64
 
+        /// Makes the entry of a case that has ended.
         public init(name: String, property: LeaseCase.Property, outcome: Outcome, milliseconds: Int64) {
             self.name = name
             self.property = property
@@ -31,8 +35,10 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
     public let guarantee: String
     /// The names of the powers that the engine has, sorted.
     public let capabilities: [String]
+    /// The cases in the order in which they were run.
     public let entries: [Entry]
 
+    /// Puts a report together.
     public init(engine: String, guarantee: String, capabilities: [String], entries: [Entry]) {
         self.engine = engine
         self.guarantee = guarantee

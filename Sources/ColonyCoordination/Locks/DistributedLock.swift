@@ -197,37 +197,15 @@ extension DistributedLock {
             throw CoordinationError(
                 .timedOut, "the lock \(self.name) was not free within \(limit ?? self.configuration.waiting)")
         }
-        let outcome = await withTaskGroup(of: BodyEvent<Value>.self) { group in
-            group.addTask {
-                do {
-                    return .finished(.success(try await body(held.lease)))
-                } catch {
-                    return .finished(.failure(error))
-                }
-            }
-            group.addTask {
-                .lost((try? await held.waitUntilLost()) ?? nil)
-            }
-            var lossReason: LockLossReason?
-            while let event = await group.next() {
-                switch event {
-                case .lost(let reason):
-                    // Without a reason the watch was cancelled along with the caller, and so was the body.
-                    lossReason = reason
-                    group.cancelAll()
-                case .finished(let result):
-                    group.cancelAll()
-                    return (result: result, lossReason: lossReason)
-                }
-            }
-            preconditionFailure("the body of a lock ends with a result")
+        // A task of its own, because only a task can be cancelled, and the caller's is not ours to cancel.
+        let work = startedAtOnce { try await body(held.lease) }
+        held.whenLost { work.cancel() }
+        let result = await withTaskCancellationHandler {
+            await work.result
+        } onCancel: {
+            work.cancel()
         }
-        return try await self.conclude(held, outcome.result, lossReason: outcome.lossReason)
-    }
-
-    private enum BodyEvent<Value: Sendable>: Sendable {
-        case finished(Result<Value, any Error>)
-        case lost(LockLossReason?)
+        return try await self.conclude(held, result, lossReason: held.lossReason)
     }
 
     private func conclude<Value>(

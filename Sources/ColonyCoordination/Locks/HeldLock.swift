@@ -15,6 +15,8 @@ public final class HeldLock: @unchecked Sendable {
         var isReleased = false
         var lossReason: LockLossReason?
         var lossSignals: [OneShotSignal] = []
+        /// What stops the body of a ``DistributedLock/withLock(waiting:as:_:)``.
+        var lossActions: [@Sendable () -> Void] = []
         /// How many acquisitions of one ``LockOwner`` this stands for.
         var holds = 1
     }
@@ -116,22 +118,34 @@ public final class HeldLock: @unchecked Sendable {
         }
     }
 
-    /// Called by the keeper, once, when the lock is lost.
-    func surrender(_ reason: LockLossReason) {
-        let isFirst = self.keeper.state.withLock { _ -> Bool in
-            guard self.record.lossReason == nil, !self.record.isReleased else { return false }
-            self.record.lossReason = reason
-            return true
+    /// Has `action` called once when the lock is lost, at once if it is lost already, and never after a release.
+    func whenLost(_ action: @escaping @Sendable () -> Void) {
+        let isLost = self.keeper.state.withLock { _ -> Bool in
+            if self.record.lossReason == nil { self.record.lossActions.append(action) }
+            return self.record.lossReason != nil
         }
-        guard isFirst else { return }
-        for signal in self.takeSignals() { signal.fire() }
-        self.configuration.onEvent?(.lost(self.lease, reason))
+        if isLost { action() }
     }
 
-    private func takeSignals() -> [OneShotSignal] {
-        self.keeper.state.withLock { _ in
-            defer { self.record.lossSignals = [] }
-            return self.record.lossSignals
+    /// Why the lock is lost, if it is.
+    var lossReason: LockLossReason? {
+        self.keeper.state.withLock { _ in self.record.lossReason }
+    }
+
+    /// Called by the keeper, once, when the lock is lost.
+    func surrender(_ reason: LockLossReason) {
+        let reaction = self.keeper.state.withLock { _ -> (signals: [OneShotSignal], actions: [@Sendable () -> Void])? in
+            guard self.record.lossReason == nil, !self.record.isReleased else { return nil }
+            self.record.lossReason = reason
+            defer {
+                self.record.lossSignals = []
+                self.record.lossActions = []
+            }
+            return (self.record.lossSignals, self.record.lossActions)
         }
+        guard let reaction else { return }
+        for action in reaction.actions { action() }
+        for signal in reaction.signals { signal.fire() }
+        self.configuration.onEvent?(.lost(self.lease, reason))
     }
 }

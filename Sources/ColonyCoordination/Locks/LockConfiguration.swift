@@ -31,6 +31,10 @@ public struct LockConfiguration: Sendable {
     /// Called with what happens to the lock, in order per lease, on the thread where it happened: return quickly.
     public var onEvent: (@Sendable (LockEvent) -> Void)?
 
+    /// Makes a configuration; what is not named has its default.
+    ///
+    /// A safety margin outside 0 to 0.5 is a programmer's error and stops the program; a duration outside its range is
+    /// refused when the lock is taken.
     public init(
         duration: Duration = .seconds(30),
         waiting: Duration = .seconds(60),

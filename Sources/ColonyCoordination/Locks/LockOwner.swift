@@ -30,6 +30,9 @@ public final class LockOwner: Sendable {
 
     private let slots = Mutex<[Key: Slot]>([:])
 
+    /// Makes an owner that holds nothing.
+    ///
+    /// - Parameter id: Its identity in the store; one that nobody else has unless given.
     public init(id: OwnerID = .unique()) {
         self.id = id
     }

@@ -71,6 +71,7 @@ public final class LeaseKeeper: Sendable {
             held.record.entry = nil
             let signals = held.record.lossSignals
             held.record.lossSignals = []
+            held.record.lossActions = []
             return Farewell(wasValid: wasValid, isLast: true, signals: signals)
         }
     }
@@ -123,7 +124,7 @@ extension LeaseKeeper {
             let held = entry.value
             held.record.entry = nil
             switch held.record.keeping.directive(at: now) {
-            case .sleep:
+            case .wait:
                 self.reschedule(held, in: &state)
             case .renew(let lease):
                 work.renewals.append((held, lease))

@@ -19,7 +19,7 @@ package import ColonyCore
 package struct LeaseKeeping: Sendable {
     package enum Directive: Equatable, Sendable {
         /// Nothing to do before that moment.
-        case sleep(until: MonotonicInstant)
+        case wait(until: MonotonicInstant)
         /// Ask the engine to renew `lease`, then report with ``LeaseKeeping/renewed(_:sentAt:)`` or
         /// ``LeaseKeeping/failed(at:)``.
         case renew(Lease)
@@ -78,7 +78,7 @@ package struct LeaseKeeping: Sendable {
             self.phase = .renewing
             return .renew(self.lease)
         }
-        return .sleep(until: self.phase == .renewing ? self.validUntil : self.nextRenewal)
+        return .wait(until: self.phase == .renewing ? self.validUntil : self.nextRenewal)
     }
 
     /// The engine has answered a renewal that was sent at `sentAt`. An answer that comes after the loss changes nothing.

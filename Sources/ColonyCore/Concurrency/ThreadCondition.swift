@@ -100,20 +100,24 @@ package func startThread(named name: String, _ body: @escaping @Sendable () -> V
     pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
     #if canImport(Darwin)
     var thread: pthread_t?
-    let status = pthread_create(&thread, &attributes, { argument in
-        let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
-        pthread_setname_np(box.name)
-        box.body()
-        return nil
-    }, argument)
+    let status = pthread_create(
+        &thread, &attributes,
+        { argument in
+            let box = Unmanaged<Box>.fromOpaque(argument).takeRetainedValue()
+            pthread_setname_np(box.name)
+            box.body()
+            return nil
+        }, argument)
     #else
     var thread = pthread_t()
-    let status = pthread_create(&thread, &attributes, { argument in
-        let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
-        nameThread(box.name)
-        box.body()
-        return nil
-    }, argument)
+    let status = pthread_create(
+        &thread, &attributes,
+        { argument in
+            let box = Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue()
+            nameThread(box.name)
+            box.body()
+            return nil
+        }, argument)
     #endif
     pthread_attr_destroy(&attributes)
     precondition(status == 0, "the thread \(name) could not be started: error \(status)")

@@ -58,7 +58,8 @@ public struct Guarantee: Hashable, Sendable, CustomStringConvertible {
             reasons.append("it is exclusive on one \(self.reach), and \(demand.reach) was demanded")
         }
         if self.survival < demand.survival {
-            reasons.append("an acknowledged grant outlives \(self.survival.phrase), and \(demand.survival.phrase) was demanded")
+            reasons.append(
+                "an acknowledged grant outlives \(self.survival.phrase), and \(demand.survival.phrase) was demanded")
         }
         return reasons.isEmpty ? nil : reasons.joined(separator: "; ")
     }

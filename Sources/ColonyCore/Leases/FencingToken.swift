@@ -13,9 +13,9 @@ public struct FencingToken: RawRepresentable, Hashable, Comparable, Sendable, Co
         self.rawValue = rawValue
     }
 
-    /// Reads a token as ``description`` writes it, in decimal digits.
+    /// Reads a token as ``description`` writes it: decimal digits without sign, and without zeros in front.
     public init?(_ text: some StringProtocol) {
-        guard let value = UInt64(text) else { return nil }
+        guard let value = UInt64(text), String(value).utf8.elementsEqual(text.utf8) else { return nil }
         self.init(rawValue: value)
     }
 

@@ -46,6 +46,25 @@ public protocol LeaseAdministration: LeaseEngine {
     ///   only the check of its fencing token at the resource keeps its writes out.
     /// - Returns: What was broken, or `nil` if nobody held the name.
     func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord?
+
+    /// How many names are held, for metrics and overviews. Leases that change meanwhile may or may not be counted.
+    ///
+    /// - Complexity: One round trip and O(*n*) in the number of held leases, where the engine counts by itself. Otherwise
+    ///   every page of ``records(withPrefix:after:limit:)`` is read.
+    func heldCount() async throws(LeaseError) -> Int
+}
+
+extension LeaseAdministration {
+    public func heldCount() async throws(LeaseError) -> Int {
+        var count = 0
+        var last: LeaseName?
+        while true {
+            let page = try await self.records(withPrefix: "", after: last, limit: LeaseLimits.batch)
+            count += page.count
+            guard page.count == LeaseLimits.batch else { return count }
+            last = page.last?.name
+        }
+    }
 }
 
 /// An engine that renews many leases in one atomic step.

@@ -29,7 +29,8 @@ public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
         }
         let scheme = text[..<colon].lowercased()
         let isScheme = scheme.utf8.allSatisfy { byte in
-            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
                 || byte == UInt8(ascii: "+") || byte == UInt8(ascii: "-")
         }
         guard isScheme, scheme.first?.isLetter == true else {
@@ -42,8 +43,13 @@ public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
         if let mark = rest.firstIndex(of: "?") {
             for pair in rest[rest.index(after: mark)...].split(separator: "&") {
                 let parts = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                guard let key = Self.percentDecoded(parts[0]), let value = Self.percentDecoded(parts.count > 1 ? parts[1] : "")
+                guard let key = Self.percentDecoded(parts[0]),
+                    let value = Self.percentDecoded(parts.count > 1 ? parts[1] : "")
                 else { throw refused("an option is not well percent-encoded") }
+                // The names of options are shown, and this is none but the end of a password with a question mark.
+                if parts[0].contains("@") {
+                    throw refused("the name of an option contains an @; write ? in a password as %3F")
+                }
                 options[key] = value
             }
             rest = rest[..<mark]
@@ -60,7 +66,9 @@ public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
         var hosts = authority
         if let at = authority.lastIndex(of: "@") {
             let credentials = authority[..<at].split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
-            guard let user = Self.percentDecoded(credentials[0]) else { throw refused("the user is not well percent-encoded") }
+            guard let user = Self.percentDecoded(credentials[0]) else {
+                throw refused("the user is not well percent-encoded")
+            }
             self.user = user.isEmpty ? nil : user
             if credentials.count > 1 {
                 guard let password = Self.percentDecoded(credentials[1]) else {
@@ -75,8 +83,16 @@ public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
             self.user = nil
             self.password = nil
         }
+        for host in hosts.split(separator: ",") {
+            if let defect = Self.defect(inHost: host) { throw refused(defect) }
+        }
         self.hosts = hosts.split(separator: ",").map(String.init)
         guard let path = Self.percentDecoded(rest) else { throw refused("the path is not well percent-encoded") }
+        // What looks like a password must not end up in the path, which is shown. File names may have any character.
+        if rest.contains("@"), scheme != "sqlite" {
+            throw refused(
+                "an @ stands outside of USER:PASSWORD@HOST; write // before the user, and / in a password as %2F")
+        }
         self.path = path
     }
 
@@ -98,10 +114,36 @@ public struct EngineURL: Hashable, Sendable, CustomStringConvertible {
         return text
     }
 
+    /// `text` without what may be a secret: all between the scheme and the last `@`, and the values of options.
     private static func redacted(_ text: String) -> String {
-        guard let at = text.lastIndex(of: "@") else { return text }
-        let start = text.firstRange(of: "//")?.upperBound ?? text.startIndex
-        return start <= at ? "\(text[..<start])***\(text[at...])" : text
+        let mark = text.firstIndex(of: "?")
+        var shown = text[..<(mark ?? text.endIndex)]
+        let query = mark == nil ? "" : "?…"
+        // A password with an unencoded question mark puts the `@` behind it.
+        if let at = text.lastIndex(of: "@") {
+            let scheme = text.firstRange(of: "://").map { text[..<$0.upperBound] } ?? ""
+            shown = at < shown.endIndex ? text[at..<shown.endIndex] : "@…"
+            return scheme.endIndex <= at ? "\(scheme)***\(shown)\(query)" : "***\(shown)\(query)"
+        }
+        return "\(shown)\(query)"
+    }
+
+    /// What is wrong with `HOST`, `HOST:PORT`, or `[IPV6]:PORT`, or `nil`.
+    private static func defect(inHost host: Substring) -> String? {
+        var port: Substring?
+        if host.hasPrefix("[") {
+            guard let bracket = host.firstIndex(of: "]") else { return "a host begins with [ and has no ]" }
+            let rest = host[host.index(after: bracket)...]
+            guard rest.isEmpty || rest.hasPrefix(":") else { return "something other than a port stands behind a host" }
+            port = rest.isEmpty ? nil : rest.dropFirst()
+        } else if let colon = host.firstIndex(of: ":") {
+            port = host[host.index(after: colon)...]
+        }
+        guard let port else { return nil }
+        guard port.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), UInt16(port) != nil else {
+            return "a port is not a number from 0 to 65535; a / in a user or password is written %2F, and a : %3A"
+        }
+        return nil
     }
 
     private static func percentDecoded(_ text: some StringProtocol) -> String? {

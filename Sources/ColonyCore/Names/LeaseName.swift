@@ -25,7 +25,8 @@ public struct LeaseName: Sendable {
     public init(utf8 bytes: some Sequence<UInt8>) throws(InvalidName) {
         let bytes = Array(bytes)
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw InvalidName(role: "lock name", value: String(decoding: bytes, as: UTF8.self), reason: "it is not UTF-8")
+            throw InvalidName(
+                role: "lock name", value: String(decoding: bytes, as: UTF8.self), reason: "it is not UTF-8")
         }
         try self.init(text)
     }

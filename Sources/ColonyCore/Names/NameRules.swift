@@ -24,18 +24,24 @@ package enum NameRules {
         return nil
     }
 
-    /// `text` as it can be shown anywhere: control characters escaped, and cut after 64 characters.
+    /// `text` as it can be shown anywhere: what does not print is escaped, and it is cut after 64 characters.
+    ///
+    /// A character may be made of any number of code points, so those are limited as well.
     package static func quoted(_ text: String) -> String {
         var result = "\""
+        var scalarCount = 0
         for (position, character) in text.enumerated() {
-            if position == 64 {
+            scalarCount += character.unicodeScalars.count
+            if position == 64 || scalarCount > 256 {
                 result += "…"
                 break
             }
             for scalar in character.unicodeScalars {
-                if scalar.properties.generalCategory == .control {
+                switch scalar.properties.generalCategory {
+                // Besides control characters those that break lines or turn the direction of writing.
+                case .control, .lineSeparator, .paragraphSeparator, .format:
                     result += "\\u{\(String(scalar.value, radix: 16))}"
-                } else {
+                default:
                     result.unicodeScalars.append(scalar)
                 }
             }

@@ -18,9 +18,10 @@ public struct WallTime: Hashable, Comparable, Sendable, Codable, CustomStringCon
         try container.encode(self.millisecondsSince1970)
     }
 
-    /// The point `duration` later, in whole milliseconds.
+    /// The point `duration` later, in whole milliseconds. Beyond the range of the type it stays at the end of the range.
     public func advanced(by duration: Duration) -> WallTime {
-        WallTime(millisecondsSince1970: self.millisecondsSince1970 + duration.clampedMilliseconds)
+        let (sum, overflow) = self.millisecondsSince1970.addingReportingOverflow(duration.clampedMilliseconds)
+        return WallTime(millisecondsSince1970: overflow ? (duration < .zero ? .min : .max) : sum)
     }
 
     public static func < (first: Self, second: Self) -> Bool {

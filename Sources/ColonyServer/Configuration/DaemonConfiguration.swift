@@ -22,6 +22,10 @@ public struct DaemonConfiguration: Sendable {
     public var limits = Limits()
     public var log = Log()
 
+    // The two halves of `certificate` while a configuration is being read.
+    var certificateFile: String?
+    var keyFile: String?
+
     public init() {}
 
     /// The files that TLS needs.

@@ -50,6 +50,8 @@ struct Answer {
         }
     }
 
+    private static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
+
     /// The head that goes before the body.
     func head(date: String) -> HTTPResponse {
         var fields = HTTPFields()
@@ -62,6 +64,10 @@ struct Answer {
         case .file(let type, let tag):
             fields.append(HTTPField(name: .contentType, value: type))
             fields.append(HTTPField(name: .eTag, value: tag))
+            fields.append(HTTPField(name: .cacheControl, value: "no-cache"))
+            fields.append(HTTPField(name: .contentSecurityPolicy, value: ConsoleFiles.contentSecurityPolicy))
+            fields.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
+            fields.append(HTTPField(name: Self.referrerPolicy, value: "no-referrer"))
         case .none: break
         }
         if self.status != 304 {

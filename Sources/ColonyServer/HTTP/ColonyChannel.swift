@@ -12,13 +12,22 @@ struct ColonyChannel: ServerChildChannel {
 
     let base: HTTP1Channel
     let executors: EventLoopExecutors
+    let connections: PrometheusGauge
+    let headTimeout: TimeAmount
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        self.base.setup(channel: channel, logger: logger)
+        do {
+            try channel.pipeline.syncOperations.addHandler(HeadMonitor(timeout: self.headTimeout))
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        return self.base.setup(channel: channel, logger: logger)
     }
 
     func handle(value: Value, logger: Logger) async {
         let base = self.base
+        self.connections.increment(by: 1)
+        defer { self.connections.decrement(by: 1) }
         await withTaskExecutorPreference(self.executors.executor(of: value.channel.eventLoop)) {
             await base.handle(value: value, logger: logger)
         }

@@ -9,11 +9,15 @@ import Synchronization
 final class Responder: Sendable {
     let locks: LockService
     let gatekeeper: Gatekeeper
+    let hub: EventHub
+    let metrics: DaemonMetrics
     let about: ServerAbout
     let limits: DaemonConfiguration.Limits
     let logger: Logger
     private let clock: any MonotonicClock
     private let dates: DateHeader
+    private let started: WallTime
+    private let document: ByteBuffer
     private let isReady = Atomic(true)
 
     init(
@@ -22,17 +26,22 @@ final class Responder: Sendable {
     ) {
         self.locks = locks
         self.gatekeeper = gatekeeper
+        self.hub = locks.hub
+        self.metrics = locks.metrics
         self.about = about
         self.limits = limits
         self.clock = clock
         self.dates = DateHeader(wallClock)
+        self.started = wallClock.now
+        self.document = OpenAPIDocument(limits: limits, needsTokens: gatekeeper.needsTokens).text()
         self.logger = logger
     }
 
-    /// Ends waits and tells load balancers to look elsewhere.
+    /// Ends waits and event streams, and tells load balancers to look elsewhere.
     func drain() {
         self.isReady.store(false, ordering: .relaxed)
         self.locks.register.drain()
+        self.hub.close()
     }
 
     /// Answers one request. An error that leaves this method closes the connection.
@@ -41,18 +50,29 @@ final class Responder: Sendable {
         to request: Request, writer: consuming ResponseWriter, channel: any Channel
     ) async throws {
         let start = self.clock.now
+        let client = Client(channel)
         var route: Route?
         var answer: Answer
+        var subscription: EventHub.Subscription?
         do throws(Problem) {
             let match = try RouteMatch.find(method: request.method.rawValue, target: request.head.path ?? "/")
             route = match.route
             let token = try self.gatekeeper.admit(request.head, to: match.route)
-            answer = try await self.answer(match, request, token, Client(channel))
+            if match.route == .events {
+                subscription = try self.hub.subscribe()
+                answer = Answer(content: .none, body: ByteBuffer())
+            } else {
+                answer = try await self.answer(match, request, token, client)
+            }
         } catch {
             if error.code == .clientGone { throw CancellationError() }
             answer = Answer(error)
         }
-        self.note(request, route: route, answer: answer, since: start)
+        self.note(request, route: route, status: answer.status, since: start)
+        if let subscription {
+            try await self.stream(subscription, isHead: request.method == .head, writer, client)
+            return
+        }
         let head = answer.head(date: self.dates.value)
         do {
             if request.method == .head || answer.body.readableBytes == 0 {
@@ -94,9 +114,68 @@ final class Responder: Sendable {
         case .readyz:
             guard self.isReady.load(ordering: .relaxed) else { throw .draining }
             return Answer { $0.writeJSON(#"{"status":"ready"}"#) }
-        case .events, .openAPI, .metrics, .console:
-            throw Problem(.notFound, "there is nothing at \(match.route.template)")
+        case .openAPI:
+            return Answer(body: self.document)
+        case .metrics:
+            return await self.scrape()
+        case .console:
+            return try Self.file(match.name, request)
+        case .events:
+            preconditionFailure("event streams are written elsewhere")
         }
+    }
+
+    private static func file(_ name: Substring.UTF8View, _ request: Request) throws(Problem) -> Answer {
+        let name = String(decoding: name, as: UTF8.self)
+        guard let file = ConsoleFiles.shared[name] else {
+            throw Problem(.notFound, "the console has no file \(NameRules.quoted(name))")
+        }
+        let tags = request.headers[.ifNoneMatch] ?? ""
+        let isKnown = tags == "*" || tags.split(separator: ",").contains { tag in
+            // A cache may have marked the tag as weak; the contents are the same all the same.
+            let tag = tag.trimmingSpaces
+            return (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == file.tag
+        }
+        return Answer(
+            status: isKnown ? 304 : 200, content: .file(type: file.type, tag: file.tag),
+            body: isKnown ? ByteBuffer() : file.contents)
+    }
+
+    private func scrape() async -> Answer {
+        var body = ByteBufferAllocator().buffer(capacity: 32_768)
+        self.metrics.registry.write(to: &body)
+        let counts = await self.locks.counts()
+        for (name, value, help) in [
+            ("colony_event_streams", self.hub.count, "Open event streams."),
+            ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
+            ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
+        ] where value >= 0 {
+            PrometheusRegistry.writeHeader(name, .gauge, help: help, to: &body)
+            body.writeString("\(name) \(value)\n")
+        }
+        PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
+        body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
+        ProcessMetrics.write(startedAt: self.started, to: &body)
+        return Answer(content: .metrics, body: body)
+    }
+
+    // MARK: Events
+
+    @concurrent
+    private func stream(
+        _ subscription: EventHub.Subscription, isHead: Bool, _ writer: consuming ResponseWriter, _ client: Client
+    ) async throws {
+        defer { self.hub.unsubscribe(subscription) }
+        let head = EventStream.head(date: self.dates.value)
+        if isHead {
+            try await writer.writeResponse(head)
+            return
+        }
+        client.whenGone { subscription.finish() }
+        let stream = EventStream(hub: self.hub, clock: self.clock)
+        var body = try await writer.writeHead(head)
+        try await stream.write(subscription, to: &body)
+        try await body.finish(nil)
     }
 
     private func name(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> LeaseName {
@@ -147,14 +226,16 @@ final class Responder: Sendable {
         }
     }
 
-    private func note(_ request: Request, route: Route?, answer: Answer, since start: MonotonicInstant) {
+    private func note(_ request: Request, route: Route?, status: Int, since start: MonotonicInstant) {
+        let duration = start.duration(to: self.clock.now)
+        self.metrics.answered(route, status: status, after: duration)
         guard self.logger.logLevel <= .debug else { return }
         self.logger.debug(
             "request",
             metadata: [
-                "method": "\(request.method)", "route": "\(route?.rawValue ?? "none")",
-                "path": "\(NameRules.quoted(request.head.path ?? ""))", "status": "\(answer.status)",
-                "milliseconds": "\(start.duration(to: self.clock.now).clampedMilliseconds)",
+                "method": "\(request.method)", "route": "\(route.map { "\($0)" } ?? "none")",
+                "path": "\(NameRules.quoted(request.head.path ?? ""))", "status": "\(status)",
+                "milliseconds": "\(duration.clampedMilliseconds)",
             ])
     }
 }

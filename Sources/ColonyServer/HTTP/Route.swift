@@ -2,7 +2,7 @@ import ColonyCore
 
 /// Every place of the API, in one list: the router matches it, the OpenAPI document describes it, and a test holds both
 /// against each other.
-enum Route: String, CaseIterable, Sendable {
+enum Route: UInt8, CaseIterable, Sendable {
     case acquire, renew, release, renewMany, list, inspect, breakLock
     case events, server, openAPI, healthz, readyz, metrics, console
 

@@ -107,9 +107,17 @@ extension LockService {
             throw Problem(error)
         }
         guard let record else { throw .nobodyHolds(name) }
+        self.metrics.breaks.increment(by: 1)
         return Answer { body in
             Self.write(record, waiters: self.room.waiters(for: name, on: self.engine), to: &body)
         }
+    }
+
+    // MARK: Counts
+
+    /// How many locks are held, if the engine can tell, and how many requests wait.
+    func counts() async -> (held: Int?, waiters: Int) {
+        (await self.heldCount.value(of: self.administration), self.register.count)
     }
 
     // MARK: JSON

@@ -11,8 +11,17 @@ final class LockService: Sendable {
     let clock: any MonotonicClock
     let administration: (any LeaseAdministration)?
     let batch: (any BatchLeaseEngine)?
+    let hub: EventHub
+    let metrics: DaemonMetrics
+    let heldCount: HeldCount
 
-    init(engine: any LeaseEngine, limits: DaemonConfiguration.Limits, clock: any MonotonicClock) {
+    init(
+        engine: any LeaseEngine, limits: DaemonConfiguration.Limits, hub: EventHub, metrics: DaemonMetrics,
+        clock: any MonotonicClock
+    ) {
+        self.hub = hub
+        self.metrics = metrics
+        self.heldCount = HeldCount(clock: clock)
         self.engine = engine
         self.room = WaitingRoom(clock: clock)
         self.register = WaitRegister(limit: limits.waiters, limitPerName: limits.waitersPerName)
@@ -31,7 +40,7 @@ final class LockService: Sendable {
         if request.wait == .zero || self.room.waiters(for: name, on: self.engine).isEmpty {
             let acquisition = try await self.ask(name, owner: owner, request)
             if request.wait == .zero || acquisition.lease != nil {
-                return try Self.answer(acquisition, name: name)
+                return try self.answer(acquisition, name: name)
             }
         }
         return try await self.acquireWaiting(name, owner: owner, request, client: client)
@@ -48,6 +57,7 @@ final class LockService: Sendable {
                 return try await self.engine.tryAcquire(name, owner: owner, for: request.duration)
             }
         } catch {
+            self.metrics.acquired(.failed)
             throw Problem(error)
         }
     }
@@ -55,15 +65,18 @@ final class LockService: Sendable {
     private func acquireWaiting(
         _ name: LeaseName, owner: OwnerID, _ request: AcquireRequest, client: Client
     ) async throws(Problem) -> Answer {
+        let start = self.clock.now
         let (outcome, reason) = try await self.wait(for: name, client: client) { room, engine throws(LeaseError) in
             try await room.acquire(name, owner: owner, for: request.duration, upTo: request.wait, on: engine)
         }
+        self.metrics.waits.recordNanoseconds(start.duration(to: self.clock.now).clampedNanoseconds)
+        if case .failure = outcome { self.metrics.acquired(.failed) }
         switch (outcome, reason) {
         case (.success(.granted(let lease)), .clientGone):
             await self.giveBack(name, owner: owner, token: lease.token)
             throw .clientGone
         case (.success(let acquisition), _):
-            var answer = try Self.answer(acquisition, name: name)
+            var answer = try self.answer(acquisition, name: name)
             if let lease = acquisition.lease {
                 answer.undo = { await self.giveBack(name, owner: owner, token: lease.token) }
             }
@@ -91,7 +104,11 @@ final class LockService: Sendable {
         _ body: @escaping @Sendable (WaitingRoom, any LeaseEngine) async throws(LeaseError) -> Success
     ) async throws(Problem) -> (Result<Success, LeaseError>, WaitRegister.Reason?) {
         let wait = try self.register.enter(name)
-        defer { self.register.leave(wait) }
+        self.hub.poke()
+        defer {
+            self.register.leave(wait)
+            self.hub.poke()
+        }
         let (room, engine) = (self.room, self.engine)
         let task = Task<Result<Success, LeaseError>, Never> {
             do throws(LeaseError) {
@@ -111,10 +128,14 @@ final class LockService: Sendable {
         return (result, wait.reason)
     }
 
-    private static func answer(_ acquisition: Acquisition, name: LeaseName) throws(Problem) -> Answer {
+    private func answer(_ acquisition: Acquisition, name: LeaseName) throws(Problem) -> Answer {
         switch acquisition {
-        case .granted(let lease): return Self.answer(lease)
-        case .held(let holder): throw .held(name, by: holder)
+        case .granted(let lease):
+            self.metrics.acquired(.granted)
+            return Self.answer(lease)
+        case .held(let holder):
+            self.metrics.acquired(.held)
+            throw .held(name, by: holder)
         }
     }
 
@@ -144,11 +165,15 @@ final class LockService: Sendable {
             if let duration {
                 let lease = Lease(
                     name: name, owner: request.owner, token: request.token, duration: duration, expiry: self.clock.now)
-                if let renewed = try await self.engine.renew(lease, for: duration) { return Self.answer(renewed) }
+                if let renewed = try await self.engine.renew(lease, for: duration) {
+                    self.metrics.renewed(.renewed)
+                    return Self.answer(renewed)
+                }
             }
         } catch {
             throw Problem(error)
         }
+        self.metrics.renewed(.lost)
         throw .lost(name, owner: request.owner, token: request.token)
     }
 
@@ -160,6 +185,7 @@ final class LockService: Sendable {
         } catch {
             throw Problem(error)
         }
+        self.metrics.released(released ? .released : .lost)
         guard released else { throw .lost(name, owner: request.owner, token: request.token) }
         return Answer { $0.writeJSON(#"{"released":true}"#) }
     }
@@ -181,6 +207,9 @@ final class LockService: Sendable {
         } catch {
             throw Problem(error)
         }
+        let count = renewed.count { $0 }
+        self.metrics.renewed(.renewed, count: count)
+        self.metrics.renewed(.lost, count: renewed.count - count)
         return Answer(capacity: 32 + renewed.count * 6) { body in
             body.writeJSON(#"{"renewed":["#)
             for (index, isRenewed) in renewed.enumerated() {

@@ -4,12 +4,15 @@
 /// shows the failure again.
 public struct Seed: RawRepresentable, Hashable, Sendable, Codable, ExpressibleByIntegerLiteral, CustomStringConvertible
 {
+    /// The number itself. Every number is as good a seed as any other.
     public let rawValue: UInt64
 
+    /// Makes a seed of a number.
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
+    /// A seed written into the program, such as that of a failure that must not come back.
     public init(integerLiteral value: UInt64) {
         self.rawValue = value
     }
@@ -21,9 +24,9 @@ public struct Seed: RawRepresentable, Hashable, Sendable, Codable, ExpressibleBy
         self.rawValue = digits
     }
 
-    /// A seed that no other run has had, for searching; print it.
-    public static func random() -> Seed {
-        Seed(rawValue: .random(in: .min ... .max))
+    /// A seed drawn from another source of chance: `SystemRandomNumberGenerator`, for a search whose seeds are printed.
+    public static func drawn(from generator: inout some RandomNumberGenerator) -> Seed {
+        Seed(rawValue: generator.next())
     }
 
     /// `count` seeds that follow from this one, for tests that try many.

@@ -9,6 +9,7 @@
 public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
+    /// Starts at the beginning of the sequence that belongs to `seed`.
     public init(seed: Seed) {
         self.state = seed.rawValue
     }

@@ -5,10 +5,14 @@
 ///
 /// - SeeAlso: G. Fowler, L. C. Noll, K.-P. Vo, D. Eastlake, *The FNV Non-Cryptographic Hash Algorithm*, RFC 9923.
 public struct TraceHash: Hashable, Sendable {
+    /// The fingerprint of all that was combined so far.
     public private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
+    /// The fingerprint of nothing.
     public init() {}
 
+    /// Adds a text; where one text ends and the next begins counts.
+    ///
     /// - Complexity: O(*n*) in the length of the text.
     public mutating func combine(_ text: String) {
         for byte in text.utf8 {
@@ -18,6 +22,7 @@ public struct TraceHash: Hashable, Sendable {
         self.combine(byte: 0xFF)
     }
 
+    /// Adds a number.
     public mutating func combine(_ number: UInt64) {
         var rest = number
         for _ in 0..<8 {

@@ -59,6 +59,7 @@ public final class FaultyLeaseEngine<Base: LeaseEngine>: LeaseEngine {
 
     /// What happened to one call.
     public struct CallRecord: Sendable, CustomStringConvertible {
+        /// What the caller saw.
         public enum Outcome: Hashable, Sendable {
             /// The call has not ended.
             case pending
@@ -68,7 +69,9 @@ public final class FaultyLeaseEngine<Base: LeaseEngine>: LeaseEngine {
             case failed(LeaseError.Code)
         }
 
+        /// What was called.
         public let call: LeaseCall
+        /// What went wrong with it, if anything did.
         public let fault: LeaseFault?
         /// When it began, on the injected clock.
         public let start: MonotonicInstant

@@ -18,12 +18,14 @@ public enum LeaseFault: Hashable, Sendable {
 
 /// One call of a lease engine, as a plan of faults sees it.
 public struct LeaseCall: Hashable, Sendable {
+    /// The members of the port and of its powers.
     public enum Operation: String, Hashable, Sendable, CaseIterable {
         case tryAcquire, renew, release, inspect, waitForChange, records, breakLease, renewMany, acquire
     }
 
     /// The how manieth call of the engine this is, from 1.
     public let number: Int
+    /// Which member was called.
     public let operation: Operation
     /// The name that the call is about; `nil` for calls about several.
     public let name: LeaseName?
@@ -75,15 +77,24 @@ public struct LeaseFaultPlan: Sendable {
 
     /// What share of the calls meets which fault.
     public struct Probabilities: Hashable, Sendable {
+        /// The share of calls that fail and never reach the engine.
         public var errorBefore: Double
+        /// The share of calls whose answer is lost.
         public var errorAfter: Double
+        /// The share of calls that reach the engine late.
         public var delayBefore: Double
+        /// The share of calls whose answer is late.
         public var delayAfter: Double
+        /// The share of calls that are stuck on their way to the engine.
         public var hangBefore: Double
+        /// The share of calls whose answer is stuck.
         public var hangAfter: Double
         /// Delays are drawn evenly from zero to this.
         public var longestDelay: Duration
 
+        /// Makes probabilities; what is not given does not happen.
+        ///
+        /// - Parameter longestDelay: Zero or more, on the injected clock.
         public init(
             errorBefore: Double = 0, errorAfter: Double = 0, delayBefore: Double = 0, delayAfter: Double = 0,
             hangBefore: Double = 0, hangAfter: Double = 0, longestDelay: Duration = .seconds(1)

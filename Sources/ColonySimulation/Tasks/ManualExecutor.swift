@@ -39,6 +39,7 @@ public final class ManualExecutor: TaskExecutor {
 
     private let state: Mutex<State>
 
+    /// Makes an executor without jobs.
     public init(order: Order = .firstInFirstOut) {
         var state = State()
         if case .seeded(let seed) = order {
@@ -47,6 +48,7 @@ public final class ManualExecutor: TaskExecutor {
         self.state = Mutex(state)
     }
 
+    /// Takes a job, to be run when it is told to. The concurrency runtime calls this.
     public func enqueue(_ job: consuming ExecutorJob) {
         let job = UnownedJob(job)
         self.state.withLock { $0.jobs.append(job) }

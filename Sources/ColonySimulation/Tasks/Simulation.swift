@@ -37,6 +37,7 @@ public final class Simulation: Sendable {
     private let state = Mutex(State())
     private let start: MonotonicInstant
 
+    /// Makes a simulation in which nothing has happened yet.
     public init(seed: Seed) {
         self.seed = seed
         self.clock = ManualClock()
@@ -135,6 +136,7 @@ public final class Simulation: Sendable {
 
 /// Why a simulation did not come to a good end, with the seed that shows it again.
 public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
+    /// What went wrong.
     public enum Reason: Sendable {
         /// The program threw this error.
         case thrown(any Error)
@@ -144,7 +146,9 @@ public struct SimulationFailure: Error, Sendable, CustomStringConvertible {
         case stepLimit(Int)
     }
 
+    /// The seed that shows the failure again.
     public let seed: Seed
+    /// What went wrong.
     public let reason: Reason
     /// How much time had passed on the clock of the simulation.
     public let elapsed: Duration

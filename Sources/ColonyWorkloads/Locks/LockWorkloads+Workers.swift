@@ -5,6 +5,6 @@ extension LockWorkloads {
     ///
     /// - Returns: Whether the process was a worker; it has nothing left to do then.
     public static func runAsWorkerIfAsked() async throws -> Bool {
-        false
+        try await HandOverWorker.runIfAsked()
     }
 }

@@ -4,7 +4,10 @@
 public enum LockWorkloads {
     /// Every workload, in the order in which a report lists them.
     public static var all: [Workload] {
-        [self.memoryPort, self.memoryLock]
+        [
+            self.memoryPort, self.memoryLock, self.sqliteOne, self.sqliteMany, self.handOverInProcess,
+            self.handOverAcrossProcesses,
+        ]
     }
 
     /// The workload called `name`, or `nil`.

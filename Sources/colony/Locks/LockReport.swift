@@ -55,27 +55,30 @@ struct LockReport: Sendable {
     func showWait(on engine: any LeaseEngine) async {
         guard StandardError.isTerminal, !self.isJSON else { return }
         let start = self.clock.now
-        var isShown = false
-        do {
-            try await self.clock.sleep(for: .seconds(2))
-            while true {
-                let record = try await engine.inspect(self.name)
-                try Task.checkCancellation()
-                let holder = record.map { "held by \($0.owner) for \($0.age.wholeSeconds)" } ?? "free at this moment"
-                let waited = start.duration(to: self.clock.now).wholeSeconds
-                StandardError.write("\r\u{1B}[Kwaiting for \(self.name) since \(waited), \(holder)", terminator: "")
-                isShown = true
-                try await self.clock.sleep(for: .seconds(1))
-            }
+        guard (try? await self.clock.sleep(for: .seconds(2))) != nil else { return }
+        while !Task.isCancelled {
+            let obstacle = await self.obstacle(on: engine)
+            if Task.isCancelled { break }
+            let waited = start.duration(to: self.clock.now).wholeSeconds
+            StandardError.write("\r\u{1B}[Kwaiting for \(self.name), \(obstacle) (\(waited))", terminator: "")
+            try? await self.clock.sleep(for: .seconds(1))
+        }
+        StandardError.write("\r\u{1B}[K", terminator: "")
+    }
+
+    private func obstacle(on engine: any LeaseEngine) async -> String {
+        do throws(LeaseError) {
+            guard let record = try await engine.inspect(self.name) else { return "free at this moment" }
+            return "held by \(record.owner) for \(record.age.wholeSeconds)"
         } catch {
-            // The wait is over, or the engine cannot be asked; the acquisition itself will say so.
-            if isShown { StandardError.write("\r\u{1B}[K", terminator: "") }
+            return error.message
         }
     }
 
     func busySentence(on engine: any LeaseEngine, wait: Duration?) async -> String {
         let limit = wait ?? .zero
-        let holder = (try? await engine.inspect(self.name)).flatMap { $0 }
+        let holder =
+            (try? await engine.inspect(self.name)).flatMap { $0 }
             .map { ", held by \($0.owner) for \($0.age.wholeSeconds)" } ?? ""
         return limit > .zero
             ? "the lock \(self.name) was not free within \(limit.text)\(holder). Try again later."

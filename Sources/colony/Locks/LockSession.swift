@@ -58,6 +58,7 @@ final class LockSession: Sendable {
         do {
             // A command that does not exist should not make others wait.
             _ = try command.locate()
+            try await self.checkReach()
             let progress = Task { await self.report.showWait(on: self.engine) }
             let work = Task { try await self.runUnderLock(command, progress) }
             self.state.withLock { $0.work = work }
@@ -67,14 +68,28 @@ final class LockSession: Sendable {
         } catch let failure as Executable.Failure {
             throw Failure("command_not_run", "\(failure)", exitCode: .init(failure.exitCode))
         } catch let error as CoordinationError where error.code == .timedOut {
-            throw Failure("held", await self.report.busySentence(on: self.engine, wait: self.wait), exitCode: .tryAgainLater)
+            throw Failure(
+                "held", await self.report.busySentence(on: self.engine, wait: self.wait), exitCode: .tryAgainLater)
         } catch let error as CoordinationError where error.code == .leaseLost {
             throw Failure("lost", self.report.lossSentence(error, end: self.state.withLock { $0.end }))
         } catch {
             if let signal = self.state.withLock({ $0.interruption }) { return 128 + signal }
             throw error
         }
-        return self.state.withLock { $0.end?.exitCode ?? 1 }
+        return self.state.withLock { state in
+            state.interruption.map { 128 + $0 } ?? state.end?.exitCode ?? 1
+        }
+    }
+
+    /// Who would wait for ever should hear of a daemon that is not there. A limited wait goes on asking instead, because a
+    /// daemon may be restarting.
+    private func checkReach() async throws {
+        guard self.wait == nil else { return }
+        do throws(LeaseError) {
+            _ = try await self.engine.inspect(self.name)
+        } catch {
+            if error.code == .unavailable || error.code == .storageFailed { throw error }
+        }
     }
 
     private func runUnderLock(_ command: GuardedCommand, _ progress: Task<Void, Never>) async throws {

@@ -95,20 +95,27 @@ final class GuardedCommand: Sendable {
             group: guardian.group, signals: SignalRelay.inherited)
         // Before the start, so that the command's first read finds the terminal ready.
         if isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 { _ = self.terminal?.lend(to: guardian.group) }
-        var result = spawn.start()
-        if case .failure(let error) = result, error.number == ENOEXEC {
-            // A script without a first line that names its interpreter is run by the shell, as every shell does.
-            spawn.words = [Array("sh".utf8), path] + self.words.dropFirst()
-            spawn.path = Array("/bin/sh".utf8)
-            result = spawn.start()
+        // Under the lock, so that a signal that arrives right after the start finds the command running.
+        let failure = self.state.withLock { state -> Spawn.SpawnError? in
+            var result = spawn.start()
+            if case .failure(let error) = result, error.number == ENOEXEC {
+                // A script without a first line that names its interpreter is run by the shell, as every shell does.
+                spawn.words = [Array("sh".utf8), path] + self.words.dropFirst()
+                spawn.path = Array("/bin/sh".utf8)
+                result = spawn.start()
+            }
+            switch result {
+            case .success(let child):
+                state.phase = .running(guardian, child: child)
+                return nil
+            case .failure(let error):
+                return error
+            }
         }
-        switch result {
-        case .success(let child):
-            self.state.withLock { $0.phase = .running(guardian, child: child) }
-        case .failure(let error):
+        if let failure {
             self.terminal?.takeBack(from: guardian.group)
             guardian.dismiss()
-            throw .notStarted(path: String(decoding: path, as: UTF8.self), errorNumber: error.number)
+            throw .notStarted(path: String(decoding: path, as: UTF8.self), errorNumber: failure.number)
         }
     }
 

@@ -44,7 +44,8 @@ struct DataDirectory {
             let reason = String(cString: strerror(errno))
             var status = stat()
             if stat(made, &status) == 0 { continue }
-            throw Failure("storage_failed", "The data directory \(NameRules.quoted(made)) could not be made: \(reason).")
+            throw Failure(
+                "storage_failed", "The data directory \(NameRules.quoted(made)) could not be made: \(reason).")
         }
     }
 
@@ -58,5 +59,17 @@ struct DataDirectory {
 enum Environment {
     static subscript(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 }
+    }
+
+    /// All of them, as far as they are UTF-8.
+    static var all: [String: String] {
+        var result: [String: String] = [:]
+        for entry in EnvironmentBytes.ofThisProcess() {
+            guard let text = String(validating: entry, as: UTF8.self), let equals = text.firstIndex(of: "=") else {
+                continue
+            }
+            result[String(text[..<equals])] = String(text[text.index(after: equals)...])
+        }
+        return result
     }
 }

@@ -51,7 +51,7 @@ export class Api {
         return this.#token !== null;
     }
 
-    /** Sets the bearer token for this tab, or forgets it with `null`. It is kept until the tab closes, and nowhere else. */
+    /** Sets the bearer token for this tab, or forgets it with `null`. It is kept until the tab closes, nowhere else. */
     setToken(token) {
         this.#token = token;
         try {
@@ -67,7 +67,7 @@ export class Api {
         return this.#json("GET", "/v1/server");
     }
 
-    /** One page of held locks in the order of their names. `next` in the answer is the `after` of the following page. */
+    /** One page of held locks in the order of their names. `next` in the answer is the `after` of the next page. */
     async locks({ prefix = "", after = null } = {}) {
         const query = new URLSearchParams();
         if (this.#pageLimit !== null) query.set("limit", String(this.#pageLimit));
@@ -76,7 +76,8 @@ export class Api {
         try {
             return await this.#json("GET", `/v1/locks?${query}`);
         } catch (error) {
-            if (error.code !== "invalid_request" || this.#pageLimit === null || !error.detail.startsWith("limit")) throw error;
+            const isAboutLimit = error.code === "invalid_request" && error.detail.startsWith("limit");
+            if (!isAboutLimit || this.#pageLimit === null) throw error;
             // This daemon gives out fewer at a time; without a limit it gives what it likes.
             this.#pageLimit = null;
             return this.locks({ prefix, after });
@@ -115,7 +116,8 @@ export class Api {
     }
 
     async #json(method, path) {
-        const response = await this.#send(method, path, AbortSignal.timeout(answerLimit), { accept: "application/json" });
+        const limit = AbortSignal.timeout(answerLimit);
+        const response = await this.#send(method, path, limit, { accept: "application/json" });
         try {
             return JSON.parse(await response.text(), exactToken);
         } catch (error) {

@@ -9,11 +9,17 @@ import { LocksPage } from "./locks-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
 
 /**
- * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `changed(event)`, `refresh()`,
- * `tick()`, `key(event)`, `escapeFromField()`, and `leaveFieldDown()`.
+ * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `changed(event)`,
+ * `refresh()`, `tick()`, `key(event)`, `escapeFromField()`, and `leaveFieldDown()`.
  */
 const pages = {
-    locks: { title: "Locks", make: (context) => new LocksPage(context), event: "locks", keys: locksKeys, marks: locksMarks },
+    locks: {
+        title: "Locks",
+        event: "locks",
+        make: (context) => new LocksPage(context),
+        keys: locksKeys,
+        marks: locksMarks,
+    },
 };
 
 const connectionWords = {
@@ -21,7 +27,7 @@ const connectionWords = {
     live: ["Live", "What you see follows the daemon as it changes."],
     reconnecting: ["Reconnecting", "The connection broke; trying again. Press to try now."],
     offline: ["Offline", "The daemon cannot be reached. Press to try now."],
-    polling: ["Polling", "The stream of events is not to be had, so the console asks every few seconds. Press to try again."],
+    polling: ["Polling", "There is no stream of events, so the console asks every few seconds. Press to try again."],
     refused: ["Token needed", "The daemon refuses this console without a token. Press to try again."],
 };
 
@@ -49,13 +55,9 @@ const live = new LiveUpdates({
         connection = state;
         // An answer that says no still is one: the daemon lives, and asking now and then has to do.
         isAnswering = error?.status !== undefined;
-        if (state === "live") {
-            // Whatever happened while nobody told us: look once.
-            readServer();
-            page.refresh();
-        }
-        // The page finds out for itself, and at once, whether the daemon still answers.
-        else if (wasLive) page.refresh();
+        // After an outage: whatever happened while nobody told. At its start: does the daemon still answer?
+        if (state === "live") readServer();
+        if (state === "live" || wasLive) page.refresh();
         if (wasLive !== (state === "live") || state === "offline") announce(connectionWords[state][1]);
         if (state === "refused") refused(error);
         drawConnection();
@@ -109,8 +111,13 @@ async function readServer() {
 function drawServer() {
     if (server === null) return;
     const uptime = formatDuration(server.uptime_ms + performance.now() - serverAt);
-    const store = server.store === undefined ? "" : ` Store: ${server.store}${server.data ? ` in ${server.data}` : ""}.`;
-    setText(parts["server-facts"], `colony ${server.version} on ${location.host}, up ${uptime}.${store} ${formatGuarantee(server.guarantee)}`);
+    const place = server.data ? ` in ${server.data}` : "";
+    const sentences = [
+        `colony ${server.version} on ${location.host}, up ${uptime}.`,
+        server.store ? `Store: ${server.store}${place}.` : "",
+        formatGuarantee(server.guarantee),
+    ];
+    setText(parts["server-facts"], sentences.filter((sentence) => sentence !== "").join(" "));
 }
 
 function drawConnection() {
@@ -178,10 +185,10 @@ function help() {
     showHelp({
         keys,
         marks,
+        // What was read with the token goes with it.
         forgetToken: !api.hasToken ? null : () => {
             api.setToken(null);
-            live.retry();
-            page.refresh();
+            location.reload();
         },
     });
 }
@@ -211,5 +218,5 @@ openAddress();
 live.run();
 setInterval(() => {
     page.tick();
-    drawServer();
+    if (!hasFailed) drawServer();
 }, 1_000);

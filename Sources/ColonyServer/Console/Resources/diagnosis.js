@@ -87,7 +87,9 @@ function blocking(lock, { age, oldestWait }) {
     return {
         level: "stuck",
         kind: longWait ? "blocking" : longQueue ? "queue" : "held",
-        brief: longWait ? `keeps others waiting for ${formatDuration(oldestWait)}` : `${queue}, held for ${formatDuration(age)}`,
+        brief: longWait
+            ? `keeps others waiting for ${formatDuration(oldestWait)}`
+            : `${queue}, held for ${formatDuration(age)}`,
         reason: waiting === 1
             ? `1 has waited for ${formatDuration(oldestWait)}, ${renewing}.`
             : `${formatCount(waiting)} wait, the oldest for ${formatDuration(oldestWait)}, ${renewing}.`,

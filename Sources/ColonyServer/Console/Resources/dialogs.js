@@ -27,8 +27,8 @@ export function problemElement(problem) {
 /**
  * Asks whether to break a lock, and breaks it.
  *
- * The daemon breaks whatever grant it finds, so the dialog looks again right before: if the lock has passed on since the
- * operator looked at it, nothing is broken.
+ * The daemon breaks whatever grant it finds, so the dialog looks again right before: if the lock has passed on since
+ * the operator looked at it, nothing is broken.
  *
  * @param {object} parts
  * @param {import("./api.js").Api} parts.api
@@ -52,13 +52,15 @@ export function askToBreak({ api, lock, onBroken }) {
             fact("Token", String(lock.token))),
         element("h3", {}, "What it does"),
         element("ul", {},
-            element("li", {}, "The daemon ends this grant now. The token ", element("b", {}, String(lock.token)), " is never granted again."),
+            element("li", {}, "The daemon ends this grant now. The token ", element("b", {}, String(lock.token)),
+                " is never granted again."),
             element("li", {}, next)),
         element("h3", {}, "What it does not do"),
         element("ul", {},
-            element("li", {}, "It does not stop the holder. The holder learns of it at its next renewal, which is due at a third of "
-                + `its lease: within ${formatDuration(lock.ttl_ms / 3)}.`),
-            element("li", {}, "Until then the holder works on. Only a resource that checks the fencing token keeps its writes out.")),
+            element("li", {}, "It does not stop the holder. The holder learns of it at its next renewal, which is due "
+                + `at a third of its lease: within ${formatDuration(lock.ttl_ms / 3)}.`),
+            element("li", {}, "Until then the holder works on. Only a resource that checks the fencing token keeps its "
+                + "writes out.")),
         element("label", { class: "consent", for: "consent" }, consent,
             element("span", {}, "The holder may still be at work, and I want the lock broken all the same.")),
         outcome,
@@ -77,7 +79,8 @@ export function askToBreak({ api, lock, onBroken }) {
             if (present === null || present.token !== lock.token) {
                 throw new Problem(409, "lost", present === null
                     ? `Nobody holds the lock any more: the grant with token ${lock.token} is over. Nothing was broken.`
-                    : `The lock has passed on: token ${present.token} is held by “${present.owner}”. Nothing was broken.`);
+                    : `The lock has passed on: “${present.owner}” holds it with token ${present.token}. `
+                        + "Nothing was broken.");
             }
             const broken = await api.breakLock(lock.name, lock.token);
             dialog.close();
@@ -116,16 +119,19 @@ let tokenDialog = null;
 export function askForToken({ api, problem, attempt }) {
     if (tokenDialog !== null) return;
     const input = element("input", {
-        type: "password", id: "token", autocomplete: "off", spellcheck: "false", required: true, "aria-describedby": "token-note",
+        type: "password", id: "token", autocomplete: "off", spellcheck: "false", required: true,
+        "aria-describedby": "token-note",
     });
     const outcome = element("div", { class: "outcome" }, api.hasToken ? problemElement(problem) : null);
     const form = element("form", { method: "dialog" },
         element("p", {}, "This daemon answers only to those who show a bearer token."),
         element("label", { for: "token" }, "Token"), input,
         element("p", { class: "note", id: "token-note" },
-            "It stays in this tab until the tab closes, and is sent to this daemon only. Looking needs the scope locks:read, breaking a lock the scope admin."),
+            "It stays in this tab until the tab closes, and is sent to this daemon only. "
+            + "Looking needs the scope locks:read, breaking a lock the scope admin."),
         outcome,
-        element("div", { class: "dialog-actions" }, element("button", { type: "submit", class: "primary" }, "Use this token")));
+        element("div", { class: "dialog-actions" },
+            element("button", { type: "submit", class: "primary" }, "Use this token")));
     tokenDialog = openDialog("token", "A token is needed", form);
     input.focus();
     // Without a token there is nothing to go back to.
@@ -136,7 +142,8 @@ export function askForToken({ api, problem, attempt }) {
         const token = input.value.trim();
         if (token === "") return;
         if (!/^[\x21-\x7E]+$/.test(token)) {
-            replaceChildren(outcome, problemElement(new Problem(0, "invalid_token", "A token has printable ASCII characters only.")));
+            const defect = new Problem(0, "invalid_token", "A token has printable ASCII characters only.");
+            replaceChildren(outcome, problemElement(defect));
             return;
         }
         api.setToken(token);
@@ -167,13 +174,16 @@ export function isDialogOpen() {
  */
 export function showHelp({ keys, marks, forgetToken }) {
     const close = element("button", { type: "button", class: "primary" }, "Close");
-    const forget = forgetToken === null ? null : element("button", { type: "button", class: "plain" }, "Forget the token");
+    const forget = forgetToken === null
+        ? null
+        : element("button", { type: "button", class: "plain" }, "Forget the token");
     const dialog = openDialog("help", "Help",
         element("h3", {}, "Keys"),
         element("dl", { class: "keys" }, keys.map(([names, meaning]) => element("div", {},
             element("dt", {}, names.map((name) => element("kbd", {}, name))), element("dd", {}, meaning)))),
         element("h3", {}, "Words"),
-        element("dl", { class: "marks" }, marks.map(([word, meaning]) => [element("dt", {}, word), element("dd", {}, meaning)])),
+        element("dl", { class: "marks" },
+            marks.map(([word, meaning]) => [element("dt", {}, word), element("dd", {}, meaning)])),
         element("div", { class: "dialog-actions" }, forget, close));
     close.addEventListener("click", () => dialog.close());
     forget?.addEventListener("click", () => {

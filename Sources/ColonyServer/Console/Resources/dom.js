@@ -90,7 +90,7 @@ export function copyButton(text, label) {
     const button = element("button", { type: "button", class: "copy", "aria-label": label, title: label }, "Copy");
     button.addEventListener("click", async () => {
         try {
-            await navigator.clipboard.writeText(typeof text === "function" ? text() : text);
+            await navigator.clipboard.writeText(text);
             setText(button, "Copied");
         } catch {
             // Browsers give the clipboard to secure origins only; the text itself can still be selected.

@@ -12,7 +12,8 @@ export function emptyState(origin) {
             way("In a terminal", "Holds the lock while the command runs, and renews it.",
                 `colony lock run demo \\\n  --server ${origin} \\\n  -- sleep 60`),
             way("Over HTTP", "Holds it for a minute; whoever takes it renews it.",
-                `curl ${origin}/v1/locks/demo/acquire \\\n  -H 'content-type: application/json' \\\n  -d '{"ttl_ms": 60000}'`),
+                `curl ${origin}/v1/locks/demo/acquire \\\n`
+                + `  -H 'content-type: application/json' \\\n  -d '{"ttl_ms": 60000}'`),
             way("In Swift", "Holds it while the closure runs, and cancels it if the lock is lost.",
                 "import ColonyCoordination\nimport ColonyRemote\n\n"
                 + `let lock = DistributedLock(\n    "demo", on: .colony("${origin}"))\n`
@@ -20,5 +21,6 @@ export function emptyState(origin) {
 }
 
 function way(title, note, text) {
-    return element("div", { class: "way" }, element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));
+    return element("div", { class: "way" },
+        element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));
 }

@@ -2,8 +2,8 @@
  * A stream of server-sent events that comes back by itself.
  *
  * The server sends a comment every 15 seconds; a connection that shows nothing for longer than `silenceLimit` is taken
- * for dead, because a cable that was pulled never says so. After a failure the next attempt waits longer each time, with
- * jitter, so that a restarted daemon is not met by all consoles at once.
+ * for dead, because a cable that was pulled never says so. After a failure the next attempt waits longer each time,
+ * with jitter, so that a restarted daemon is not met by all consoles at once.
  */
 
 const silenceLimit = 40_000;
@@ -21,8 +21,8 @@ export function pauseBefore(attempt, random = Math.random) {
 }
 
 /**
- * Splits a stream of text into events, as the specification of server-sent events says. Comments count as life and yield
- * no event.
+ * Splits a stream of text into events, as the specification of server-sent events says. Comments count as life and
+ * yield no event.
  */
 export class EventParser {
     #rest = "";

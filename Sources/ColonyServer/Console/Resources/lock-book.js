@@ -1,14 +1,14 @@
 /**
  * What the console knows of the locks: the last answer of the daemon, and the view that the operator chose.
  *
- * The daemon gives out at most 1,000 locks at a time. The book follows `next` for up to `batchPages` pages, so that totals,
- * the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch, and the
- * page says so.
+ * The daemon gives out at most 1,000 locks at a time. The book follows `next` until it has `batchLocks` of them, so that
+ * totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch,
+ * and the page says so.
  */
 
 import { atPresent, diagnose } from "./diagnosis.js";
 
-const batchPages = 5;
+const batchLocks = 5_000;
 
 /** How many rows are shown at once: enough to scan, few enough to stay quick. */
 export const rowsPerPage = 100;
@@ -21,7 +21,10 @@ export const orders = {
     remaining: { label: "Remaining", compare: (a, b) => a.remaining_ms - b.remaining_ms },
     renewals: { label: "Renewals", compare: (a, b) => a.renewals - b.renewals },
     token: { label: "Token", compare: (a, b) => (a.token < b.token ? -1 : a.token > b.token ? 1 : 0) },
-    waiters: { label: "Waiters, oldest", compare: (a, b) => a.waiters.length - b.waiters.length || oldest(a) - oldest(b) },
+    waiters: {
+        label: "Waiters, oldest",
+        compare: (a, b) => a.waiters.length - b.waiters.length || oldest(a) - oldest(b),
+    },
 };
 
 /** The shares of the locks that the page offers. */
@@ -59,9 +62,15 @@ export class LockBook {
     /** The page of rows that is shown, from 0. */
     page = 0;
 
+    /**
+     * Whether the clocks stand still at the moment of the last answer: while the daemon does not answer, nobody knows
+     * whether a holder renewed, and a countdown would be an invention.
+     */
+    isFrozen = false;
+
     /** Milliseconds since the daemon answered. */
     get elapsed() {
-        return this.answeredAt === null ? 0 : performance.now() - this.answeredAt;
+        return this.answeredAt === null || this.isFrozen ? 0 : performance.now() - this.answeredAt;
     }
 
     /** Asks the daemon for the batch again. The answer is thrown away if the view has moved on meanwhile. */
@@ -70,22 +79,23 @@ export class LockBook {
         const start = this.#trail.at(-1);
         const locks = [];
         let after = start;
-        let answeredAt = 0;
-        for (let page = 0; page < batchPages; page += 1) {
+        let answeredAt = null;
+        do {
             const asked = performance.now();
             const answer = await api.locks({ prefix, after });
-            // All ages count from the first page; half the round trip is the best guess for when it was true.
-            if (page === 0) answeredAt = (asked + performance.now()) / 2;
-            const late = page === 0 ? 0 : performance.now() - answeredAt;
+            // Half the round trip is the best guess for when the answer was true. All ages count from the first page.
+            const told = (asked + performance.now()) / 2;
+            answeredAt ??= told;
+            const late = told - answeredAt;
             for (const lock of answer.locks) locks.push(late === 0 ? lock : earlier(lock, late));
             after = answer.next ?? null;
-            if (after === null) break;
-        }
+        } while (after !== null && locks.length < batchLocks);
         if (prefix !== this.prefix || start !== this.#trail.at(-1)) return false;
         this.locks = locks;
         this.next = after;
         this.answeredAt = answeredAt;
         this.answeredDate = new Date();
+        this.isFrozen = false;
         this.#counts = null;
         this.page = Math.min(this.page, this.lastPage);
         return true;
@@ -178,13 +188,20 @@ export class LockBook {
 
     /** The stuck locks, the longest wait first. */
     get stuck() {
-        return this.locks.filter(shares.stuck.includes).sort((a, b) => oldest(b) - oldest(a) || a.remaining_ms - b.remaining_ms);
+        return this.locks.filter(shares.stuck.includes)
+            .sort((a, b) => oldest(b) - oldest(a) || a.remaining_ms - b.remaining_ms);
     }
 
-    /** How long an answer stays worth showing: a third of the shortest lease in sight, from 1 to 5 seconds. */
+    /**
+     * How many milliseconds an answer stays worth showing: until the first lock would need a look, or would be over,
+     * unless it is renewed; from 1 to 5 seconds.
+     */
     get freshFor() {
-        const shortest = this.shown.reduce((least, lock) => Math.min(least, lock.ttl_ms), 15_000);
-        return Math.min(5_000, Math.max(1_000, shortest / 3));
+        let soonest = 5_000;
+        for (const { ttl_ms: lease, remaining_ms: remaining } of this.locks) {
+            soonest = Math.min(soonest, remaining > lease / 3 ? remaining - lease / 3 : remaining);
+        }
+        return Math.max(1_000, soonest + 30);
     }
 }
 

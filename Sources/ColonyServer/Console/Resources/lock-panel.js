@@ -2,7 +2,7 @@
 
 import { atPresent, diagnose, isUnrenewed } from "./diagnosis.js";
 import { copyButton, element, nameElement, replaceChildren, setText } from "./dom.js";
-import { waiterItems } from "./lock-table.js";
+import { showWaiters } from "./lock-table.js";
 import { counted, formatCount, formatDuration, formatTimeOfDay } from "./text.js";
 
 const listedWaiters = 100;
@@ -44,8 +44,8 @@ export class LockPanel {
             element("div", { class: "panel-head" },
                 this.#title,
                 element("button", {
-                    type: "button", class: "tool close", "aria-label": "Close the details", "aria-keyshortcuts": "Escape",
-                    on: { click: onClose },
+                    type: "button", class: "tool close", on: { click: onClose },
+                    "aria-label": "Close the details", "aria-keyshortcuts": "Escape",
                 }, "×")),
             this.#state, this.#figure, this.#bar, this.#advice, this.#facts,
             element("div", { class: "panel-actions" }, this.#break),
@@ -72,7 +72,8 @@ export class LockPanel {
         this.element.scrollTop = 0;
         replaceChildren(this.#title, nameElement(name));
         this.#changes.replaceChildren();
-        const words = (verb) => `colony lock ${verb} --server ${location.origin} ${name.startsWith("-") ? "-- " : ""}${shellWord(name)}`;
+        const word = `${name.startsWith("-") ? "-- " : ""}${shellWord(name)}`;
+        const words = (verb) => `colony lock ${verb} --server ${location.origin} ${word}`;
         replaceChildren(this.#commands,
             element("h3", {}, "In a terminal"),
             command(words("inspect")),
@@ -108,7 +109,7 @@ export class LockPanel {
         if (this.#lock !== null) {
             const { owner, token, ttl_ms: lease, renewals } = this.#lock;
             if (before === null || before.owner !== owner) {
-                replaceChildren(this.#values.holder, nameElement(owner), copyButton(() => this.#lock.owner, "Copy the holder"));
+                replaceChildren(this.#values.holder, nameElement(owner), copyButton(owner, "Copy the holder"));
             }
             setText(this.#values.token, String(token));
             setText(this.#values.lease, formatDuration(lease));
@@ -123,7 +124,7 @@ export class LockPanel {
         if (this.#isOver || lock === null) {
             setText(this.#state, this.#isOver ? "Nobody holds this lock now." : "");
             this.#advice.replaceChildren();
-            this.#waiters.replaceChildren();
+            showWaiters(this.#waiters, [], 0, listedWaiters);
             setText(this.#waitersTitle, "");
             this.#waitersTitle.hidden = true;
             if (this.#isOver) for (const key of ["age", "renewed"]) setText(this.#values[key], "over");
@@ -138,8 +139,9 @@ export class LockPanel {
         setText(this.#values.renewed, lock.renewals === 0 ? "never" : `${formatDuration(sinceRenewal)} ago`);
         this.#waitersTitle.hidden = false;
         const waiting = lock.waiters.length;
-        setText(this.#waitersTitle, waiting === 0 ? "Nobody waits" : `${counted(waiting, "waiter")}, the longest wait first`);
-        replaceChildren(this.#waiters, waiterItems(lock.waiters, elapsed, listedWaiters));
+        setText(this.#waitersTitle,
+            waiting === 0 ? "Nobody waits" : `${counted(waiting, "waiter")}, the longest wait first`);
+        showWaiters(this.#waiters, lock.waiters, elapsed, listedWaiters);
         const finding = diagnose(lock, elapsed);
         this.#advice.dataset.level = finding?.level ?? "";
         const sentences = finding === null ? [] : [finding.reason, finding.advice];
@@ -160,7 +162,8 @@ export class LockPanel {
 
 /** A line for the terminal with a button that copies it. */
 export function command(text, label = "Copy the command") {
-    return element("div", { class: "command" }, element("pre", { tabindex: "0" }, element("code", {}, text)), copyButton(text, label));
+    return element("div", { class: "command" },
+        element("pre", { tabindex: "0" }, element("code", {}, text)), copyButton(text, label));
 }
 
 /** `text` as one word of a POSIX shell. */

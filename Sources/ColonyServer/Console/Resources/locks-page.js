@@ -21,7 +21,7 @@ export class LocksPage {
     #isWanted = false;
     #timer = null;
     #lastLoad = 0;
-    #lastTry = 0;
+    #again = null;
     #known = null;
 
     #overview = new Overview({
@@ -30,12 +30,16 @@ export class LocksPage {
     });
     #problem = element("div", { class: "page-problem" });
     #filter = element("input", {
-        type: "search", id: "filter", placeholder: "Names that start with…", "aria-label": "Show names that start with",
-        "aria-keyshortcuts": "/", autocomplete: "off", spellcheck: "false", maxlength: "255",
+        type: "search", id: "filter", placeholder: "Names that start with…", autocomplete: "off", spellcheck: "false",
+        maxlength: "255", "aria-label": "Show names that start with", "aria-keyshortcuts": "/",
     });
     #shares = element("div", { class: "shares", role: "group", "aria-label": "Which locks" });
     #order = element("select", { id: "order", "aria-label": "Order" });
-    #pager = element("div", { class: "pager" });
+    #range = element("span", { class: "range" });
+    // Made once: a button that is replaced between press and release loses the click.
+    #previous = this.#pageButton(-1, "Previous");
+    #next = this.#pageButton(1, "Next");
+    #pager = element("div", { class: "pager", hidden: true }, this.#range, this.#previous, this.#next);
     #empty = element("div", { class: "nothing" });
     #list;
 
@@ -50,7 +54,9 @@ export class LocksPage {
             }, `${label} `, element("span", { class: "count" })));
         }
         for (const [key, { label }] of Object.entries(orders)) {
-            this.#order.append(element("option", { value: key }, `${label}, rising`), element("option", { value: `-${key}` }, `${label}, falling`));
+            this.#order.append(
+                element("option", { value: key }, `${label}, rising`),
+                element("option", { value: `-${key}` }, `${label}, falling`));
         }
         let typing = null;
         this.#filter.addEventListener("input", () => {
@@ -107,21 +113,18 @@ export class LocksPage {
             this.#failed(error);
         } finally {
             this.#loading = null;
-            this.#lastTry = performance.now();
-            this.#lastLoad = this.#lastTry - began;
+            this.#lastLoad = performance.now() - began;
             if (this.#isWanted) this.#schedule();
+            this.#lookAgain();
         }
     }
 
-    /** Once a second: the clocks move on, and an answer that has grown old is asked for again. */
+    /** Once a second: the clocks move on. */
     tick() {
         const { elapsed } = this.#book;
         this.#table.tick(elapsed);
         this.#panel.tick(elapsed);
         this.#overview.update(this.#book);
-        // Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it.
-        const isOld = elapsed > Math.max(this.#book.freshFor, 20 * this.#lastLoad) && performance.now() - this.#lastTry > 1_000;
-        if (!document.hidden && isOld) this.refresh();
     }
 
     /** The keys of this page. @returns {boolean} Whether the key meant something. */
@@ -132,12 +135,14 @@ export class LocksPage {
             k: () => this.#move(-1), ArrowUp: () => this.#move(-1),
             w: () => this.#table.toggleWaiters(),
             // Only a lock that the operator has turned to: a row with the focus, or the one whose details are open.
-            b: () => this.#break(this.#panel.lock ?? (this.#table.hasFocus ? this.#book.find(this.#table.current) : null)),
+            b: () => this.#break(this.#panel.lock ?? this.#focusedLock),
             Escape: () => this.#escape(),
             r: () => this.refresh(),
         };
         const action = actions[event.key];
-        if (action === undefined) return false;
+        // In the details the arrows scroll.
+        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
+        if (action === undefined || scrolls) return false;
         action();
         return true;
     }
@@ -159,11 +164,25 @@ export class LocksPage {
         if (this.#table.current !== null) this.#table.focus(this.#table.current);
     }
 
+    get #focusedLock() {
+        return this.#table.hasFocus ? this.#book.find(this.#table.current) : null;
+    }
+
     #schedule() {
         if (this.#timer !== null || this.#loading !== null) return;
         // A big store takes longer to answer and to draw, so it is asked less often.
         const pause = Math.max(100, Math.min(5_000, 5 * this.#lastLoad));
         this.#timer = setTimeout(() => this.refresh(), document.hidden ? 5_000 : pause);
+    }
+
+    /** Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it. */
+    #lookAgain() {
+        clearTimeout(this.#again);
+        if (document.hidden) return;
+        // A daemon that took long is asked less often, but one that hung is not given up.
+        const rest = Math.min(10_000, 20 * this.#lastLoad);
+        const pause = Math.max(1_000, rest, this.#book.freshFor - this.#book.elapsed);
+        this.#again = setTimeout(() => this.refresh(), pause);
     }
 
     async #load() {
@@ -174,8 +193,9 @@ export class LocksPage {
         }
         const { name } = this.#panel;
         if (name !== null) {
-            const lock = this.#book.find(name) ?? await this.#context.api.lock(name);
-            if (this.#panel.name === name) this.#panel.update(lock, this.#book.find(name) === null ? 0 : this.#book.elapsed);
+            const listed = this.#book.find(name);
+            const lock = listed ?? await this.#context.api.lock(name);
+            if (this.#panel.name === name) this.#panel.update(lock, listed === null ? 0 : this.#book.elapsed);
         }
         replaceChildren(this.#problem);
         this.#announceChanges();
@@ -184,7 +204,10 @@ export class LocksPage {
 
     #failed(error) {
         const problem = explained(error);
-        if (problem.status !== 401 && problem.code !== "unreachable") replaceChildren(this.#problem, problemElement(problem));
+        this.#book.isFrozen = true;
+        this.tick();
+        const isToldElsewhere = problem.status === 401 || problem.code === "unreachable";
+        replaceChildren(this.#problem, isToldElsewhere ? null : problemElement(problem));
         this.#context.onFailed(problem);
     }
 
@@ -221,12 +244,16 @@ export class LocksPage {
             replaceChildren(this.#empty, emptyState(location.origin));
         } else if (isBlank) {
             const { prefix, share } = this.#book;
-            const what = { all: "No lock is held", waited: "No lock is waited for", stuck: "No lock needs a look" }[share];
+            const what = {
+                all: "No lock is held", waited: "No lock is waited for", stuck: "No lock needs a look",
+            }[share];
+            const showAll = () => {
+                this.#filter.value = "";
+                this.#prefix("", { share: "all" });
+            };
             replaceChildren(this.#empty, element("p", { class: "no-match" }, what,
                 prefix === "" ? "." : [" under ", nameElement(prefix), "."], " ",
-                element("button", {
-                    type: "button", class: "link", on: { click: () => { this.#filter.value = ""; this.#prefix("", { share: "all" }); } },
-                }, "Show all")));
+                element("button", { type: "button", class: "link", on: { click: showAll } }, "Show all")));
         } else {
             this.#empty.replaceChildren();
         }
@@ -241,16 +268,14 @@ export class LocksPage {
         const last = Math.min(total, first + rowsPerPage - 1);
         const range = total === 0 ? "None" : `${formatCount(first)}–${formatCount(last)} of ${formatCount(total)}`;
         const part = book.isPart ? ` in part ${book.batch}${book.next === null ? ", the last" : "; more follow"}` : "";
-        const focused = document.activeElement?.dataset?.step;
-        replaceChildren(this.#pager,
-            element("span", { class: "range" }, range + part),
-            this.#pageButton("-1", "Previous", book.hasPrevious), this.#pageButton("1", "Next", book.hasNext));
-        if (focused !== undefined) this.#pager.querySelector(`[data-step="${focused}"]`)?.focus();
+        setText(this.#range, range + part);
+        this.#previous.disabled = !book.hasPrevious;
+        this.#next.disabled = !book.hasNext;
     }
 
-    #pageButton(step, label, isEnabled) {
+    #pageButton(step, label) {
         return element("button", {
-            type: "button", class: "plain", "data-step": step, disabled: !isEnabled, on: { click: () => this.#turn(Number(step)) },
+            type: "button", class: "plain", "data-step": step, on: { click: () => this.#turn(step) },
         }, label);
     }
 
@@ -261,7 +286,8 @@ export class LocksPage {
         if (before === null || before.prefix !== this.#book.prefix || before.batch !== this.#book.batch) return;
         const taken = [...known].filter(([name, token]) => before.known.get(name) !== token).length;
         const ended = [...before.known].filter(([name, token]) => known.get(name) !== token).length;
-        if (taken + ended > 0) announce(`${counted(taken, "lock")} taken, ${ended} ended. ${formatCount(known.size)} held.`);
+        if (taken + ended === 0) return;
+        announce(`${counted(taken, "lock")} taken, ${formatCount(ended)} ended. ${formatCount(known.size)} held.`);
     }
 
     #prefix(prefix, change = {}) {
@@ -272,7 +298,9 @@ export class LocksPage {
     }
 
     #sortBy(order) {
-        this.#show({ sort: order, descending: order === this.#book.sort ? !this.#book.descending : order !== "name" && order !== "holder", page: 0 });
+        // Of ages and counts the greatest is the interesting one; names are read from A.
+        const first = order !== "name" && order !== "holder" && order !== "remaining";
+        this.#show({ sort: order, descending: order === this.#book.sort ? !this.#book.descending : first, page: 0 });
     }
 
     #show(change) {
@@ -303,7 +331,7 @@ export class LocksPage {
         this.#panel.close();
         this.#remember();
         this.#draw();
-        if (name !== null && !this.#table.focus(name) && this.#table.current !== null) this.#table.focus(this.#table.current);
+        if (name !== null && !this.#table.focus(name)) this.#table.focus(this.#table.current);
     }
 
     #escape() {

@@ -90,7 +90,7 @@ export class Overview {
 
 function totalsSentence(book) {
     const held = book.locks.length;
-    const under = book.prefix === "" ? "" : " under this name";
+    const under = `${book.prefix === "" ? "" : " under this name"}${book.batch === 1 ? "" : ` in part ${book.batch}`}`;
     if (held === 0) return [{ text: `No lock${under} is held.` }];
     const { count, longest } = book.waiting;
     const verb = held === 1 ? "is" : "are";

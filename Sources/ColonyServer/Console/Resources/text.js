@@ -52,7 +52,7 @@ const survival = {
 /**
  * What a grant of this server is worth, as a sentence.
  *
- * @param {{reach: string, survival: string}|string|undefined} guarantee As the server tells it; `(host, powerLoss)` too.
+ * @param {{reach: string, survival: string}|string|undefined} guarantee As the server tells it, or `(host, powerLoss)`.
  */
 export function formatGuarantee(guarantee) {
     if (guarantee === undefined || guarantee === null) return "";

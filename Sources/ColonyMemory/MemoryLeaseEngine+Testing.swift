@@ -1,0 +1,9 @@
+import Synchronization
+
+/// What only tests ask.
+extension MemoryLeaseEngine {
+    /// How many grants are kept in memory, those that have run out included.
+    package var retainedGrantCount: Int {
+        self.state.withLock { $0.grants.count }
+    }
+}

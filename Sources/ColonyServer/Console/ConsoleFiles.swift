@@ -1,0 +1,78 @@
+import Crypto
+import NIOCore
+
+/// The files of the console, compiled into the program so that one binary is all there is to install.
+///
+/// The table names every file of `Console/Resources`; a test holds it against the folder.
+struct ConsoleFiles: Sendable {
+    struct File: Sendable {
+        var name: String
+        var type: String
+        var contents: ByteBuffer
+        /// The entity tag: a strong one, because it is made of the contents.
+        var tag: String
+    }
+
+    static let shared = ConsoleFiles(Self.embedded)
+
+    /// The contents of each file by its name.
+    private static let embedded: [(String, [UInt8])] = [
+        ("api.js", PackageResources.api_js),
+        ("console.js", PackageResources.console_js),
+        ("diagnosis.js", PackageResources.diagnosis_js),
+        ("dialogs.js", PackageResources.dialogs_js),
+        ("dom.js", PackageResources.dom_js),
+        ("empty-state.js", PackageResources.empty_state_js),
+        ("frame.css", PackageResources.frame_css),
+        ("icon.svg", PackageResources.icon_svg),
+        ("index.html", PackageResources.index_html),
+        ("live.js", PackageResources.live_js),
+        ("lock-book.js", PackageResources.lock_book_js),
+        ("lock-panel.js", PackageResources.lock_panel_js),
+        ("lock-table.js", PackageResources.lock_table_js),
+        ("locks-help.js", PackageResources.locks_help_js),
+        ("locks-page.js", PackageResources.locks_page_js),
+        ("locks.css", PackageResources.locks_css),
+        ("overview.js", PackageResources.overview_js),
+        ("text.js", PackageResources.text_js),
+        ("theme.js", PackageResources.theme_js),
+    ]
+
+    private let files: [String: File]
+
+    private init(_ contents: [(String, [UInt8])]) {
+        var files: [String: File] = [:]
+        for (name, bytes) in contents {
+            let digest = SHA256.hash(data: bytes).prefix(16)
+            let tag = String(decoding: digest.flatMap { [hexadecimalDigit($0 >> 4), hexadecimalDigit($0 & 0xF)] }, as: UTF8.self)
+            files[name] = File(
+                name: name, type: Self.mediaType(of: name), contents: ByteBuffer(bytes: bytes), tag: "\"\(tag)\"")
+        }
+        self.files = files
+    }
+
+    /// The names of all files.
+    var names: Set<String> { Set(self.files.keys) }
+
+    /// The file of a name; the empty name is the page itself.
+    subscript(name: String) -> File? {
+        self.files[name.isEmpty ? "index.html" : name]
+    }
+
+    private static func mediaType(of name: String) -> String {
+        switch name.split(separator: ".").last {
+        case "html": "text/html; charset=utf-8"
+        case "css": "text/css; charset=utf-8"
+        case "js": "text/javascript; charset=utf-8"
+        case "svg": "image/svg+xml"
+        case "json": "application/json"
+        case "png": "image/png"
+        default: "application/octet-stream"
+        }
+    }
+
+    /// What a page of the console may load and do: only what this server itself serves. Nobody may frame it, so that a
+    /// foreign page cannot trick an operator into a click that breaks a lock.
+    static let contentSecurityPolicy =
+        "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; object-src 'none'"
+}

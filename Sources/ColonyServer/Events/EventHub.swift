@@ -1,0 +1,108 @@
+import ColonyCore
+import Synchronization
+
+/// Tells everybody who looks that something changed, at most ten times a second.
+///
+/// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to wait.
+/// An event carries no details: whoever sees one reads what it shows again. So nothing is lost when several changes fall
+/// together, and a slow reader gets one event for all that it missed.
+final class EventHub: Sendable {
+    /// The shortest time between two events.
+    static let interval: Duration = .milliseconds(100)
+    /// How often an engine that announces nothing is taken to have changed.
+    static let pollInterval: Duration = .seconds(2)
+
+    private struct State {
+        var streams: [UInt64: AsyncStream<Void>.Continuation] = [:]
+        var nextID: UInt64 = 0
+        var isClosed = false
+    }
+
+    private let state = Mutex(State())
+    private let limit: Int
+    private let clock: any MonotonicClock
+    private let pokes: AsyncStream<Void>
+    private let poker: AsyncStream<Void>.Continuation
+
+    init(limit: Int, clock: any MonotonicClock) {
+        self.limit = limit
+        self.clock = clock
+        (self.pokes, self.poker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    var count: Int { self.state.withLock { $0.streams.count } }
+
+    /// Says that something changed.
+    func poke() {
+        self.poker.yield()
+    }
+
+    /// A stream with an element after each change; it ends on shutdown.
+    func subscribe() throws(Problem) -> Subscription {
+        let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        let result = self.state.withLock { state -> Result<UInt64, Problem> in
+            if state.isClosed { return .failure(.draining) }
+            guard state.streams.count < self.limit else {
+                return .failure(
+                    Problem(.tooManyStreams, "\(self.limit) event streams are open already; that is all this server allows"))
+            }
+            state.nextID += 1
+            state.streams[state.nextID] = continuation
+            return .success(state.nextID)
+        }
+        return Subscription(id: try result.get(), events: stream, continuation: continuation)
+    }
+
+    struct Subscription: Sendable {
+        fileprivate let id: UInt64
+        let events: AsyncStream<Void>
+        fileprivate let continuation: AsyncStream<Void>.Continuation
+
+        /// Ends ``events``.
+        func finish() { self.continuation.finish() }
+    }
+
+    func unsubscribe(_ subscription: Subscription) {
+        subscription.finish()
+        self.state.withLock { $0.streams[subscription.id] = nil }
+    }
+
+    /// Ends all streams and lets no new one begin.
+    func close() {
+        let streams = self.state.withLock { state in
+            state.isClosed = true
+            return Array(state.streams.values)
+        }
+        for stream in streams { stream.finish() }
+        self.poker.finish()
+    }
+
+    /// Passes changes on until ``close()`` or cancellation.
+    func run(watching engine: any LeaseEngine) async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.watch(engine) }
+            group.addTask { await self.passOn() }
+            // Closing ends the passing on, and with it the reason to watch.
+            await group.next()
+            group.cancelAll()
+        }
+    }
+
+    private func watch(_ engine: any LeaseEngine) async {
+        if let observed = engine as? any LeaseObservation {
+            for await _ in observed.changes() { self.poke() }
+            // The engine was closed. Waiting for cancellation keeps the streams open until the server closes them.
+            while (try? await self.clock.sleep(for: .seconds(3_600))) != nil {}
+        } else {
+            while (try? await self.clock.sleep(for: Self.pollInterval)) != nil { self.poke() }
+        }
+    }
+
+    private func passOn() async {
+        for await _ in self.pokes {
+            let streams = self.state.withLock { Array($0.streams.values) }
+            for stream in streams { stream.yield() }
+            guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
+        }
+    }
+}

@@ -1,0 +1,276 @@
+import ColonyCore
+import NIOCore
+
+/// The description of the API for programs: OpenAPI 3.1.
+///
+/// It is made from ``Route``, so a route without a description does not compile, and from the limits that this server
+/// runs with. Answers are listed by what the handlers really give; a fuzzer holds the server to that in CI.
+struct OpenAPIDocument {
+    private let limits: DaemonConfiguration.Limits
+    private let needsTokens: Bool
+
+    init(limits: DaemonConfiguration.Limits, needsTokens: Bool) {
+        self.limits = limits
+        self.needsTokens = needsTokens
+    }
+
+    /// The document as text.
+    func text() -> ByteBuffer {
+        var buffer = ByteBufferAllocator().buffer(capacity: 16_384)
+        self.document.write(to: &buffer)
+        return buffer
+    }
+
+    private var document: JSONValue {
+        var components: [(String, JSONValue)] = [("schemas", OpenAPISchemas(limits: self.limits).all)]
+        if self.needsTokens {
+            components.append(
+                ("securitySchemes", ["bearer": ["type": "http", "scheme": "bearer", "description": "A token."]]))
+        }
+        return .object([
+            ("openapi", "3.1.0"),
+            (
+                "info",
+                [
+                    "title": "Colony", "version": .string(ServerAbout.version),
+                    "description": "Named, owned, expiring locks with fencing tokens. Durations are in milliseconds.",
+                    "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
+                ]
+            ),
+            ("paths", .object(self.paths)),
+            ("components", .object(components)),
+        ])
+    }
+
+    private var paths: [(String, JSONValue)] {
+        var paths: [(String, [(String, JSONValue)])] = []
+        for route in Route.allCases {
+            for path in route.documentedPaths {
+                let operation = (route.method.rawValue.lowercased(), self.operation(route, at: path))
+                if let index = paths.firstIndex(where: { $0.0 == path }) {
+                    paths[index].1.append(operation)
+                } else {
+                    paths.append((path, [operation]))
+                }
+            }
+        }
+        return paths.map { ($0.0, .object($0.1)) }
+    }
+
+    private func operation(_ route: Route, at path: String) -> JSONValue {
+        let isMain = path == route.template.description
+        var members: [(String, JSONValue)] = [
+            ("operationId", .string(isMain ? "\(route)" : "\(route)At" + path.filter(\.isLetter))),
+            ("summary", .string(route.summary)),
+        ]
+        var parameters = self.parameters(route)
+        if path.contains("{name}") { parameters.insert(self.nameParameter, at: 0) }
+        if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
+        if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
+        if let schema = route.requestSchema {
+            members.append(
+                (
+                    "requestBody",
+                    ["required": true, "content": ["application/json": ["schema": .reference(schema)]]]
+                ))
+        }
+        members.append(("responses", .object(self.responses(route))))
+        if self.needsTokens {
+            members.append(("security", route.scope == nil ? [] : [["bearer": []]]))
+        }
+        return .object(members)
+    }
+
+    // MARK: Parameters
+
+    private var nameParameter: JSONValue {
+        [
+            "name": "name", "in": "path", "required": true, "schema": .reference("Name"),
+            "description": "The lock's name, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private var fileParameter: JSONValue {
+        [
+            "name": "file", "in": "path", "required": true,
+            "schema": ["type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_.-]*$"],
+        ]
+    }
+
+    private func parameters(_ route: Route) -> [JSONValue] {
+        func query(_ name: String, _ schema: JSONValue, _ description: String) -> JSONValue {
+            ["name": .string(name), "in": "query", "schema": schema, "description": .string(description)]
+        }
+        switch route {
+        case .list:
+            return [
+                query("prefix", ["type": "string", "maxLength": 63], "Only names that start with this."),
+                query("after", .reference("Name"), "Only names after this one: `next` of the page before."),
+                query(
+                    "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
+                    "How many at the most."),
+            ]
+        case .inspect:
+            return [
+                query(
+                    "wait_ms",
+                    ["type": "integer", "minimum": 0, "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds))],
+                    "With `token`: wait this long for the grant to be over, and answer whether it is."),
+                query("token", .reference("Token"), "The grant to wait for the end of; only with `wait_ms`."),
+            ]
+        default:
+            return []
+        }
+    }
+
+    // MARK: Answers
+
+    private func responses(_ route: Route) -> [(String, JSONValue)] {
+        var responses: [(String, JSONValue)] = [("200", self.success(route))]
+        if route == .console {
+            responses.append(("304", ["description": "The file has not changed since."]))
+        }
+        let byStatus = Dictionary(grouping: self.problems(route), by: \.status)
+        for (status, codes) in byStatus.sorted(by: { $0.key < $1.key }) {
+            let names = codes.map { "`\($0.rawValue)`" }.joined(separator: ", ")
+            let titles = codes.map(\.title.description).joined(separator: "; ")
+            var response: [(String, JSONValue)] = [("description", .string("\(titles) (\(names))."))]
+            if codes.contains(where: { $0.retryAfterSeconds != nil }) {
+                response.append(
+                    ("headers", ["Retry-After": ["description": "In seconds.", "schema": ["type": "integer"]]]))
+            }
+            response.append(
+                (
+                    "content",
+                    ["application/problem+json": ["schema": .reference(codes.contains(.held) ? "HeldProblem" : "Problem")]]
+                ))
+            responses.append((String(status), .object(response)))
+        }
+        return responses
+    }
+
+    private func success(_ route: Route) -> JSONValue {
+        let content: JSONValue
+        switch route {
+        case .events: content = ["text/event-stream": ["schema": ["type": "string"]]]
+        case .metrics: content = ["text/plain": ["schema": ["type": "string"]]]
+        case .openAPI: content = ["application/json": ["schema": ["type": "object"]]]
+        case .console:
+            content = .object(
+                ["text/html", "text/css", "text/javascript", "image/svg+xml"].map { ($0, ["schema": ["type": "string"]]) })
+        default: content = ["application/json": ["schema": .reference(route.responseSchema)]]
+        }
+        return ["description": .string(route.successDescription), "content": content]
+    }
+
+    /// What can go wrong at a route.
+    private func problems(_ route: Route) -> [ProblemCode] {
+        var codes: [ProblemCode] = []
+        if route.requestSchema != nil {
+            codes += [
+                .invalidJSON, .invalidRequest, .unknownField, .invalidName, .bodyTimeout, .bodyTooLarge,
+                .unsupportedMediaType, .storeFailed, .storeUnavailable,
+            ]
+        }
+        switch route {
+        case .acquire: codes += [.held, .tooManyWaiters, .draining]
+        case .renew, .release: codes += [.lost]
+        case .renewMany: break
+        case .list: codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .unsupported, .storeUnavailable]
+        case .inspect:
+            codes += [
+                .invalidName, .invalidRequest, .unknownField, .notFound, .tooManyWaiters, .storeFailed, .storeUnavailable,
+                .draining,
+            ]
+        case .breakLock: codes += [.invalidName, .notFound, .storeFailed, .unsupported, .storeUnavailable]
+        case .events: codes += [.tooManyStreams, .draining]
+        case .readyz: codes += [.draining]
+        case .console: codes += [.notFound]
+        case .server, .openAPI, .healthz, .metrics: break
+        }
+        if self.needsTokens {
+            if route.scope != nil { codes += [.unauthorized, .forbidden] }
+        } else if route != .healthz && route != .readyz {
+            codes += [.hostRefused, .originRefused]
+        }
+        return codes
+    }
+}
+
+extension JSONValue {
+    static func reference(_ schema: String) -> JSONValue {
+        ["$ref": .string("#/components/schemas/\(schema)")]
+    }
+}
+
+extension Route {
+    /// The paths of the route. `renew` is a name like any other for the routes of one lock, although the path that it
+    /// makes has a meaning of its own for `POST`.
+    var documentedPaths: [String] {
+        switch self {
+        case .inspect, .breakLock: [self.template.description, "/v1/locks/renew"]
+        case .console: ["/", "/console", self.template.description]
+        default: [self.template.description]
+        }
+    }
+
+    fileprivate var summary: String {
+        switch self {
+        case .acquire: "Take a lock, waiting in turn if asked to."
+        case .renew: "Extend a lease that is not over."
+        case .release: "Give a lock back."
+        case .renewMany: "Extend many leases at once."
+        case .list: "List held locks in the byte order of their names."
+        case .inspect: "Look at one lock, or wait until one of its grants is over."
+        case .breakLock: "End the lease of a lock, whoever holds it."
+        case .events: "Learn when something changes, as server-sent events."
+        case .server: "What this server is."
+        case .openAPI: "This document."
+        case .healthz: "Whether the process answers."
+        case .readyz: "Whether the server takes new work."
+        case .metrics: "Metrics in the text format of Prometheus."
+        case .console: "The console."
+        }
+    }
+
+    fileprivate var successDescription: String {
+        switch self {
+        case .acquire: "The lock is granted."
+        case .renew: "The lease is extended."
+        case .release: "The lock is released."
+        case .renewMany: "One answer per lease, in the same order."
+        case .list: "A page of locks; `next` is there if more may follow."
+        case .inspect: "The lock, or, with `wait_ms`, whether the grant is over."
+        case .breakLock: "The lock as it was."
+        case .events: "A stream of events named `locks`."
+        case .server: "What this server is."
+        case .openAPI: "The document."
+        case .healthz, .readyz: "Yes."
+        case .metrics: "The metrics."
+        case .console: "A file of the console."
+        }
+    }
+
+    fileprivate var requestSchema: String? {
+        switch self {
+        case .acquire: "AcquireRequest"
+        case .renew: "RenewRequest"
+        case .release: "ReleaseRequest"
+        case .renewMany: "RenewManyRequest"
+        default: nil
+        }
+    }
+
+    fileprivate var responseSchema: String {
+        switch self {
+        case .acquire, .renew: "Lease"
+        case .release: "Released"
+        case .renewMany: "RenewedMany"
+        case .list: "LockPage"
+        case .inspect: "LockOrChange"
+        case .breakLock: "Lock"
+        case .server: "Server"
+        default: "Status"
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import ColonyCore
+import ColonyServer
+import Logging
+import ServiceLifecycle
+import UnixSignals
+
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve",
+        abstract: "Serve locks to programs on the network, with a console for people.",
+        discussion: """
+            Example: colony serve --config colony.yaml --http 127.0.0.1:7400
+
+            Settings come from the defaults, then the file, then COLONY_* in the environment, then these options. Ends on \
+            SIGTERM or Ctrl-C after the requests that run.
+            """
+    )
+
+    @Option(help: ArgumentHelp("Read settings from here. (default: colony.yaml, if it is there)", valueName: "file"))
+    var config: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the store lies. (default: $COLONY_DATA, $XDG_STATE_HOME/colony, or ~/.local/state/colony, as for the "
+                + "lock commands)", valueName: "dir"))
+    var data: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; port 0 takes a free one. (default: 127.0.0.1:7400)", valueName: "host:port"))
+    var http: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Serve this store instead of the file in the data directory: sqlite:FILE or memory:.", valueName: "url"))
+    var store: String?
+
+    @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")
+    var insecure = false
+
+    @Option(
+        name: .customLong("set"),
+        help: ArgumentHelp("Any setting of the file, such as limits.wait=30s. May be repeated.", valueName: "key=value")
+    )
+    var settings: [String] = []
+
+    @OptionGroup var output: OutputOptions
+
+    mutating func run() async throws {
+        let configuration = try ServeSettings.load(
+            file: self.config, data: self.data, http: self.http, store: self.store, insecure: self.insecure,
+            others: self.settings)
+        let served = try await ServedStore(configuration)
+        let logger = configuration.log.makeLogger(label: "colony")
+        let daemon = try Daemon(configuration: configuration, engine: served.engine, logger: logger)
+        let announcement = Task { [output] in
+            let port = try await daemon.boundPort()
+            try ServeAnnouncement(configuration, port: port, place: served.place).write(asJSON: output.json)
+        }
+        defer { announcement.cancel() }
+        try await ServiceGroup(
+            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.silentLogger
+        ).run()
+    }
+
+    /// The daemon itself says what the service group would.
+    private static var silentLogger: Logger { Logger(label: "colony") { _ in SwiftLogNoOpLogHandler() } }
+}
