@@ -62,7 +62,8 @@ enum LeaseTable {
 
     /// Extends exactly this grant if it has not run out.
     static func extend(
-        _ name: LeaseName, of owner: OwnerID, token: Int64, for duration: Int64, at now: Int64, on connection: Connection
+        _ name: LeaseName, of owner: OwnerID, token: Int64, for duration: Int64, at now: Int64,
+        on connection: Connection
     ) throws(StoreError) -> Lease? {
         let (expiresAt, _) = now.addingReportingOverflow(duration)
         let statement = try connection.prepared(Self.extend)

@@ -4,8 +4,8 @@ import Synchronization
 package enum WriteIsolation: Sendable {
     /// It runs in a savepoint of its own: if it throws, exactly its changes are undone.
     case savepoint
-    /// It changes the file with at most one statement, or takes its own savepoint where it needs more, so that it cannot
-    /// fail half way. SQLite undoes a single statement by itself. This saves three statements an operation.
+    /// It changes the file with at most one statement, or takes its own savepoint where it needs more, so that it
+    /// cannot fail half way. SQLite undoes a single statement by itself. This saves three statements an operation.
     case singleStatement
     /// It changes nothing. A batch of such operations alone does not wait for the lock of writers.
     case readOnly
@@ -14,12 +14,13 @@ package enum WriteIsolation: Sendable {
 /// An operation that waits for the writer, with the way back to its caller.
 ///
 /// What it gives is kept in a place that `body` fills and `deliver` empties, both closures of the generic function that
-/// made the job. A generic subclass would say the same in fewer words, but its methods look up the metadata of their type at
-/// each call, which took a tenth of the writer's time.
+/// made the job. A generic subclass would say the same in fewer words, but its methods look up the metadata of their
+/// type at each call, which took a tenth of the writer's time.
 ///
-/// - Note: `@unchecked Sendable`: before `enqueue` the job belongs to its caller, after a successful `begin()` to the writer's
-///   thread, and after a successful `cancel()` to the canceller; the exchange of `phase` decides between the latter two,
-///   once. Nothing but `phase` changes in it, and `body` and `deliver` are called by whom it belongs to, in this order.
+/// - Note: `@unchecked Sendable`: before `enqueue` the job belongs to its caller, after a successful `begin()` to the
+///   writer's thread, and after a successful `cancel()` to the canceller; the exchange of `phase` decides between the
+///   latter two, once. Nothing but `phase` changes in it, and `body` and `deliver` are called by whom it belongs to, in
+///   this order.
 final class WriteJob: @unchecked Sendable {
     private enum Phase {
         static let made: UInt8 = 0
@@ -83,7 +84,8 @@ final class WriteJob: @unchecked Sendable {
 
     /// Marks the job as waiting; `false` if it was cancelled already.
     func enqueue() -> Bool {
-        self.phase.compareExchange(expected: Phase.made, desired: Phase.queued, ordering: .acquiringAndReleasing).exchanged
+        self.phase.compareExchange(expected: Phase.made, desired: Phase.queued, ordering: .acquiringAndReleasing)
+            .exchanged
     }
 
     /// Claims the job for the writer; `false` if it was cancelled in the meantime.
@@ -102,15 +104,17 @@ final class WriteJob: @unchecked Sendable {
 
     /// Takes the job back unless the writer has begun it.
     func cancel() {
-        // Not queued yet: `enqueue` finds the mark and ends the job in its caller. Between the two it may become queued.
+        // Not queued yet: `enqueue` finds the mark and ends the job in its caller. Between the two it may become
+        // queued.
         if self.phase.compareExchange(expected: Phase.made, desired: Phase.cancelled, ordering: .acquiringAndReleasing)
             .exchanged
         {
             return
         }
-        if self.phase.compareExchange(expected: Phase.queued, desired: Phase.cancelled, ordering: .acquiringAndReleasing)
-            .exchanged
-        {
+        if self.phase.compareExchange(
+            expected: Phase.queued, desired: Phase.cancelled, ordering: .acquiringAndReleasing
+        )
+        .exchanged {
             self.finish(failure: Self.cancelled)
         }
     }
@@ -118,8 +122,8 @@ final class WriteJob: @unchecked Sendable {
     static let cancelled = StoreError(.cancelled, "the task was cancelled before its operation began")
 }
 
-/// Links a task with the job that it waits for, which is made only when the task has a continuation. Cancellation may come
-/// before that.
+/// Links a task with the job that it waits for, which is made only when the task has a continuation. Cancellation may
+/// come before that.
 final class JobCancellation: Sendable {
     private let state = Mutex<(job: WriteJob?, isCancelled: Bool)>((nil, false))
 
