@@ -117,12 +117,14 @@ extension FencedResource {
 /// Stop the protected work; whoever holds the lock now goes on with it. Do not repeat the write with a new token unless
 /// you read again what it was based on.
 public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The ``FencedResource/name`` of what was to be written.
     public let resource: String
     /// The token that was refused.
     public let token: FencingToken
     /// The greatest token that was accepted.
     public let greatest: FencingToken
 
+    /// For a guard of your own in another database.
     public init(resource: String, token: FencingToken, greatest: FencingToken) {
         self.resource = resource
         self.token = token
@@ -137,8 +139,10 @@ public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// A token that SQLite cannot hold, whose integers end at 2⁶³ − 1. No engine of Colony grants such tokens.
 public struct TokenOutOfRange: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The token that was refused.
     public let token: FencingToken
 
+    /// For a guard of your own in another database.
     public init(token: FencingToken) {
         self.token = token
     }

@@ -128,6 +128,15 @@ extension LeaseTable {
         WHERE name > ? AND expires_at > ? ORDER BY name
         """)
 
+    private static let countLive = SQL("SELECT count(*) FROM lease WHERE expires_at > ?")
+
+    static func count(at now: Int64, on connection: Connection) throws(StoreError) -> Int {
+        let statement = try connection.prepared(Self.countLive)
+        defer { statement.reset() }
+        statement.bind(now, at: 1)
+        return try statement.step() ? Int(statement.integer(0)) : 0
+    }
+
     static func record(_ name: LeaseName, at now: Int64, on connection: Connection) throws(StoreError) -> LeaseRecord? {
         guard let row = try Self.live(name, at: now, on: connection) else { return nil }
         let waiters = try WaiterTable.waiters(for: name, at: now, on: connection)
