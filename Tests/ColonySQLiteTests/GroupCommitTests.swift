@@ -231,7 +231,8 @@ struct GroupCommitTests {
     @Test func `two engines of a process on one file share a writer, and the last one closes it`() async throws {
         let folder = try TemporaryFolder()
         let (engine, store) = try await self.open(folder)
-        let other = SQLiteLeaseEngine.sqlite(path: folder.path + "/../" + (folder.path as NSString).lastPathComponent + "/colony.db")
+        let other = SQLiteLeaseEngine.sqlite(
+            path: folder.path + "/../" + (folder.path as NSString).lastPathComponent + "/colony.db")
         #expect(try other.storeForTesting === store)
         _ = try await other.tryAcquire("job", owner: "a", for: .seconds(60))
         await engine.close()
@@ -274,7 +275,8 @@ struct GroupCommitTests {
                     try await withThrowingTaskGroup(of: Void.self) { writers in
                         for index in 0..<50 {
                             writers.addTask {
-                                let name = try LeaseName("round-\(round)-\(index)-\(String(repeating: "x", count: 200))")
+                                let name = try LeaseName(
+                                    "round-\(round)-\(index)-\(String(repeating: "x", count: 200))")
                                 _ = try await engine.tryAcquire(name, owner: "a", for: .seconds(60))
                             }
                         }

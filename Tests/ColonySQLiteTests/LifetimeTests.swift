@@ -86,7 +86,8 @@ struct LifetimeTests {
         for step in [Duration.seconds(7_200), .seconds(-360_000), .seconds(86_400 * 365)] {
             // The time of day jumps; the lease does not notice, and an observer that asks for another duration neither.
             wall.step(by: step)
-            guard case .held(let found) = try await observer.tryAcquire("job", owner: "b", for: .milliseconds(10)) else {
+            guard case .held(let found) = try await observer.tryAcquire("job", owner: "b", for: .milliseconds(10))
+            else {
                 Issue.record("a step of the wall clock ended a lease")
                 return
             }

@@ -20,7 +20,9 @@ struct RealProcessTests {
         }
     }
 
-    @Test func `what was acknowledged before a kill in the middle of commits is there, and no token repeats`() async throws {
+    @Test func `what was acknowledged before a kill in the middle of commits is there, and no token repeats`()
+        async throws
+    {
         let folder = try TemporaryFolder()
         var all: [Grant] = []
         for round in 0..<4 {
@@ -76,7 +78,8 @@ struct RealProcessTests {
             delays.append(later.granted - earlier.released)
         }
         delays.sort()
-        print("hand-over between processes: median \(delays[delays.count / 2] / 1_000) µs, worst \(delays[delays.count - 1] / 1_000) µs")
+        let (median, worst) = (delays[delays.count / 2], delays[delays.count - 1])
+        print("hand-over between processes: median \(median / 1_000) µs, worst \(worst / 1_000) µs")
         // The slow poll would show as a second. The bound leaves room for a machine that does much else.
         #expect(delays[delays.count / 2] < 300_000_000)
     }
@@ -103,7 +106,9 @@ struct RealProcessTests {
         await engine.close()
     }
 
-    @Test func `a process that is stopped in the queue is passed, and takes its place again when it goes on`() async throws {
+    @Test func `a process that is stopped in the queue is passed, and takes its place again when it goes on`()
+        async throws
+    {
         let folder = try TemporaryFolder()
         let engine = SQLiteLeaseEngine.sqlite(path: folder.store)
         let lease = try #require(try await engine.tryAcquire("job", owner: "holder", for: .seconds(600)).lease)

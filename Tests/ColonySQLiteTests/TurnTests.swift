@@ -48,7 +48,8 @@ struct TurnTests {
         for index in 0..<5 {
             let process = host.process()
             let task = Task {
-                try await process.acquire("job", owner: OwnerID("dead-\(index)"), for: .seconds(600), upTo: .seconds(600))
+                try await process.acquire(
+                    "job", owner: OwnerID("dead-\(index)"), for: .seconds(600), upTo: .seconds(600))
             }
             try await eventually("the waiter stands in the queue") {
                 try await self.waiters(holder).count == index + 1

@@ -9,7 +9,8 @@ import Musl
 import Glibc
 #endif
 
-/// A process for the tests of the embedded engine to kill: it says on its standard output what it was told by the engine.
+/// A process for the tests of the embedded engine to kill: it says on its standard output what it was told by the
+/// engine.
 ///
 /// - `churn FILE PREFIX`: grants itself one name after the other, from 16 tasks at once, and prints each name with its
 ///   token when the grant was acknowledged. Never ends.

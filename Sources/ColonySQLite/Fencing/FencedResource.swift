@@ -12,22 +12,22 @@ public import GRDB
 /// ```
 ///
 /// **Why a lock alone is not enough.** A process takes a lock, and is then stopped: a long garbage collection, a laptop
-/// lid, a hypervisor that moves it. Its lease runs out, another process takes the lock and writes. Then the first one goes
-/// on, exactly where it was, between "I hold the lock" and the write. No check before the write helps, however late it
-/// is made, because the pause may fall between the check and the write. Only the resource itself can refuse.
+/// lid, a hypervisor that moves it. Its lease runs out, another process takes the lock and writes. Then the first one
+/// goes on, exactly where it was, between "I hold the lock" and the write. No check before the write helps, however
+/// late it is made, because the pause may fall between the check and the write. Only the resource itself can refuse.
 ///
-/// **The idea.** Every grant carries a number that is greater than that of every earlier grant, the *fencing token*. The
-/// writer sends it along, and the resource remembers the greatest number it has seen and refuses smaller ones. Once the
-/// second process has written with 34, the first one's 33 is stale, and its write is refused however late it comes.
+/// **The idea.** Every grant carries a number that is greater than that of every earlier grant, the *fencing token*.
+/// The writer sends it along, and the resource remembers the greatest number it has seen and refuses smaller ones. Once
+/// the second process has written with 34, the first one's 33 is stale, and its write is refused however late it comes.
 ///
 /// **What makes it hold here.** The check and the write are in one transaction of one database. SQLite runs writing
-/// transactions one after the other, so nobody gets between the two, and a write that is rolled back takes its check with
-/// it. The guard therefore asks to be called inside your transaction, and it works with any lock whose tokens rise:
-/// the embedded engine, the daemon, or any other engine of Colony.
+/// transactions one after the other, so nobody gets between the two, and a write that is rolled back takes its check
+/// with it. The guard therefore asks to be called inside your transaction, and it works with any lock whose tokens
+/// rise: the embedded engine, the daemon, or any other engine of Colony.
 ///
 /// - SeeAlso: M. Kleppmann, *How to do distributed locking*, 2016, "Making the lock safe with fencing",
-///   https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html; M. Burrows, *The Chubby lock service for
-///   loosely-coupled distributed systems*, OSDI 2006, section 2.4.
+///   https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html; M. Burrows, *The Chubby lock service
+///   for loosely-coupled distributed systems*, OSDI 2006, section 2.4.
 public struct FencedResource: Hashable, Sendable {
     /// What is guarded; usually the name of the lock.
     public let name: String
@@ -64,12 +64,15 @@ extension FencedResource {
     /// token is accepted any number of times: a holder writes more than once.
     ///
     /// - Precondition: `database` is inside a transaction. Outside of one nothing would tie the check to the write.
-    /// - Throws: ``StaleToken`` if the token is older; ``TokenOutOfRange`` if it is greater than 2⁶³ − 1; `DatabaseError`.
+    /// - Throws: ``StaleToken`` if the token is older; ``TokenOutOfRange`` if it is greater than 2⁶³ − 1;
+    ///   `DatabaseError`.
     /// - Complexity: One statement, O(log *n*) in the number of resources; a second one if the token was seen before.
     public func admit(_ token: FencingToken, in database: Database) throws {
         precondition(
             database.isInsideTransaction,
-            "the fencing token \(token) of \"\(self.name)\" was checked outside a transaction, where it protects nothing")
+            "the fencing token \(token) of \"\(self.name)\" was checked outside a transaction, "
+                + "where it protects nothing"
+        )
         guard let number = Int64(exactly: token.rawValue) else { throw TokenOutOfRange(token: token) }
         let accept = try database.cachedStatement(
             sql: """
@@ -114,12 +117,14 @@ extension FencedResource {
 /// Stop the protected work; whoever holds the lock now goes on with it. Do not repeat the write with a new token unless
 /// you read again what it was based on.
 public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The ``FencedResource/name`` of what was to be written.
     public let resource: String
     /// The token that was refused.
     public let token: FencingToken
     /// The greatest token that was accepted.
     public let greatest: FencingToken
 
+    /// For a guard of your own in another database.
     public init(resource: String, token: FencingToken, greatest: FencingToken) {
         self.resource = resource
         self.token = token
@@ -127,15 +132,17 @@ public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String {
-        "a write to \"\(self.resource)\" with the fencing token \(self.token) was refused: \(self.greatest) was accepted "
-            + "before, so the lock has passed on"
+        "a write to \"\(self.resource)\" with the fencing token \(self.token) was refused: "
+            + "\(self.greatest) was accepted before, so the lock has passed on"
     }
 }
 
 /// A token that SQLite cannot hold, whose integers end at 2⁶³ − 1. No engine of Colony grants such tokens.
 public struct TokenOutOfRange: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The token that was refused.
     public let token: FencingToken
 
+    /// For a guard of your own in another database.
     public init(token: FencingToken) {
         self.token = token
     }

@@ -2,8 +2,8 @@ import ColonyCore
 
 /// Somebody in this process who waits, for the end of a grant or for its turn.
 ///
-/// - Note: `@unchecked Sendable` of the subclasses: their variables are read and written only under the lock of the
-///   ``LeaseDesk`` that keeps them, except where a member says otherwise.
+/// - Note: `@unchecked Sendable` because its variables, and those of its subclasses, are read and written only under the
+///   lock of the ``LeaseDesk`` that keeps them.
 class DeskWait: @unchecked Sendable {
     let name: LeaseName
     /// The engine that was asked, which may be closed before the others on the same store.
@@ -21,6 +21,8 @@ class DeskWait: @unchecked Sendable {
 }
 
 /// One that waits for the end of a grant.
+///
+/// - Note: `@unchecked Sendable` as its base: its variables are used only under the lock of the ``LeaseDesk``.
 final class ChangeWait: DeskWait, @unchecked Sendable {
     let token: Int64
     var limit: LeaseDesk.Alarms.Entry?
@@ -35,6 +37,8 @@ final class ChangeWait: DeskWait, @unchecked Sendable {
 }
 
 /// One that stands in the queue of a name.
+///
+/// - Note: `@unchecked Sendable` as its base: its variables are used only under the lock of the ``LeaseDesk``.
 final class TurnWait: DeskWait, @unchecked Sendable {
     enum Phase {
         /// Its first request is on the way: it may get the name at once, or a place.

@@ -4,8 +4,8 @@ import ColonyCore
 ///
 /// A free name goes only to the first live waiter of its queue, if there is one. To everybody else such a name is held:
 /// the answer names that waiter as the owner, its ticket as the token, and as the remaining time how long it may still
-/// take until it counts as dead. A ticket is never the token of a grant, so waiting for it to be over means waiting until
-/// that waiter has taken its turn, left, or died.
+/// take until it counts as dead. A ticket is never the token of a grant, so waiting for it to be over means waiting
+/// until that waiter has taken its turn, left, or died.
 struct LeaseDecisions {
     let transaction: WriteTransaction
     let desk: LeaseDesk
@@ -191,7 +191,8 @@ extension LeaseDecisions {
     private func holder(_ row: LeaseTable.Row) throws(StoreError) -> LeaseHolder {
         LeaseHolder(
             owner: try LeaseTable.owner(row.owner, self.connection),
-            token: FencingToken(rawValue: UInt64(bitPattern: row.token)), remaining: .nanoseconds(row.expiresAt - self.now))
+            token: FencingToken(rawValue: UInt64(bitPattern: row.token)),
+            remaining: .nanoseconds(row.expiresAt - self.now))
     }
 
     private func holder(_ head: WaiterTable.Head) throws(StoreError) -> LeaseHolder {

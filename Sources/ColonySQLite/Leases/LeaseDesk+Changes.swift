@@ -44,9 +44,10 @@ extension LeaseDesk {
 
     /// Ends a wait, once.
     func finish(_ wait: ChangeWait, with result: Result<Bool, LeaseError>) {
-        let (continuation, drainer) = self.state.withLock { state -> (
-            CheckedContinuation<Result<Bool, LeaseError>, Never>?, CheckedContinuation<Void, Never>?
-        ) in
+        let (continuation, drainer) = self.state.withLock {
+            state -> (
+                CheckedContinuation<Result<Bool, LeaseError>, Never>?, CheckedContinuation<Void, Never>?
+            ) in
             guard !wait.isOver, let continuation = wait.continuation else { return (nil, nil) }
             wait.isOver = true
             wait.continuation = nil

@@ -3,9 +3,10 @@ import Synchronization
 
 /// Standing in the queue of a name: entering, asking for the turn, and leaving in every way there is.
 ///
-/// At most one request of a waiter is on the way at a time, which keeps its life a simple one: enter, wait, ask, wait, ask,
-/// and then have the name or leave. Whatever interrupts it while a request is on the way is noted and acted on when the
-/// answer is there, so that a name that was granted to somebody who is no longer there is given back in the next breath.
+/// At most one request of a waiter is on the way at a time, which keeps its life a simple one: enter, wait, ask, wait,
+/// ask, and then have the name or leave. Whatever interrupts it while a request is on the way is noted and acted on
+/// when the answer is there, so that a name that was granted to somebody who is no longer there is given back in the
+/// next breath.
 extension LeaseDesk {
     func waitForTurn(_ wait: TurnWait) async throws(LeaseError) -> Acquisition {
         let result = await withTaskCancellationHandler {
@@ -78,7 +79,8 @@ extension LeaseDesk {
         self.setAlarm()
     }
 
-    /// Remembers the request that is on the way, to take it back if its waiter goes. An interruption may have come first.
+    /// Remembers the request that is on the way, to take it back if its waiter goes. An interruption may have come
+    /// first.
     private func keep(_ job: WriteJob, for wait: TurnWait) {
         let isInterrupted = self.state.withLock { state in
             guard !wait.isOver else { return false }
@@ -244,9 +246,10 @@ extension LeaseDesk {
         _ wait: TurnWait, with result: Result<Acquisition, LeaseError>, grantedUntil: Int64? = nil
     ) {
         typealias Continuation = CheckedContinuation<Result<Acquisition, LeaseError>, Never>
-        let (continuation, next, drainer) = self.state.withLock { state -> (
-            Continuation?, TurnWait?, CheckedContinuation<Void, Never>?
-        ) in
+        let (continuation, next, drainer) = self.state.withLock {
+            state -> (
+                Continuation?, TurnWait?, CheckedContinuation<Void, Never>?
+            ) in
             guard !wait.isOver, let continuation = wait.continuation else { return (nil, nil, nil) }
             wait.isOver = true
             wait.continuation = nil

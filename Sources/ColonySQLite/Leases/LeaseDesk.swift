@@ -10,8 +10,8 @@ import Synchronization
 /// - the alarm, when a lease runs out or a silent waiter counts as dead;
 /// - a slow poll of one second, in case a ring was missed.
 ///
-/// For each name only the first waiter of the process asks for its turn, so that a release costs one transaction however
-/// many wait. Requests go through the writer and share its commits.
+/// For each name only the first waiter of the process asks for its turn, so that a release costs one transaction
+/// however many wait. Requests go through the writer and share its commits.
 ///
 /// All engines of a process on one file share a desk, which runs on the clock of the first of them. Decisions are made
 /// under the lock; requests, resumptions, and timers follow after it.
@@ -74,8 +74,8 @@ final class LeaseDesk: Sendable {
         let count = Atomic<Int>(0)
     }
 
-    /// Alarms run on a thread of their own, because a process whose tasks keep all threads busy must still show that its
-    /// waiters are alive.
+    /// Alarms run on a thread of their own, because a process whose tasks keep all threads busy must still show that
+    /// its waiters are alive.
     private static let executor = DedicatedExecutor(named: "colony-desk")
 
     init(writer: GroupCommitWriter, bell: Doorbell, clock: any MonotonicClock) {
@@ -127,7 +127,8 @@ final class LeaseDesk: Sendable {
 
     // MARK: Alarms
 
-    /// Makes sure that the desk wakes up for the earliest alarm; called after every change of the alarms, without the lock.
+    /// Makes sure that the desk wakes up for the earliest alarm; called after every change of the alarms, without the
+    /// lock.
     func setAlarm() {
         self.state.withLock { state in
             guard let earliest = state.alarms.earliest, !state.isDead else {

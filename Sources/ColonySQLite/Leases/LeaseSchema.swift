@@ -2,8 +2,9 @@ import GRDB
 
 /// The tables of leases. All instants are nanoseconds on the host's monotonic clock, valid for one boot.
 ///
-/// `lease` has the name as its key and no row id, so that a grant touches one tree. It has no index on the end: that would
-/// be a second tree to change with every operation, and leases that ran out are found by walking; see ``LeaseSweep``.
+/// `lease` has the name as its key and no row id, so that a grant touches one tree. It has no index on the end: that
+/// would be a second tree to change with every operation, and leases that ran out are found by walking; see
+/// ``LeaseSweep``.
 enum LeaseSchema: StoreModule {
     static func registerMigrations(in migrator: inout DatabaseMigrator) {
         migrator.registerMigration("leases-1") { database in

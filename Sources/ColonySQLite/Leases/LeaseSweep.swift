@@ -1,14 +1,15 @@
 import ColonyCore
 import Synchronization
 
-/// Removes leases that ran out without being released, so that the file does not grow with the names that were ever used.
+/// Removes leases that ran out without being released, so that the file does not grow with the names that were ever
+/// used.
 ///
-/// A lease that ran out is harmless: every decision compares its end with the clock, and a new grant of the name replaces
-/// it. It only takes space. An index on the end would find such rows at once, but would cost a second tree to update with
-/// every single operation. Instead the sweep walks the table like the hand of a clock, two rows for each grant, and
-/// starts over at the end. Each grant adds one row at the most, so the hand outruns the growth: when it comes round, every
-/// row that was dead when it left is gone. The table therefore holds at most about twice the rows that were alive at one
-/// time.
+/// A lease that ran out is harmless: every decision compares its end with the clock, and a new grant of the name
+/// replaces it. It only takes space. An index on the end would find such rows at once, but would cost a second tree to
+/// update with every single operation. Instead the sweep walks the table like the hand of a clock, two rows for each
+/// grant, and starts over at the end. Each grant adds one row at the most, so the hand outruns the growth: when it
+/// comes round, every row that was dead when it left is gone. The table therefore holds at most about twice the rows
+/// that were alive at one time.
 ///
 /// - Complexity: Two rows per grant, a few hundred nanoseconds, done once per ``grantsPerWalk`` grants.
 final class LeaseSweep: Sendable {

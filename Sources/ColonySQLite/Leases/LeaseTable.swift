@@ -62,7 +62,8 @@ enum LeaseTable {
 
     /// Extends exactly this grant if it has not run out.
     static func extend(
-        _ name: LeaseName, of owner: OwnerID, token: Int64, for duration: Int64, at now: Int64, on connection: Connection
+        _ name: LeaseName, of owner: OwnerID, token: Int64, for duration: Int64, at now: Int64,
+        on connection: Connection
     ) throws(StoreError) -> Lease? {
         let (expiresAt, _) = now.addingReportingOverflow(duration)
         let statement = try connection.prepared(Self.extend)
@@ -126,6 +127,15 @@ extension LeaseTable {
         SELECT name, owner, token, granted_at, expires_at, duration, renewals FROM lease
         WHERE name > ? AND expires_at > ? ORDER BY name
         """)
+
+    private static let countLive = SQL("SELECT count(*) FROM lease WHERE expires_at > ?")
+
+    static func count(at now: Int64, on connection: Connection) throws(StoreError) -> Int {
+        let statement = try connection.prepared(Self.countLive)
+        defer { statement.reset() }
+        statement.bind(now, at: 1)
+        return try statement.step() ? Int(statement.integer(0)) : 0
+    }
 
     static func record(_ name: LeaseName, at now: Int64, on connection: Connection) throws(StoreError) -> LeaseRecord? {
         guard let row = try Self.live(name, at: now, on: connection) else { return nil }

@@ -3,9 +3,9 @@ public import ColonyCore
 extension SQLiteLeaseEngine {
     /// Grants `name` to `owner` if it is free and nobody else stands in its queue; one durable transaction.
     ///
-    /// A name that is free but whose turn is another waiter's is reported as held by that waiter; its ``LeaseHolder/token``
-    /// is then the number of its place in the queue, for the end of which `waitForChange` can wait as for that of a grant.
-    /// An answer `held` changes nothing in the file and costs no `fsync`.
+    /// A name that is free but whose turn is another waiter's is reported as held by that waiter; its
+    /// ``LeaseHolder/token`` is then the number of its place in the queue, for the end of which `waitForChange` can
+    /// wait as for that of a grant. An answer `held` changes nothing in the file and costs no `fsync`.
     ///
     /// - Throws: ``LeaseError``. After `cancelled` nothing was done: an operation that has begun is carried through.
     public func tryAcquire(

@@ -12,6 +12,13 @@ extension SQLiteLeaseEngine: LeaseAdministration {
         }
     }
 
+    /// How many names are held; one walk through the leases, from what was committed last.
+    public func heldCount() async throws(LeaseError) -> Int {
+        try await self.read { connection, now throws(StoreError) in
+            try LeaseTable.count(at: now, on: connection)
+        }
+    }
+
     public func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord? {
         try await self.write(.singleStatement) { decisions throws(StoreError) in
             try decisions.breakLease(name)

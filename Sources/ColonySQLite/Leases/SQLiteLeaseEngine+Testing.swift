@@ -11,8 +11,8 @@ extension SQLiteLeaseEngine {
         self.phase.withLock { if case .closed = $0 { true } else { false } }
     }
 
-    /// Makes this process look dead to the others: its waiters stay in the file and show no more signs of life, as after
-    /// a kill or while it is stopped.
+    /// Makes this process look dead to the others: its waiters stay in the file and show no more signs of life, as
+    /// after a kill or while it is stopped.
     package func playDead() throws {
         try self.session().desk.playDead()
     }

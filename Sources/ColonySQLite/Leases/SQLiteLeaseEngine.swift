@@ -1,31 +1,33 @@
 public import ColonyCore
 import Synchronization
 
-/// Leases in an SQLite file: exclusive among the processes of a host, and as durable as its disk, with nothing to install.
+/// Leases in an SQLite file: exclusive among the processes of a host, and as durable as its disk, with nothing to
+/// install.
 ///
 /// ```swift
 /// let lock = DistributedLock("orders/42", on: .sqlite(path: "colony.db"))
 /// ```
 ///
-/// **Guarantee.** Two processes of one host that name the same file never hold the same name at the same time. A grant is
-/// told only after `fsync` has returned, so it outlives a crash of the process and a loss of power. Tokens rise for ever,
-/// over restarts of processes and of the host.
+/// **Guarantee.** Two processes of one host that name the same file never hold the same name at the same time. A grant
+/// is told only after `fsync` has returned, so it outlives a crash of the process and a loss of power. Tokens rise for
+/// ever, over restarts of processes and of the host.
 ///
-/// **Time.** Leases end on the host's monotonic clock, never on the wall clock; a step of the time of day neither revives
-/// nor kills one. The instants in the file belong to one boot of the host: the first process that opens it after a reboot
-/// ends all leases, and tokens go on rising.
+/// **Time.** Leases end on the host's monotonic clock, never on the wall clock; a step of the time of day neither
+/// revives nor kills one. The instants in the file belong to one boot of the host: the first process that opens it
+/// after a reboot ends all leases, and tokens go on rising.
 ///
-/// **Turns.** ``acquire(_:owner:for:upTo:)`` keeps a queue in the file, so that turns are kept across processes. A process
-/// that dies in the queue delays those behind it by at most ``deadWaiterBound``.
+/// **Turns.** ``acquire(_:owner:for:upTo:)`` keeps a queue in the file, so that turns are kept across processes. A
+/// process that dies in the queue delays those behind it by at most ``deadWaiterBound``.
 ///
-/// - Important: If somebody deletes the file, what it knew is gone: leases, and the tokens that were granted. A new file
-///   under the same path starts its tokens from one again, and a resource that remembers greater tokens then refuses
-///   them. Nothing in a file can promise to outlive its removal.
-/// - Important: The file must be on a disk of this host. A second host that opens it through a network file system takes it
-///   over; the first one notices at its next operation and refuses to go on with `storageFailed`.
+/// - Important: If somebody deletes the file, what it knew is gone: leases, and the tokens that were granted. A new
+///   file under the same path starts its tokens from one again, and a resource that remembers greater tokens then
+///   refuses them. Nothing in a file can promise to outlive its removal.
+/// - Important: The file must be on a disk of this host. A second host that opens it through a network file system
+///   takes it over; the first one notices at its next operation and refuses to go on with `storageFailed`.
 ///
-/// All engines of a process that name the same file share one connection and one writer, whose limits and clock are those
-/// of the first. Making an engine does no I/O; the first call opens the file, and creates it if its directory exists.
+/// All engines of a process that name the same file share one connection and one writer, whose limits and clock are
+/// those of the first. Making an engine does no I/O; the first call opens the file, and creates it if its directory
+/// exists.
 public final class SQLiteLeaseEngine: LeaseEngine {
     /// The file as it was named.
     public let path: String
@@ -91,8 +93,9 @@ public final class SQLiteLeaseEngine: LeaseEngine {
     /// Exclusive on one host; survives the loss of power.
     public var guarantee: Guarantee { Guarantee(reach: .host, survival: .powerLoss) }
 
-    /// Ends the engine: refuses what comes later with `closed`, ends those who wait with the same, finishes what is queued,
-    /// and closes the file unless other engines of the process use it. Leases that are held stay held until they run out.
+    /// Ends the engine: refuses what comes later with `closed`, ends those who wait with the same, finishes what is
+    /// queued, and closes the file unless other engines of the process use it. Leases that are held stay held until
+    /// they run out.
     ///
     /// Closing again does nothing.
     public func close() async {

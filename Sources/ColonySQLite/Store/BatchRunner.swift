@@ -110,7 +110,8 @@ extension BatchRunner {
             try self.commit(connection)
         } catch {
             if !connection.isOutsideTransaction {
-                // The error that led here says more than one of the rollback, after which the connection is closed anyway.
+                // The error that led here says more than one of the rollback, after which the connection is closed
+                // anyway.
                 try? connection.run(Self.rollback)
             }
             throw error
@@ -136,8 +137,11 @@ extension BatchRunner {
         }
         guard statement.text(0, equals: self.file.boot.text) else {
             throw StoreError(
-                .otherHost, "the store \"\(self.file.path)\" is in use by another host, which opened it after this one; an "
-                    + "embedded store serves the processes of one host: give each host a file of its own, or use a daemon")
+                .otherHost,
+                "the store \"\(self.file.path)\" is in use by another host, which opened it after this one; an "
+                    + "embedded store serves the processes of one host: give each host a file of its own, "
+                    + "or use a daemon"
+            )
         }
         return statement.integer(1)
     }
@@ -165,10 +169,11 @@ extension BatchRunner {
 
     /// Copies the log into the database once it has grown, so that the next transactions start it anew.
     ///
-    /// Readers that are under way keep the log from starting anew. When it nears the configured limit, the writer therefore
-    /// holds back for a moment until they are done; readers that come meanwhile no longer need the log. A reader that
-    /// stays for minutes, such as another program with an open transaction, makes the log outgrow its limit, because
-    /// what it sees must not change; the writer then tries again each time the log has grown by a quarter of the limit.
+    /// Readers that are under way keep the log from starting anew. When it nears the configured limit, the writer
+    /// therefore holds back for a moment until they are done; readers that come meanwhile no longer need the log. A
+    /// reader that stays for minutes, such as another program with an open transaction, makes the log outgrow its
+    /// limit, because what it sees must not change; the writer then tries again each time the log has grown by a
+    /// quarter of the limit.
     private func checkpoint(_ session: Session) {
         let limit = Int32(clamping: self.file.configuration.maximumLogBytes / Self.pageBytes)
         let pages = session.log.pages

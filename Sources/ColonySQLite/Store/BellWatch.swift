@@ -9,11 +9,12 @@ import Musl
 import Glibc
 #endif
 
-/// Tells when another process has rung the doorbell of a store: one thread, which lives only while somebody is interested.
+/// Tells when another process has rung the doorbell of a store: one thread, which lives only while somebody is
+/// interested.
 ///
-/// On Linux the kernel reports each ring (``BellEvents``); elsewhere, and should the kernel refuse, the thread simply looks
-/// every 50 ms. A look every second remains as the safety net in any case. The thread ends within a second after the last
-/// interest is gone, so that the next wait does not have to start it again.
+/// On Linux the kernel reports each ring (``BellEvents``); elsewhere, and should the kernel refuse, the thread simply
+/// looks every 50 ms. A look every second remains as the safety net in any case. The thread ends within a second after
+/// the last interest is gone, so that the next wait does not have to start it again.
 final class BellWatch: Sendable {
     private let bell: Doorbell
     private let isWanted: @Sendable () -> Bool
@@ -44,15 +45,15 @@ final class BellWatch: Sendable {
 
     private func work(_ onRing: () -> Void) {
         var events = BellEvents(path: self.bell.path)
+        var rang = false
         while true {
             onRing()
-            var rang = false
+            if rang { napThread(microseconds: Self.shortestPauseMicroseconds) }
+            rang = false
             if let events {
                 rang = events.wait(milliseconds: Self.safetyNet)
-                if rang {
-                    napThread(microseconds: Self.shortestPauseMicroseconds)
-                    events.drain()
-                }
+                // Emptied before the look, so that a ring during it is not lost.
+                if rang { events.drain() }
             } else {
                 napThread(microseconds: Int(Self.portableInterval) * 1_000)
                 // The bell may have been made since.

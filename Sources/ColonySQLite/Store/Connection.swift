@@ -53,6 +53,7 @@ package final class Connection {
         let extended = sqlite3_extended_errcode(self.handle)
         let detail = String(cString: sqlite3_errmsg(self.handle))
         return .sqlite(
-            extended & 0xFF == code & 0xFF ? extended : code, detail: detail, path: self.path, duringCommit: duringCommit)
+            extended & 0xFF == code & 0xFF ? extended : code, detail: detail, path: self.path,
+            duringCommit: duringCommit)
     }
 }

@@ -6,12 +6,13 @@ import Musl
 import Glibc
 #endif
 
-/// An empty file beside the store that a process opens and closes when it has committed something that others may wait for.
+/// An empty file beside the store that a process opens and closes when it has committed something that others may wait
+/// for.
 ///
-/// Watching the write-ahead log itself would be free for the writer, but it lies: the log changes *before* the commit can
-/// be seen, which happens in shared memory, where no watch reaches. A waiter that looked at that moment would find nothing
-/// new and not be told again. The bell is rung after COMMIT has returned. Opening and closing it makes an event without
-/// changing the file, so that ringing costs two system calls, touches no disk, and works when the disk is full.
+/// Watching the write-ahead log itself would be free for the writer, but it lies: the log changes *before* the commit
+/// can be seen, which happens in shared memory, where no watch reaches. A waiter that looked at that moment would find
+/// nothing new and not be told again. The bell is rung after COMMIT has returned. Opening and closing it makes an event
+/// without changing the file, so that ringing costs two system calls, touches no disk, and works when the disk is full.
 struct Doorbell: Sendable {
     let path: String
     private let storePath: String
@@ -27,7 +28,8 @@ struct Doorbell: Sendable {
         guard file >= 0 else {
             let reason = String(cString: strerror(errno))
             throw StoreError(
-                .failed, "the file \"\(self.path)\" beside the store \"\(self.storePath)\" could not be made (\(reason)); "
+                .failed,
+                "the file \"\(self.path)\" beside the store \"\(self.storePath)\" could not be made (\(reason)); "
                     + "check the permissions of its directory and the free space of its disk")
         }
         return file

@@ -3,15 +3,16 @@ import Synchronization
 
 /// The one writer of a process on a file: operations that arrive while a commit is under way share the next one.
 ///
-/// A durable commit costs one `fsync`, some hundred microseconds even on a good disk, and an operation costs a few. Alone,
-/// each operation would spend nearly all of its time waiting for the disk. So a thread takes everything that has
-/// arrived, runs it in one transaction, and resumes the callers after COMMIT has returned, when what they are told is on
-/// the medium. The longer the disk takes, the more operations share the next commit, and the throughput settles by itself.
+/// A durable commit costs one `fsync`, some hundred microseconds even on a good disk, and an operation costs a few.
+/// Alone, each operation would spend nearly all of its time waiting for the disk. So a thread takes everything that has
+/// arrived, runs it in one transaction, and resumes the callers after COMMIT has returned, when what they are told is
+/// on the medium. The longer the disk takes, the more operations share the next commit, and the throughput settles by
+/// itself.
 ///
-/// **Gathering.** Callers that were answered together come back together, a few microseconds apart. Committing the first
-/// of them alone would make the rest wait for a whole commit that carries almost nothing. After a batch with several
-/// callers the writer therefore waits until as many are back, but at most half as long as a commit takes. A caller that
-/// works alone is never made to wait.
+/// **Gathering.** Callers that were answered together come back together, a few microseconds apart. Committing the
+/// first of them alone would make the rest wait for a whole commit that carries almost nothing. After a batch with
+/// several callers the writer therefore waits until as many are back, but at most half as long as a commit takes. A
+/// caller that works alone is never made to wait.
 ///
 /// **Order.** Operations take effect in the order in which they arrived. Not fewer than one and not more than
 /// ``maximumBatch`` share a transaction, so that no batch keeps other processes out for long.
@@ -63,7 +64,8 @@ package final class GroupCommitWriter: Sendable {
             if state.jobs.count >= limit, !isUrgent {
                 return .refuse(
                     StoreError(
-                        .queueFull, "\(limit) operations wait for the store \"\(self.file.path)\" already, which is the "
+                        .queueFull,
+                        "\(limit) operations wait for the store \"\(self.file.path)\" already, which is the "
                             + "limit; try again when some are done"))
             }
             state.jobs.append(job)
@@ -95,8 +97,7 @@ package final class GroupCommitWriter: Sendable {
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value,
         completion: @escaping @Sendable (Result<Value, StoreError>) -> Void
     ) -> WriteJob {
-        let job = TypedWriteJob(isolation: isolation, body: body)
-        job.recipient = .function(completion)
+        let job = WriteJob.make(isolation, hasCaller: false, body, recipient: completion)
         self.enqueue(job, isUrgent: true)
         return job
     }

@@ -3,8 +3,8 @@ import Synchronization
 
 /// The text of a statement that every connection prepares once and keeps.
 ///
-/// Statements are found by a small number and not by their text: hashing a text of two hundred bytes costs about as much
-/// as running the statement. Make them only as static constants.
+/// Statements are found by a small number and not by their text: hashing a text of two hundred bytes costs about as
+/// much as running the statement. Make them only as static constants.
 package struct SQL: Sendable {
     let id: Int
     let text: String
@@ -19,8 +19,8 @@ package struct SQL: Sendable {
 
 /// A prepared statement of SQLite, with the few calls that the engines need.
 ///
-/// GRDB's own statements box every argument and every row. At a hundred thousand operations a second that is most of the
-/// time of the writer, so the hot path speaks to the C interface.
+/// GRDB's own statements box every argument and every row. At a hundred thousand operations a second that is most of
+/// the time of the writer, so the hot path speaks to the C interface.
 package final class PreparedStatement {
     private let handle: OpaquePointer
     private unowned let connection: Connection

@@ -2,7 +2,8 @@ import ColonyCore
 import GRDB
 import Synchronization
 
-/// The embedded store: one file, one writer thread, one reader connection, shared by all engines of a process on that file.
+/// The embedded store: one file, one writer thread, one reader connection, shared by all engines of a process on that
+/// file.
 ///
 /// It knows nothing of leases; the ports that keep their data in it bring their tables as a ``StoreModule`` and their
 /// operations as closures. Writes go through ``GroupCommitWriter``. Reads go through a connection of their own, which
@@ -25,7 +26,8 @@ package final class Store: Sendable {
 
     /// A read connection with its statements.
     ///
-    /// - Note: `@unchecked Sendable` because `connection` is used only inside blocks of `queue`, which run one at a time.
+    /// - Note: `@unchecked Sendable` because `connection` is used only inside blocks of `queue`, which run one at a
+    ///   time.
     private final class Reader: @unchecked Sendable {
         let queue: DatabaseQueue
         let connection: Connection
@@ -98,14 +100,15 @@ extension Store {
         _ isolation: WriteIsolation = .savepoint,
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
-        let job = TypedWriteJob(isolation: isolation, body: body)
+        let cancellation = JobCancellation()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                job.recipient = .task(continuation)
+                let job = WriteJob.make(isolation, hasCaller: true, body) { continuation.resume(returning: $0) }
+                cancellation.watch(job)
                 self.writer.enqueue(job)
             }
         } onCancel: {
-            job.cancel()
+            cancellation.cancel()
         }
         return try result.get()
     }
@@ -140,7 +143,8 @@ extension Store {
         defer { statement.reset() }
         guard try statement.step(), statement.text(0, equals: file.boot.text) else {
             throw StoreError(
-                .otherHost, "the store \"\(file.path)\" is in use by another host, which opened it after this one; give each "
+                .otherHost,
+                "the store \"\(file.path)\" is in use by another host, which opened it after this one; give each "
                     + "host a file of its own, or use a daemon")
         }
     }

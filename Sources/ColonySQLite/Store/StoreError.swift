@@ -37,8 +37,8 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
 extension StoreError {
     /// Translates a result code of SQLite into what is known and what to do.
     ///
-    /// - Parameter duringCommit: Whether COMMIT itself failed. An I/O error there leaves the outcome unknown: the frames
-    ///   may have reached the log although `fsync` did not confirm it.
+    /// - Parameter duringCommit: Whether COMMIT itself failed. An I/O error there leaves the outcome unknown: the
+    ///   frames may have reached the log although `fsync` did not confirm it.
     static func sqlite(_ code: Int32, detail: String, path: String, duringCommit: Bool = false) -> StoreError {
         let quoted = "\"\(path)\""
         func failed(_ message: String) -> StoreError { StoreError(.failed, message, sqliteCode: code) }
@@ -48,10 +48,14 @@ extension StoreError {
                 .busy, "the store \(quoted) was locked by other processes for too long (\(detail)); try again",
                 sqliteCode: code)
         case SQLITE_FULL:
-            return failed("the disk that holds the store \(quoted) is full; free some space, nothing that was acknowledged is lost")
+            return failed(
+                "the disk that holds the store \(quoted) is full; free some space; "
+                    + "nothing that was acknowledged is lost"
+            )
         case SQLITE_IOERR where duringCommit:
             return StoreError(
-                .outcomeUnknown, "the disk failed while a commit to the store \(quoted) was made durable (\(detail)); "
+                .outcomeUnknown,
+                "the disk failed while a commit to the store \(quoted) was made durable (\(detail)); "
                     + "whether it was done is unknown", sqliteCode: code)
         case SQLITE_IOERR:
             return failed("the store \(quoted) could not be read or written (\(detail)); check the disk")
@@ -60,9 +64,11 @@ extension StoreError {
         case SQLITE_CANTOPEN, SQLITE_PERM, SQLITE_AUTH:
             return failed("the store \(quoted) could not be opened (\(detail)); check its path and permissions")
         case SQLITE_NOTADB:
-            return failed("\(quoted) is not a store of Colony: it is no SQLite database; name another file, or move it away")
+            return failed(
+                "\(quoted) is not a store of Colony: it is no SQLite database; name another file, or move it away")
         case SQLITE_CORRUPT:
-            return failed("the store \(quoted) is damaged (\(detail)); restore it from a copy, or move it away to start anew")
+            return failed(
+                "the store \(quoted) is damaged (\(detail)); restore it from a copy, or move it away to start anew")
         default:
             return failed("the store \(quoted) failed with SQLite error \(code) (\(detail))")
         }

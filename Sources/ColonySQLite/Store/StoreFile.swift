@@ -62,7 +62,8 @@ struct StoreFile: Sendable {
                 try queue.writeWithoutTransaction { database in
                     try self.takeOver(database, connection)
                 }
-                // From here on transactions bypass GRDB, whose hooks expect to have seen the statements that began them.
+                // From here on transactions bypass GRDB, whose hooks expect to have seen the statements that began
+                // them.
                 sqlite3_commit_hook(connection.handle, nil, nil)
                 sqlite3_rollback_hook(connection.handle, nil, nil)
                 guard let inode = Self.inode(at: self.path) else { throw self.replaced }
@@ -92,14 +93,16 @@ struct StoreFile: Sendable {
     /// What to say when the file is no longer the one that was opened.
     var replaced: StoreError {
         StoreError(
-            .failed, "the store \"\(self.path)\" was removed or replaced while it was open; what it held is gone with it, "
+            .failed,
+            "the store \"\(self.path)\" was removed or replaced while it was open; what it held is gone with it, "
                 + "and fencing tokens of a new file start again")
     }
 
     static func inode(at path: String) -> Inode? {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        return Inode(device: UInt64(truncatingIfNeeded: status.st_dev), number: UInt64(truncatingIfNeeded: status.st_ino))
+        return Inode(
+            device: UInt64(truncatingIfNeeded: status.st_dev), number: UInt64(truncatingIfNeeded: status.st_ino))
     }
 
     func translated(_ error: any Error) -> StoreError {
@@ -124,23 +127,29 @@ extension StoreFile {
         var status = stat()
         if stat(self.path, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFREG else {
-                throw self.refused("\"\(self.path)\" is a directory or a device; name a file for the store, such as \(self.path)/colony.db")
+                throw self.refused(
+                    "\"\(self.path)\" is a directory or a device; name a file for the store, "
+                        + "such as \(self.path)/colony.db"
+                )
             }
             guard access(self.path, R_OK | W_OK) == 0 else {
-                throw self.refused("the store \"\(self.path)\" may not be written by this user; change its permissions or its owner")
+                throw self.refused(
+                    "the store \"\(self.path)\" may not be written by this user; change its permissions or its owner")
             }
         }
         let directory = (self.path as NSString).deletingLastPathComponent
         let place = directory.isEmpty ? "." : directory
         guard stat(place, &status) == 0 else {
-            throw self.refused("the directory \"\(place)\" of the store does not exist; make it with: mkdir -p \(place)")
+            throw self.refused(
+                "the directory \"\(place)\" of the store does not exist; make it with: mkdir -p \(place)")
         }
         guard status.st_mode & S_IFMT == S_IFDIR else {
             throw self.refused("\"\(place)\" is no directory, so the store \"\(self.path)\" cannot lie in it")
         }
         // The log and its index are made beside the file, so the directory must be writable even for an existing store.
         guard access(place, W_OK | X_OK) == 0 else {
-            throw self.refused("the directory \"\(place)\" may not be written by this user; the store needs to make files in it")
+            throw self.refused(
+                "the directory \"\(place)\" may not be written by this user; the store needs to make files in it")
         }
     }
 
@@ -154,19 +163,24 @@ extension StoreFile {
         if applicationID != Self.applicationID {
             guard applicationID == 0, tables == 0 else {
                 throw self.refused(
-                    "\"\(self.path)\" is not a store of Colony: another program made this SQLite database; name another file")
+                    "\"\(self.path)\" is not a store of Colony: another program made this SQLite database; "
+                        + "name another file"
+                )
             }
             // A disk that is full or read-only shows itself here, before the file is claimed.
             try database.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
         }
         if try StoreModules.migrator.hasBeenSuperseded(database) {
             throw self.refused(
-                "the store \"\(self.path)\" was changed by a newer version of Colony; update this program to at least that version")
+                "the store \"\(self.path)\" was changed by a newer version of Colony; "
+                    + "update this program to at least that version"
+            )
         }
         let mode = try String.fetchOne(database, sql: "PRAGMA journal_mode = WAL")
         guard mode == "wal" else {
             throw self.refused(
-                "the store \"\(self.path)\" cannot have a write-ahead log (journal mode \(mode ?? "unknown")): the file system "
+                "the store \"\(self.path)\" cannot have a write-ahead log (journal mode \(mode ?? "unknown")): "
+                    + "the file system "
                     + "has no shared memory; put the store on a local disk")
         }
         // FULL: COMMIT returns after the log was synced. Checkpoints are the writer's business, after its callers have
@@ -206,7 +220,8 @@ private struct OpeningLock {
         while flock(file, LOCK_EX | LOCK_NB) != 0 {
             guard clock.now < deadline else {
                 close(file)
-                throw StoreError(.busy, "another process has been opening the store \"\(path)\" for too long; try again")
+                throw StoreError(
+                    .busy, "another process has been opening the store \"\(path)\" for too long; try again")
             }
             napThread(microseconds: 500)
         }

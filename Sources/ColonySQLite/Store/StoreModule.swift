@@ -2,8 +2,8 @@ import GRDB
 
 /// A port's part of the store: its tables, and what becomes of them when the host has restarted.
 ///
-/// All modules live in one file and one migration history, whichever engine opens it first, so that an older program can
-/// tell that a newer one has changed the file.
+/// All modules live in one file and one migration history, whichever engine opens it first, so that an older program
+/// can tell that a newer one has changed the file.
 protocol StoreModule: Sendable {
     static func registerMigrations(in migrator: inout DatabaseMigrator)
 

@@ -11,8 +11,8 @@ import Glibc
 
 /// The open stores of this process, by the true path of their files.
 ///
-/// Group commit works only if all writes of a process meet in one writer, so engines that name the same file, by whatever
-/// path, share a store. The registry holds stores weakly: they live as long as an engine uses them.
+/// Group commit works only if all writes of a process meet in one writer, so engines that name the same file, by
+/// whatever path, share a store. The registry holds stores weakly: they live as long as an engine uses them.
 package final class StoreRegistry: Sendable {
     /// That of the process. Others exist to stand for other processes in tests.
     package static let shared = StoreRegistry()

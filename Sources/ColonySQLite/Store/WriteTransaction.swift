@@ -36,7 +36,8 @@ package final class WriteTransaction {
         self.ringsBell = true
     }
 
-    /// Runs `action` on the writer's thread once the batch is durable, before any caller learns of it; not after a rollback.
+    /// Runs `action` on the writer's thread once the batch is durable, before any caller learns of it; not after a
+    /// rollback.
     package func afterCommit(_ action: @escaping () -> Void) {
         self.afterCommit.append(action)
     }
