@@ -88,7 +88,7 @@ public final class FaultyLeaseEngine<Base: LeaseEngine>: LeaseEngine {
         }
     }
 
-    /// All calls so far, in the order in which they began.
+    /// All calls so far, in the order in which they began. They are kept as long as the engine: this is for tests.
     public var history: [CallRecord] {
         self.state.withLock { $0.calls }
     }
