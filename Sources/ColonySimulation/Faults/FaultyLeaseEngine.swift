@@ -217,6 +217,15 @@ extension FaultyLeaseEngine: LeaseAdministration where Base: LeaseAdministration
     }
 }
 
+extension FaultyLeaseEngine where Base: LeaseAdministration {
+    /// How many names are held, as the base counts them.
+    public func heldCount() async throws(LeaseError) -> Int {
+        try await self.pass(.heldCount, nil, nil) { () async throws(LeaseError) in
+            try await self.base.heldCount()
+        }
+    }
+}
+
 extension FaultyLeaseEngine: BatchLeaseEngine where Base: BatchLeaseEngine {
     public func renew(_ leases: [Lease]) async throws(LeaseError) -> [Lease?] {
         try await self.pass(.renewMany, nil, nil) { () async throws(LeaseError) in
