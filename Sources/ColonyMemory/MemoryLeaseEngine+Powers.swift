@@ -33,6 +33,7 @@ extension MemoryLeaseEngine: LeaseAdministration {
         return broken?.record
     }
 
+    /// Counts those that have not run out, in O(*n*).
     public func heldCount() async throws(LeaseError) -> Int {
         let now = self.clock.now
         return self.state.withLock { state in state.grants.values.count { $0.expiry > now } }

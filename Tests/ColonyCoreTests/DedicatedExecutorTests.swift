@@ -3,7 +3,7 @@ import Foundation
 import Synchronization
 import Testing
 
-@Suite("Dedicated executor", .timeLimit(.minutes(2)))
+@Suite("Dedicated executor", .timeLimit(.minutes(5)))
 struct DedicatedExecutorTests {
     @Test func `it runs while every thread of the global pool is blocked`() throws {
         let executor = DedicatedExecutor(named: "colony-test")

@@ -2,7 +2,7 @@ import ColonyCore
 import Foundation
 import Testing
 
-@Suite("Host clock", .timeLimit(.minutes(2)))
+@Suite("Host clock", .timeLimit(.minutes(5)))
 struct HostClockTests {
     private let clock = HostClock()
 

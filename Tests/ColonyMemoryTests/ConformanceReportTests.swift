@@ -3,7 +3,7 @@ import ColonyCore
 import Foundation
 import Testing
 
-@Suite("Conformance report", .timeLimit(.minutes(1)))
+@Suite("Conformance report", .timeLimit(.minutes(5)))
 struct ConformanceReportTests {
     private let report = ConformanceReport(
         engine: "memory", guarantee: "(process, nothing)", capabilities: ["administration"],

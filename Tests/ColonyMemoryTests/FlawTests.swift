@@ -15,7 +15,7 @@ struct FlawTests {
     func `an engine with a flaw fails`(flaw: FlawedLeaseEngine.Flaw) async {
         var failures: [ConformanceReport.Entry] = []
         for check in LeaseConformance.cases where failures.isEmpty {
-            let harness = ManualLeaseHarness(patience: .seconds(1)) { FlawedLeaseEngine(flaw, clock: $0) }
+            let harness = ManualLeaseHarness(patience: .seconds(1), effort: 0.1) { FlawedLeaseEngine(flaw, clock: $0) }
             let entry = await check.run(on: harness, limit: .seconds(20))
             if case .failed = entry.outcome { failures.append(entry) }
         }

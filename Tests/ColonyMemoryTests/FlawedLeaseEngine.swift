@@ -21,7 +21,7 @@ final class FlawedLeaseEngine: LeaseEngine {
         case takesAnyDuration, takesAnyRenewal, refusesShortestDuration, recordsExpired, recordsWrongAge
         case ageStartsAtRenewal, remainingIsDuration
         case listIsUnordered, listOrdersCharacters, listRepeatsLastName, listIgnoresPrefix, listReadsPatterns
-        case listShowsExpired, listTakesAnyLimit, breakGivesNothing, breakOfExpired
+        case countIsZero, listShowsExpired, listTakesAnyLimit, breakGivesNothing, breakOfExpired
         case batchIsAllOrNothing, batchIsUnordered, batchUsesOneDuration, batchTakesAnyCount, batchForgetsToken
         case servesLastFirst, outsidersOvertake, limitKeepsTurn, cancelledKeepsTurn,
             turnIsUncancellable
@@ -330,6 +330,11 @@ extension FlawedLeaseEngine: LeaseAdministration, BatchLeaseEngine, LeaseObserva
             guard index < scalars.count, wanted == "_" || scalars[index] == wanted else { return false }
         }
         return true
+    }
+
+    func heldCount() async throws(LeaseError) -> Int {
+        let now = self.clock.now
+        return self.has(.countIsZero) ? 0 : self.state.withLock { $0.grants.values.count { self.isAlive($0, at: now) } }
     }
 
     func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord? {

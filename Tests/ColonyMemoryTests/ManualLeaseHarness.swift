@@ -9,14 +9,18 @@ struct ManualLeaseHarness: LeaseHarness {
     private let engine: any LeaseEngine
 
     let patience: Duration
+    let effort: Double
 
     /// - Parameters:
     ///   - patience: Shorter than usual only for engines that are meant to fail.
+    ///   - effort: Less than all of it only for those.
     ///   - make: Makes the engine under test, on the clock of the harness.
     init(
-        patience: Duration = .seconds(20), _ make: (ManualClock) -> any LeaseEngine = { MemoryLeaseEngine(clock: $0) }
+        patience: Duration = .seconds(20), effort: Double = 1,
+        _ make: (ManualClock) -> any LeaseEngine = { MemoryLeaseEngine(clock: $0) }
     ) {
         self.patience = patience
+        self.effort = effort
         self.manualClock = ManualClock()
         self.engine = make(self.manualClock)
     }
@@ -24,7 +28,6 @@ struct ManualLeaseHarness: LeaseHarness {
     var clock: any MonotonicClock { self.manualClock }
     var timeScale: Double { 1 }
     var grace: Duration { .zero }
-    var effort: Double { 1 }
 
     /// Memory is shared by those who share the engine.
     func makeEngine() async throws -> any LeaseEngine { self.engine }

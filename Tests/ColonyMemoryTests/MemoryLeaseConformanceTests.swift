@@ -19,6 +19,15 @@ struct MemoryLeaseConformanceTests {
         #expect(entry.outcome == .passed)
     }
 
+    @Test(arguments: LeaseConformance.cases(supportedBy: MemoryLeaseEngine().capabilities))
+    func `through a faulty engine without faults`(check: LeaseCase) async {
+        let harness = ManualLeaseHarness(effort: 0.2) { clock in
+            FaultyLeaseEngine(MemoryLeaseEngine(clock: clock), clock: clock)
+        }
+        let entry = await check.run(on: harness)
+        #expect(entry.outcome == .passed)
+    }
+
     @Test func `a whole run gives a report, in which fairness is skipped with its reason`() async throws {
         let report = await LeaseConformance.run(on: ManualLeaseHarness(), title: "memory")
         #expect(report.isPassed, "\(report.text)")

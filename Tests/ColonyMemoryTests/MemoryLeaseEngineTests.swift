@@ -4,7 +4,7 @@ import ColonySimulation
 import Synchronization
 import Testing
 
-@Suite("Memory engine", .timeLimit(.minutes(1)))
+@Suite("Memory engine", .timeLimit(.minutes(5)))
 struct MemoryLeaseEngineTests {
     /// A thread that reads the clock and is then held up must not act on what it read: between, others may have been told
     /// that the lease is over.

@@ -3,7 +3,7 @@ import ColonyMemory
 import ColonySimulation
 import Testing
 
-@Suite("Faulty engine", .timeLimit(.minutes(1)))
+@Suite("Faulty engine", .timeLimit(.minutes(5)))
 struct FaultyLeaseEngineTests {
     private let clock = ManualClock()
 

@@ -2,7 +2,7 @@ import ColonyCore
 import ColonySimulation
 import Testing
 
-@Suite("Manual clock", .timeLimit(.minutes(1)))
+@Suite("Manual clock", .timeLimit(.minutes(5)))
 struct ManualClockTests {
     @Test func `it stands still until it is moved`() {
         let clock = ManualClock(now: MonotonicInstant(nanoseconds: 5))

@@ -1,7 +1,7 @@
 import ColonySimulation
 import Testing
 
-@Suite("Manual executor", .timeLimit(.minutes(1)))
+@Suite("Manual executor", .timeLimit(.minutes(5)))
 struct ManualExecutorTests {
     private func order(_ order: ManualExecutor.Order) -> [Int] {
         let executor = ManualExecutor(order: order)

@@ -88,7 +88,7 @@ public final class FaultyLeaseEngine<Base: LeaseEngine>: LeaseEngine {
         }
     }
 
-    /// All calls so far, in the order in which they began.
+    /// All calls so far, in the order in which they began. They are kept as long as the engine: this is for tests.
     public var history: [CallRecord] {
         self.state.withLock { $0.calls }
     }
@@ -213,6 +213,15 @@ extension FaultyLeaseEngine: LeaseAdministration where Base: LeaseAdministration
     public func breakLease(_ name: LeaseName) async throws(LeaseError) -> LeaseRecord? {
         try await self.pass(.breakLease, name, nil) { () async throws(LeaseError) in
             try await self.base.breakLease(name)
+        }
+    }
+}
+
+extension FaultyLeaseEngine where Base: LeaseAdministration {
+    /// How many names are held, as the base counts them.
+    public func heldCount() async throws(LeaseError) -> Int {
+        try await self.pass(.heldCount, nil, nil) { () async throws(LeaseError) in
+            try await self.base.heldCount()
         }
     }
 }

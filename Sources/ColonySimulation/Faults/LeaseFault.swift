@@ -20,7 +20,7 @@ public enum LeaseFault: Hashable, Sendable {
 public struct LeaseCall: Hashable, Sendable {
     /// The members of the port and of its powers.
     public enum Operation: String, Hashable, Sendable, CaseIterable {
-        case tryAcquire, renew, release, inspect, waitForChange, records, breakLease, renewMany, acquire
+        case tryAcquire, renew, release, inspect, waitForChange, records, breakLease, heldCount, renewMany, acquire
     }
 
     /// The how manieth call of the engine this is, from 1.

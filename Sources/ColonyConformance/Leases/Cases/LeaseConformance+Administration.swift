@@ -73,6 +73,22 @@ extension LeaseConformance {
                 }
             }
         },
+        LeaseCase("the count of held leases follows grants and releases", .administration, requires: [.administration])
+        {
+            context in
+            let engine = try context.administration(context.other)
+            var leases: [Lease] = []
+            for number in 1...10 {
+                leases.append(
+                    try await context.grant(try context.name("job-\(number)"), to: number, for: context.ample))
+            }
+            // Others may use the store as well, so the count has a lower bound only.
+            let count = try await engine.heldCount()
+            try expect(count >= leases.count, "\(leases.count) leases are held, and \(count) counted")
+            for lease in leases { _ = try await engine.release(lease.name, owner: lease.owner, token: lease.token) }
+            let listed = try await engine.records(withPrefix: context.prefix, after: nil, limit: 100)
+            try expect(listed.isEmpty, "all were released, and \(listed.map(\.name)) are listed")
+        },
         LeaseCase(
             "breaking a lease frees the name and tells what was broken", .administration, requires: [.administration]
         ) {
