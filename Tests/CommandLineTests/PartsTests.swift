@@ -48,7 +48,10 @@ import Testing
         #expect(try !CommandLineWords(["lock", "run", "a", "--", "--json"].map { Array($0.utf8) }).wantsJSON)
     }
 
-    @Test(arguments: [(0, CommandEnd.exited(0)), (3 << 8, .exited(3)), (9, .killed(signal: 9)), (0x86, .killed(signal: 6))])
+    @Test(
+        arguments: [
+            (0, .exited(0)), (3 << 8, .exited(3)), (9, .killed(signal: 9)), (0x86, .killed(signal: 6)),
+        ] as [(Int32, CommandEnd)])
     func `the status of a child is read as waitpid gives it`(status: Int32, expected: CommandEnd) {
         #expect(CommandEnd(waitStatus: status) == expected)
         #expect(CommandEnd(waitStatus: 0x137F) == nil)
