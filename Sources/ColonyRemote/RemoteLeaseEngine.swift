@@ -23,9 +23,17 @@ public final class RemoteLeaseEngine: LeaseEngine {
         /// The most connections at once; a wait occupies one. Calls beyond it wait for a free one, within their time-out.
         public var connectionLimit: Int
 
+        /// Sets the limits; the defaults are meant for a daemon in the same data centre.
+        ///
+        /// - Parameters:
+        ///   - requestTimeout: Greater than zero.
+        ///   - connectTimeout: Greater than zero.
+        ///   - connectionLimit: At least 1.
         public init(
             requestTimeout: Duration = .seconds(5), connectTimeout: Duration = .seconds(2), connectionLimit: Int = 256
         ) {
+            precondition(requestTimeout > .zero, "an answer needs some time, not \(requestTimeout)")
+            precondition(connectTimeout > .zero, "a connection needs some time, not \(connectTimeout)")
             precondition(connectionLimit > 0, "at least one connection is needed, not \(connectionLimit)")
             self.requestTimeout = requestTimeout
             self.connectTimeout = connectTimeout

@@ -33,13 +33,21 @@ extension ExitCode {
 }
 
 extension Failure {
+    private struct Document: Encodable {
+        let code: String
+        let detail: String
+    }
+
     /// Ends the process with what `error` means to the caller.
-    static func exit(with error: any Error, for command: any ParsableCommand.Type) -> Never {
+    ///
+    /// - Parameter isJSON: Whether the caller is a program, and reads `code` and `detail` from a line of JSON.
+    static func exit(with error: any Error, for command: any ParsableCommand.Type, asJSON isJSON: Bool) -> Never {
         if error is ExitCode || Self.isOfTheParser(error) {
             command.exit(withError: error)
         }
         let failure = Failure(describing: error)
-        StandardError.write("colony: \(failure.message)")
+        let document = isJSON ? try? JSONText.of(Document(code: failure.code, detail: failure.message)) : nil
+        StandardError.write(document ?? "colony: \(failure.message)")
         Self.exit(failure.exitCode)
     }
 

@@ -21,7 +21,7 @@ struct Program {
             if words.runsCommand { SignalRelay.holdSignals() }
             Task.detached { await Self.run(words) }
         } catch {
-            Failure.exit(with: error, for: Colony.self)
+            Failure.exit(with: error, for: Colony.self, asJSON: false)
         }
         while true { pause() }
     }
@@ -38,7 +38,7 @@ struct Program {
             }
             Failure.exit(.success)
         } catch {
-            Failure.exit(with: error, for: Colony.self)
+            Failure.exit(with: error, for: Colony.self, asJSON: words.wantsJSON)
         }
     }
 }

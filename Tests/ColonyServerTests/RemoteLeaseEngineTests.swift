@@ -26,7 +26,7 @@ import Testing
         #expect(error?.message == "the daemon at http://127.0.0.1:1 cannot be reached: Connection refused")
     }
 
-    @Test func `a connection that breaks in the middle of a wait is unavailable`() async throws {
+    @Test func `a daemon that stops in the middle of a wait is unavailable`() async throws {
         try await withServer { server in
             let engine: RemoteLeaseEngine = try .colony(server.url)
             _ = try await server.engine.tryAcquire("job", owner: .unique(), for: .seconds(60))

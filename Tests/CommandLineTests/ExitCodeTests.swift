@@ -99,10 +99,18 @@ import Testing
     @Test func `a lock that nobody holds is 1 for inspect and break`() async throws {
         try await Scene.run { scene in
             for words in [["inspect", "job"], ["break", "job", "--yes"]] {
-                let outcome = try await scene.colony("lock", words[0], words[1], words.count > 2 ? words[2] : "--json")
+                let outcome = try await scene.colony(["lock"] + words)
                 #expect(outcome.code == 1)
                 #expect(outcome.errors == "colony: nobody holds the lock job.\n")
             }
+        }
+    }
+
+    @Test func `with --json a refusal is one object with a code for programs`() async throws {
+        try await Scene.run { scene in
+            let outcome = try await scene.colony("lock", "inspect", "job", "--json")
+            #expect(outcome.code == 1)
+            #expect(outcome.errors == "{\"code\":\"not_found\",\"detail\":\"nobody holds the lock job.\"}\n")
         }
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["verify"],
-        ["explain"],
+        ["bench"], ["explain"],
     ]
 
     @Test(arguments: Self.commands)
@@ -17,7 +17,6 @@ import Testing
         }
     }
 
-    /// Parses the example of each command with the command itself, as far as that can be done without doing anything.
     @Test(arguments: Self.commands.dropFirst())
     func `the help names every command of its level`(words: [String]) async throws {
         try await Scene.run { scene in

@@ -12,7 +12,7 @@ import Testing
                 "echo first $COLONY_FENCING_TOKEN > $DIR/resource; trap '' TERM; read -r line < $DIR/gate;"
                 + " echo late $COLONY_FENCING_TOKEN > $DIR/resource"
             _ = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "400ms", "--", "/bin/sh", "-c", script
+                colony: "lock", "run", "job", "--ttl", "2s", "--", "/bin/sh", "-c", script
             ) { holder in
                 try await eventually("the first write arrives") { resource.accepted.map(\.writer) == ["first"] }
                 holder.send(SIGSTOP)

@@ -91,7 +91,7 @@ import Testing
             let script =
                 "trap 'echo terminated >> $DIR/log; exit 9' TERM; echo > $DIR/started; while :; do sleep 0.01; done"
             let (_, outcome) = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "600ms", "--", "/bin/sh", "-c", script
+                colony: "lock", "run", "job", "--ttl", "3s", "--", "/bin/sh", "-c", script
             ) { _ in
                 try await eventually("the command starts") { scene.contents(of: "started") != nil }
                 let broken = try await scene.colony("lock", "break", "job", "--yes")
@@ -111,7 +111,7 @@ import Testing
             let script =
                 "trap '' TERM; (while :; do sleep 0.01; done) & echo $$ > $DIR/pid; wait; while :; do sleep 0.01; done"
             let (group, outcome) = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "600ms", "--grace", "100ms", "--", "/bin/sh", "-c", script
+                colony: "lock", "run", "job", "--ttl", "3s", "--grace", "100ms", "--", "/bin/sh", "-c", script
             ) { _ in
                 try await eventually("the command starts") { scene.number(in: "pid") != nil }
                 let group = getpgid(pid_t(try #require(scene.number(in: "pid"))))
@@ -128,7 +128,7 @@ import Testing
         try await Scene.run { scene in
             let script = "sleep 600 & echo $$ > $DIR/pid; wait"
             let (group, outcome) = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "300ms", "--", "/bin/sh", "-c", script
+                colony: "lock", "run", "job", "--ttl", "2s", "--", "/bin/sh", "-c", script
             ) { child in
                 try await eventually("the command starts") { scene.number(in: "pid") != nil }
                 let group = getpgid(pid_t(try #require(scene.number(in: "pid"))))
@@ -147,7 +147,7 @@ import Testing
     {
         try await Scene.run { scene in
             let (_, outcome) = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "400ms", "--", "/bin/sh", "-c",
+                colony: "lock", "run", "job", "--ttl", "2s", "--", "/bin/sh", "-c",
                 "echo $COLONY_FENCING_TOKEN > $DIR/token; exec sleep 600"
             ) { child in
                 try await eventually("the command starts") { scene.number(in: "token") != nil }

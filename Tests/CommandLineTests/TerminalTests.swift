@@ -44,7 +44,7 @@ import Testing
 
     @Test func `a command that was stopped for longer than its lease is ended when it is continued`() async throws {
         try await Self.atTerminal { scene, terminal in
-            terminal.type("$COLONY lock run job --ttl 400ms -- cat\n")
+            terminal.type("$COLONY lock run job --ttl 2s -- cat\n")
             try await eventually("the command runs") { try await scene.isHeld("job") }
             terminal.type("one\n")
             try await terminal.expect("one\r\none\r\n")
@@ -87,7 +87,7 @@ import Testing
         try await Self.atTerminal { scene, terminal in
             let gate = try scene.makeGate()
             let (_, holder) = try await scene.during(
-                colony: "lock", "run", "job", "--ttl", "600ms", "--", "/bin/sh", "-c", "read -r line < $DIR/gate"
+                colony: "lock", "run", "job", "--ttl", "3s", "--", "/bin/sh", "-c", "read -r line < $DIR/gate"
             ) { _ in
                 try await eventually("the holder runs") { try await scene.isHeld("job") }
                 terminal.type("$COLONY lock break job; echo code $?\n")

@@ -100,8 +100,10 @@ final class LockSession: Sendable {
             }
             self.report.note(event)
         }
+        var generator = SystemRandomNumberGenerator()
+        let owner = try OwnerID.ofThisCommand(using: &generator)
         let lock = DistributedLock(self.name, on: self.engine, configuration: configuration)
-        try await lock.withLock(waiting: self.wait ?? Self.forEver, as: LockOwner(id: try .ofThisCommand())) { lease in
+        try await lock.withLock(waiting: self.wait ?? Self.forEver, as: LockOwner(id: owner)) { lease in
             progress.cancel()
             await progress.value
             try Task.checkCancellation()
@@ -129,11 +131,11 @@ final class LockSession: Sendable {
 
 extension OwnerID {
     /// Who an operator sees as the holder: the host, the process, and some chance so that no two are the same.
-    static func ofThisCommand() throws -> OwnerID {
+    static func ofThisCommand(using generator: inout some RandomNumberGenerator) throws -> OwnerID {
         var host = [CChar](repeating: 0, count: 256)
         gethostname(&host, host.count - 1)
         let name = String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let chance = NameRules.hexadecimal(UInt32.random(in: .min ... .max), digits: 8).lowercased()
+        let chance = NameRules.hexadecimal(generator.next() as UInt32, digits: 8).lowercased()
         return try OwnerID("\(name.prefix(100)):\(getpid()):\(chance)")
     }
 }

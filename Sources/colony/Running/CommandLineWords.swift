@@ -16,6 +16,8 @@ struct CommandLineWords: Sendable {
     let parsed: [String]
     /// Whether the words ask for `colony lock run`, which passes signals on instead of dying of them.
     let runsCommand: Bool
+    /// Whether the caller is a program that reads JSON, also if the rest of the words is wrong.
+    let wantsJSON: Bool
     /// The command after `--` and its words, as bytes: file names need not be UTF-8.
     let command: [[UInt8]]
 
@@ -24,6 +26,7 @@ struct CommandLineWords: Sendable {
         let terminator = words.firstIndex(of: Array("--".utf8)) ?? words.endIndex
         let runsCommand = words.prefix(2).elementsEqual([Array("lock".utf8), Array("run".utf8)])
         self.runsCommand = runsCommand
+        self.wantsJSON = words[..<terminator].contains(Array("--json".utf8))
         self.command = runsCommand ? Array(words[terminator...].dropFirst()) : []
         self.parsed = try words.enumerated().map { position, word in
             if let text = String(validating: word, as: UTF8.self) { return text }
