@@ -152,7 +152,7 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
-                "ColonySimulation", .asyncHTTPClient, .log, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .serviceLifecycle,
             ],
             swiftSettings: settings

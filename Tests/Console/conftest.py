@@ -1,4 +1,12 @@
-"""A browser for the whole run, and a daemon with an empty store for each test."""
+"""A browser for the whole run, and a daemon with an empty store for each test.
+
+Needs Debian's chromium and chromium-driver, what requirements.txt lists, and a built daemon:
+
+    swift build --product colony
+    python3 -m pytest Tests/Console
+
+COLONY_BINARY names another daemon than .build/debug/colony. COLONY_SCREENSHOTS=1 renews the pictures in docs/images.
+"""
 
 import pathlib
 

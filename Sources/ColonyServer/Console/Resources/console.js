@@ -55,13 +55,9 @@ const live = new LiveUpdates({
         connection = state;
         // An answer that says no still is one: the daemon lives, and asking now and then has to do.
         isAnswering = error?.status !== undefined;
-        if (state === "live") {
-            // Whatever happened while nobody told us: look once.
-            readServer();
-            page.refresh();
-        }
-        // The page finds out for itself, and at once, whether the daemon still answers.
-        else if (wasLive) page.refresh();
+        // After an outage: whatever happened while nobody told. At its start: does the daemon still answer?
+        if (state === "live") readServer();
+        if (state === "live" || wasLive) page.refresh();
         if (wasLive !== (state === "live") || state === "offline") announce(connectionWords[state][1]);
         if (state === "refused") refused(error);
         drawConnection();
@@ -189,10 +185,10 @@ function help() {
     showHelp({
         keys,
         marks,
+        // What was read with the token goes with it.
         forgetToken: !api.hasToken ? null : () => {
             api.setToken(null);
-            live.retry();
-            page.refresh();
+            location.reload();
         },
     });
 }

@@ -2,7 +2,7 @@
 
 import { atPresent, diagnose, isUnrenewed } from "./diagnosis.js";
 import { copyButton, element, nameElement, replaceChildren, setText } from "./dom.js";
-import { waiterItems } from "./lock-table.js";
+import { showWaiters } from "./lock-table.js";
 import { counted, formatCount, formatDuration, formatTimeOfDay } from "./text.js";
 
 const listedWaiters = 100;
@@ -124,7 +124,7 @@ export class LockPanel {
         if (this.#isOver || lock === null) {
             setText(this.#state, this.#isOver ? "Nobody holds this lock now." : "");
             this.#advice.replaceChildren();
-            this.#waiters.replaceChildren();
+            showWaiters(this.#waiters, [], 0, listedWaiters);
             setText(this.#waitersTitle, "");
             this.#waitersTitle.hidden = true;
             if (this.#isOver) for (const key of ["age", "renewed"]) setText(this.#values[key], "over");
@@ -141,7 +141,7 @@ export class LockPanel {
         const waiting = lock.waiters.length;
         setText(this.#waitersTitle,
             waiting === 0 ? "Nobody waits" : `${counted(waiting, "waiter")}, the longest wait first`);
-        replaceChildren(this.#waiters, waiterItems(lock.waiters, elapsed, listedWaiters));
+        showWaiters(this.#waiters, lock.waiters, elapsed, listedWaiters);
         const finding = diagnose(lock, elapsed);
         this.#advice.dataset.level = finding?.level ?? "";
         const sentences = finding === null ? [] : [finding.reason, finding.advice];

@@ -133,6 +133,7 @@ class LockRow {
     #wait = element("span", { class: "waited" });
     #list = element("ol", { class: "waiter-list" });
     #isOpen = false;
+    #elapsed = 0;
 
     constructor(lock, { onOpen, onFocus, isNew }) {
         this.#lock = lock;
@@ -180,6 +181,7 @@ class LockRow {
 
     tick(elapsed) {
         const lock = this.#lock;
+        this.#elapsed = elapsed;
         const { remaining, age, oldestWait } = atPresent(lock, elapsed);
         setText(this.#age, formatDuration(age));
         setText(this.#left, formatDuration(remaining));
@@ -200,7 +202,7 @@ class LockRow {
         } else if (this.#isOpen) {
             this.toggleWaiters();
         }
-        if (this.#isOpen) replaceChildren(this.#list, waiterItems(lock.waiters, elapsed, listedWaiters));
+        if (this.#isOpen) showWaiters(this.#list, lock.waiters, elapsed, listedWaiters);
     }
 
     toggleWaiters() {
@@ -208,7 +210,7 @@ class LockRow {
         this.#isOpen = !this.#isOpen;
         this.details.hidden = !this.#isOpen;
         setAttribute(this.#waiters, "aria-expanded", String(this.#isOpen));
-        if (this.#isOpen) replaceChildren(this.#list, waiterItems(this.#lock.waiters, 0, listedWaiters));
+        if (this.#isOpen) showWaiters(this.#list, this.#lock.waiters, this.#elapsed, listedWaiters);
     }
 
     remove() {
@@ -226,13 +228,21 @@ function numeric(order, label) {
     return element("td", { role: "cell", class: `c-${order} numeric`, "data-label": label });
 }
 
-/** Who waits, the longest first, as list items; beyond `limit` the rest is counted. */
-export function waiterItems(waiters, elapsed, limit) {
-    const items = [...waiters].sort((a, b) => b.age_ms - a.age_ms).slice(0, limit).map((waiter) =>
-        element("li", {}, nameElement(waiter.owner),
-            element("span", { class: "waited" }, formatDuration(waiter.age_ms + elapsed))));
-    if (waiters.length > limit) {
-        items.push(element("li", { class: "more" }, `and ${formatCount(waiters.length - limit)} more`));
+/**
+ * Shows who waits in `list`, the longest first; beyond `limit` the rest is counted. The items stay while the queue does,
+ * so that an owner can be selected and copied.
+ */
+export function showWaiters(list, waiters, elapsed, limit) {
+    const shown = [...waiters].sort((a, b) => b.age_ms - a.age_ms).slice(0, limit);
+    const rest = waiters.length - shown.length;
+    const queue = JSON.stringify([shown.map((waiter) => waiter.owner), rest]);
+    if (list.shownQueue !== queue) {
+        list.shownQueue = queue;
+        replaceChildren(list,
+            shown.map(({ owner }) => element("li", {}, nameElement(owner), element("span", { class: "waited" }))),
+            rest > 0 && element("li", { class: "more" }, `and ${formatCount(rest)} more`));
     }
-    return items;
+    shown.forEach((waiter, place) => {
+        setText(list.children[place].lastElementChild, formatDuration(waiter.age_ms + elapsed));
+    });
 }

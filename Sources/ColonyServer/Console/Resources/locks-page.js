@@ -35,7 +35,11 @@ export class LocksPage {
     });
     #shares = element("div", { class: "shares", role: "group", "aria-label": "Which locks" });
     #order = element("select", { id: "order", "aria-label": "Order" });
-    #pager = element("div", { class: "pager" });
+    #range = element("span", { class: "range" });
+    // Made once: a button that is replaced between press and release loses the click.
+    #previous = this.#pageButton(-1, "Previous");
+    #next = this.#pageButton(1, "Next");
+    #pager = element("div", { class: "pager", hidden: true }, this.#range, this.#previous, this.#next);
     #empty = element("div", { class: "nothing" });
     #list;
 
@@ -136,7 +140,9 @@ export class LocksPage {
             r: () => this.refresh(),
         };
         const action = actions[event.key];
-        if (action === undefined) return false;
+        // In the details the arrows scroll.
+        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
+        if (action === undefined || scrolls) return false;
         action();
         return true;
     }
@@ -173,7 +179,9 @@ export class LocksPage {
     #lookAgain() {
         clearTimeout(this.#again);
         if (document.hidden) return;
-        const pause = Math.max(1_000, 20 * this.#lastLoad, this.#book.freshFor - this.#book.elapsed);
+        // A daemon that took long is asked less often, but one that hung is not given up.
+        const rest = Math.min(10_000, 20 * this.#lastLoad);
+        const pause = Math.max(1_000, rest, this.#book.freshFor - this.#book.elapsed);
         this.#again = setTimeout(() => this.refresh(), pause);
     }
 
@@ -199,7 +207,7 @@ export class LocksPage {
         this.#book.isFrozen = true;
         this.tick();
         const isToldElsewhere = problem.status === 401 || problem.code === "unreachable";
-        if (!isToldElsewhere) replaceChildren(this.#problem, problemElement(problem));
+        replaceChildren(this.#problem, isToldElsewhere ? null : problemElement(problem));
         this.#context.onFailed(problem);
     }
 
@@ -260,17 +268,14 @@ export class LocksPage {
         const last = Math.min(total, first + rowsPerPage - 1);
         const range = total === 0 ? "None" : `${formatCount(first)}–${formatCount(last)} of ${formatCount(total)}`;
         const part = book.isPart ? ` in part ${book.batch}${book.next === null ? ", the last" : "; more follow"}` : "";
-        const focused = document.activeElement?.dataset?.step;
-        replaceChildren(this.#pager,
-            element("span", { class: "range" }, range + part),
-            this.#pageButton("-1", "Previous", book.hasPrevious), this.#pageButton("1", "Next", book.hasNext));
-        if (focused !== undefined) this.#pager.querySelector(`[data-step="${focused}"]`)?.focus();
+        setText(this.#range, range + part);
+        this.#previous.disabled = !book.hasPrevious;
+        this.#next.disabled = !book.hasNext;
     }
 
-    #pageButton(step, label, isEnabled) {
+    #pageButton(step, label) {
         return element("button", {
-            type: "button", class: "plain", "data-step": step, disabled: !isEnabled,
-            on: { click: () => this.#turn(Number(step)) },
+            type: "button", class: "plain", "data-step": step, on: { click: () => this.#turn(step) },
         }, label);
     }
 
