@@ -68,7 +68,8 @@ public final class Daemon: Service {
                 metrics: DaemonMetrics(registry: metrics), clock: clock),
             gatekeeper: gatekeeper,
             about: ServerAbout(
-                store: configuration.store?.description ?? "\(type(of: engine))", guarantee: engine.guarantee,
+                store: configuration.store?.description ?? "sqlite:\(configuration.dataDirectory)/colony.db",
+                guarantee: engine.guarantee,
                 dataDirectory: configuration.dataDirectory, started: clock.now, needsTokens: gatekeeper.needsTokens),
             limits: configuration.limits, clock: clock, wallClock: wallClock, logger: logger)
         self.responder = responder

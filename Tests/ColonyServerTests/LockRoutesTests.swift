@@ -147,6 +147,10 @@ struct LockRoutesTests {
             #expect(try await change.text == #"{"changed":true}"#)
             let over = try await server.send(.GET, "/v1/locks/p?wait_ms=20000&token=\(token)")
             #expect(over.text == #"{"changed":true}"#)
+            #expect(try await server.send(.GET, "/v1/locks/p?token=\(token)").text == #"{"changed":true}"#)
+            #expect(try await server.send(.GET, "/v1/locks/p?wait_ms=20000").text == #"{"changed":true}"#)
+            _ = try await server.post("/v1/locks/p/acquire", #"{"owner":"o","ttl_ms":30000}"#)
+            #expect(try await server.send(.GET, "/v1/locks/p?wait_ms=20").text == #"{"changed":false}"#)
         }
     }
 

@@ -90,7 +90,12 @@ final class EventHub: Sendable {
 
     private func watch(_ engine: any LeaseEngine) async {
         if let observed = engine as? any LeaseObservation {
-            for await _ in observed.changes() { self.poke() }
+            for await _ in observed.changes() {
+                self.poke()
+                // The stream keeps one element meanwhile. Waiting for the next at once would wake a thread at every grant,
+                // which costs more than the grant itself.
+                guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
+            }
             // The engine was closed. Waiting for cancellation keeps the streams open until the server closes them.
             while (try? await self.clock.sleep(for: .seconds(3_600))) != nil {}
         } else {

@@ -55,25 +55,31 @@ extension LockService {
         let longest = self.limits.wait.clampedMilliseconds
         let wait = try parameters.integer("wait_ms", in: 0...longest)
         let token = try parameters.integer("token", in: 0...UInt64.max)
-        switch (wait, token) {
-        case (nil, nil):
-            return try await self.inspect(name)
-        case (let wait?, let token?):
-            return try await self.waitForChange(
-                of: name, from: FencingToken(rawValue: token), upTo: .milliseconds(wait), client: client)
-        default:
-            throw Problem(.invalidRequest, "wait_ms and token belong together, and one of them is missing")
+        if wait == nil, token == nil {
+            guard let record = try await self.record(of: name) else { throw .nobodyHolds(name) }
+            return self.answer(record)
         }
+        let grant: FencingToken
+        if let token {
+            grant = FencingToken(rawValue: token)
+        } else if let record = try await self.record(of: name) {
+            grant = record.token
+        } else {
+            return Self.answer(isOver: true)
+        }
+        return try await self.waitForChange(of: name, from: grant, upTo: .milliseconds(wait ?? 0), client: client)
     }
 
-    private func inspect(_ name: LeaseName) async throws(Problem) -> Answer {
-        let record: LeaseRecord?
+    private func record(of name: LeaseName) async throws(Problem) -> LeaseRecord? {
         do {
-            record = try await self.engine.inspect(name)
+            return try await self.engine.inspect(name)
         } catch {
             throw Problem(error)
         }
-        guard let record else { throw .nobodyHolds(name) }
+    }
+
+    private func answer(_ record: LeaseRecord) -> Answer {
+        let name = record.name
         return Answer { body in
             Self.write(record, waiters: self.room.waiters(for: name, on: self.engine), to: &body)
         }
@@ -86,15 +92,18 @@ extension LockService {
             try await engine.waitForChange(of: name, from: token, upTo: limit)
         }
         switch (outcome, reason) {
-        case (.success(let isOver), _):
-            return Answer { body in
-                body.writeJSON(#"{"changed":"#)
-                body.writeJSON(isOver)
-                body.writeJSON("}")
-            }
+        case (.success(let isOver), _): return Self.answer(isOver: isOver)
         case (.failure, .clientGone): throw .clientGone
         case (.failure(let error), .draining) where error.code == .cancelled: throw .draining
         case (.failure(let error), _): throw Problem(error)
+        }
+    }
+
+    private static func answer(isOver: Bool) -> Answer {
+        Answer { body in
+            body.writeJSON(#"{"changed":"#)
+            body.writeJSON(isOver)
+            body.writeJSON("}")
         }
     }
 
@@ -108,9 +117,7 @@ extension LockService {
         }
         guard let record else { throw .nobodyHolds(name) }
         self.metrics.breaks.increment(by: 1)
-        return Answer { body in
-            Self.write(record, waiters: self.room.waiters(for: name, on: self.engine), to: &body)
-        }
+        return self.answer(record)
     }
 
     // MARK: Counts

@@ -93,7 +93,7 @@ struct OpenAPIDocument {
     private var fileParameter: JSONValue {
         [
             "name": "file", "in": "path", "required": true,
-            "schema": ["type": "string", "minLength": 1, "pattern": "^[a-z][a-z0-9_.-]*$"],
+            "schema": ["enum": .array(ConsoleFiles.shared.names.sorted().map { .string($0) })],
         ]
     }
 
@@ -104,7 +104,7 @@ struct OpenAPIDocument {
         switch route {
         case .list:
             return [
-                query("prefix", ["type": "string", "maxLength": 63], "Only names that start with this."),
+                query("prefix", ["type": "string", "maxLength": 255], "Only names that start with this."),
                 query("after", .reference("Name"), "Only names after this one: `next` of the page before."),
                 query(
                     "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
@@ -115,8 +115,10 @@ struct OpenAPIDocument {
                 query(
                     "wait_ms",
                     ["type": "integer", "minimum": 0, "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds))],
-                    "With `token`: wait this long for the grant to be over, and answer whether it is."),
-                query("token", .reference("Token"), "The grant to wait for the end of; only with `wait_ms`."),
+                    "Wait this long for a grant to be over, and answer whether it is."),
+                query(
+                    "token", .reference("Token"),
+                    "The grant to wait for the end of, or to ask about if there is no `wait_ms`; without it, the present one."),
             ]
         default:
             return []
@@ -240,7 +242,7 @@ extension Route {
         case .release: "The lock is released."
         case .renewMany: "One answer per lease, in the same order."
         case .list: "A page of locks; `next` is there if more may follow."
-        case .inspect: "The lock, or, with `wait_ms`, whether the grant is over."
+        case .inspect: "The lock, or, with `wait_ms` or `token`, whether the grant is over."
         case .breakLock: "The lock as it was."
         case .events: "A stream of events named `locks`."
         case .server: "What this server is."

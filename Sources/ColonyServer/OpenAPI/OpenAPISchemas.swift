@@ -9,20 +9,18 @@ struct OpenAPISchemas {
     }
 
     private var values: [(String, JSONValue)] {
-        // A schema counts characters, but names are counted in bytes: 63 characters of four bytes always fit.
+        // A schema counts characters, and names are counted in bytes. For names in ASCII the two are the same.
         let name: JSONValue = [
-            "type": "string", "minLength": 1, "maxLength": .number(UInt64(max(1, self.limits.nameBytes / 4))),
+            "type": "string", "minLength": 1, "maxLength": .number(UInt64(self.limits.nameBytes)),
             "pattern": #"^[^\u0000-\u001F\u007F-\u009F]+$"#,
-            "description": .string(
-                "UTF-8 without control characters, of 1 to \(self.limits.nameBytes) bytes. The length here is in "
-                    + "characters of up to four bytes; names of narrower characters may have more."),
+            "description": .string("UTF-8 without control characters, of 1 to \(self.limits.nameBytes) bytes."),
         ]
         return [
             ("Name", name),
             (
                 "Owner",
                 [
-                    "type": "string", "minLength": 1, "maxLength": 63, "pattern": #"^[^\u0000-\u001F\u007F-\u009F]+$"#,
+                    "type": "string", "minLength": 1, "maxLength": 255, "pattern": #"^[^\u0000-\u001F\u007F-\u009F]+$"#,
                     "description": "Who holds or wants a lock: one acquisition, not one machine. Up to 255 bytes.",
                 ]
             ),
