@@ -23,6 +23,7 @@ public final class RemoteLeaseEngine: LeaseEngine {
         /// The most connections at once; a wait occupies one. Calls beyond it wait for a free one, within their time-out.
         public var connectionLimit: Int
 
+        /// Sets limits; each default has its reason at its member.
         public init(
             requestTimeout: Duration = .seconds(5), connectTimeout: Duration = .seconds(2), connectionLimit: Int = 256
         ) {

@@ -55,6 +55,7 @@ public protocol LeaseAdministration: LeaseEngine {
 }
 
 extension LeaseAdministration {
+    /// Reads every page and counts.
     public func heldCount() async throws(LeaseError) -> Int {
         var count = 0
         var last: LeaseName?

@@ -114,12 +114,14 @@ extension FencedResource {
 /// Stop the protected work; whoever holds the lock now goes on with it. Do not repeat the write with a new token unless
 /// you read again what it was based on.
 public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was to be written to.
     public let resource: String
     /// The token that was refused.
     public let token: FencingToken
     /// The greatest token that was accepted.
     public let greatest: FencingToken
 
+    /// Describes a refusal.
     public init(resource: String, token: FencingToken, greatest: FencingToken) {
         self.resource = resource
         self.token = token
@@ -134,8 +136,10 @@ public struct StaleToken: Error, Hashable, Sendable, CustomStringConvertible {
 
 /// A token that SQLite cannot hold, whose integers end at 2⁶³ − 1. No engine of Colony grants such tokens.
 public struct TokenOutOfRange: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The token that does not fit.
     public let token: FencingToken
 
+    /// Describes a refusal.
     public init(token: FencingToken) {
         self.token = token
     }
