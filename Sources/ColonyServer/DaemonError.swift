@@ -23,12 +23,16 @@ public struct DaemonError: Error, Sendable, CustomStringConvertible {
         public var description: String { self.wrapped.rawValue }
     }
 
+    /// What went wrong, for programs.
     public var code: Code
     /// A sentence for people, with the values that matter and without secrets.
     public var message: String
     /// The error of the library underneath, if there was one.
     public var cause: (any Error)?
 
+    /// Makes an error.
+    ///
+    /// - Parameter message: A sentence with the values that matter and without secrets.
     public init(_ code: Code, _ message: String, cause: (any Error)? = nil) {
         self.code = code
         self.message = message

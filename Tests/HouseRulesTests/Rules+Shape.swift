@@ -32,7 +32,7 @@ extension Rule {
         ],
         kept: [
             Example("Sources/ColonyCore/A.swift", "// What is left to do is let go."),
-            Example("Sources/ColonyCore/A.swift", "let template = \"name-XXX" + "XXX\""),
+            Example("Sources/ColonyCore/A.swift", "let template = \"name-" + String(repeating: "X", count: 6) + "\""),
             Example("Sources/ColonyCore/A.swift", "/// let lock = DistributedLock(\"a\", on: engine)"),
         ]
     )
@@ -64,18 +64,21 @@ extension Rule {
         kept: [Example("Sources/ColonyCore/Names/NameRules.swift", "")]
     )
 
-    /// What a type has because a protocol of the standard library asks for it. Its meaning is the protocol's.
+    /// What a type has because a protocol of the standard library, or of swift-metrics, asks for it. Its meaning is the
+    /// protocol's.
     private static let witnesses = [
         "init(from decoder:", "func encode(to ", "func hash(into", "static func ==", "static func <",
         "var description:",
         "var debugDescription:", "let rawValue:", "var rawValue:", "init(rawValue:", "init?(rawValue:",
         "var errorDescription:", "var hashValue:", "func makeAsyncIterator(", "mutating func next(",
+        "func makeCounter(label", "func makeMeter(label", "func makeRecorder(label", "func makeTimer(label",
+        "func destroyCounter(", "func destroyMeter(", "func destroyRecorder(", "func destroyTimer(",
     ]
 
     /// The members of the ports, which are documented where the port is declared. An engine says only what differs.
     private static let portMembers = [
         "func tryAcquire(", "func acquire(", "func renew(", "func release(", "func inspect(", "func waitForChange(",
-        "func records(", "func breakLease(", "func changes(", "var guarantee:", "let guarantee:",
+        "func records(", "func heldCount(", "func breakLease(", "func changes(", "var guarantee:", "let guarantee:",
         "var deadWaiterBound:",
         "var now:", "var minimumResolution:", "func sleep(until", "func advanced(by", "func duration(to",
     ]

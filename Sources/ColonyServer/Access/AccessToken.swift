@@ -27,6 +27,7 @@ public struct AccessToken: Sendable, Hashable {
     public let name: String
     /// The SHA-256 of the token, 32 bytes.
     public let digest: [UInt8]
+    /// What the token allows; at least one.
     public let scopes: Set<Scope>
     /// The beginnings of the names that the token may be used for; empty for all names.
     public let prefixes: [String]

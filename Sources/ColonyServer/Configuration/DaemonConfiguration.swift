@@ -19,7 +19,9 @@ public struct DaemonConfiguration: Sendable {
     public var tokens: [AccessToken] = []
     /// Listen on an address that is not loopback although there are no tokens.
     public var isInsecure = false
+    /// How much clients may ask for.
     public var limits = Limits()
+    /// How much is logged, and in which form.
     public var log = Log()
 
     // The two halves of `certificate` while a configuration is being read.
@@ -30,9 +32,12 @@ public struct DaemonConfiguration: Sendable {
 
     /// The files that TLS needs.
     public struct Certificate: Sendable, Hashable {
+        /// The certificate and those that vouch for it, in PEM.
         public var chainFile: String
+        /// The private key of the certificate, in PEM.
         public var keyFile: String
 
+        /// Names the two files.
         public init(chainFile: String, keyFile: String) {
             self.chainFile = chainFile
             self.keyFile = keyFile
@@ -71,10 +76,14 @@ public struct DaemonConfiguration: Sendable {
 
     /// How much is logged, and in which form.
     public struct Log: Sendable, Hashable {
+        /// Lines for people, or one JSON object a line for collectors.
         public enum Format: String, Sendable, CaseIterable { case text, json }
+        /// What is logged: messages of this level and those after it.
         public enum Level: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
 
+        /// The least level that is logged.
         public var level: Level = .info
+        /// The form of a line.
         public var format: Format = .text
 
         public init() {}
