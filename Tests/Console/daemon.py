@@ -13,8 +13,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("COLONY_BINARY", str(ROOT / ".build/debug/colony"))
-START_LIMIT = 20
-STOP_LIMIT = 15
+START_LIMIT = 40
+STOP_LIMIT = 30
 
 
 class Refused(Exception):
@@ -138,7 +138,7 @@ class Daemon:
         thread = threading.Thread(target=stand, daemon=True)
         thread.start()
         self.waiting.append(thread)
-        WebDriverWait(self, 10, 0.02).until(
+        WebDriverWait(self, START_LIMIT, 0.02).until(
             lambda daemon: any(waiter["owner"] == owner for waiter in daemon.lock(name)["waiters"]),
             f"{owner} does not wait for {name}")
 
