@@ -50,9 +50,9 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-            .hummingbirdCore, .hummingbirdTLS, .serviceLifecycle, .configuration, .log, .metrics, .crypto, .nioCore,
-            .nioHTTPTypes, .nioPosix, .nioSSL, .httpTypes, .yams, .deque, .unixSignals, .asyncAlgorithms,
+            "ColonyCore", "ColonyCoordination",
+            .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
+            .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
         resources: [.embedInCode("Console/Resources")],
         swiftSettings: settings
@@ -67,7 +67,7 @@ let floor5: [Target] = [
         dependencies: [
             "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyServer",
             "ColonyConformance", "ColonyWorkloads",
-            .argumentParser, .log, .subprocess, .serviceLifecycle, .unixSignals,
+            .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
     )
@@ -102,7 +102,6 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
-        .package(url: "https://github.com/apple/swift-async-algorithms", from: "1.1.4"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -117,7 +116,6 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/swiftlang/swift-subprocess", from: "1.0.2"),
     ],
     targets: floor0 + floor2 + floor3 + floor4 + floor5 + beside + tests
 )
@@ -146,6 +144,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonyConformance", "ColonySimulation", .grdb,
+                "colony-crash-probe",
             ],
             swiftSettings: settings
         ),
@@ -153,19 +152,36 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
-                "ColonySimulation", .asyncHTTPClient, .log, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["ColonyCore", "ColonySQLite", "ColonyRemote", "colony", .subprocess],
+            dependencies: ["ColonyCore", "ColonySQLite", "ColonyRemote", "colony"],
             swiftSettings: settings
         ),
         .testTarget(
-            name: "ColonyWorkloadsTests", dependencies: ["ColonyCore", "ColonyWorkloads"], swiftSettings: settings),
+            name: "ColonyWorkloadsTests",
+            dependencies: ["ColonyCore", "ColonyWorkloads", "colony-workload-worker"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+
+        // Programs that tests start, stop, and kill.
+        .executableTarget(
+            name: "colony-crash-probe",
+            dependencies: ["ColonyCore", "ColonySQLite"],
+            path: "Tests/colony-crash-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-workload-worker",
+            dependencies: ["ColonyWorkloads"],
+            path: "Tests/colony-workload-worker",
+            swiftSettings: settings
+        ),
     ]
 }
 
@@ -173,7 +189,6 @@ var tests: [Target] {
 
 extension Target.Dependency {
     static var argumentParser: Self { .product(name: "ArgumentParser", package: "swift-argument-parser") }
-    static var asyncAlgorithms: Self { .product(name: "AsyncAlgorithms", package: "swift-async-algorithms") }
     static var asyncHTTPClient: Self { .product(name: "AsyncHTTPClient", package: "async-http-client") }
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
@@ -191,7 +206,6 @@ extension Target.Dependency {
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
-    static var subprocess: Self { .product(name: "Subprocess", package: "swift-subprocess") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
     static var yams: Self { .product(name: "Yams", package: "Yams") }
 }

@@ -44,7 +44,8 @@ package struct LockDocument: Codable, Sendable {
     func record() throws(LeaseError) -> LeaseRecord {
         do {
             return LeaseRecord(
-                name: try LeaseName(self.name), owner: try OwnerID(self.owner), token: FencingToken(rawValue: self.token),
+                name: try LeaseName(self.name), owner: try OwnerID(self.owner),
+                token: FencingToken(rawValue: self.token),
                 duration: .milliseconds(self.durationMilliseconds),
                 // What is left is cut to whole milliseconds on the way, and a record has something left.
                 remaining: max(.nanoseconds(1), .milliseconds(self.remainingMilliseconds)),

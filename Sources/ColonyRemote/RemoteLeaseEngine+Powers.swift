@@ -29,7 +29,8 @@ extension RemoteLeaseEngine: LeaseAdministration {
 extension RemoteLeaseEngine: BatchLeaseEngine {
     public func renew(_ leases: [Lease]) async throws(LeaseError) -> [Lease?] {
         guard leases.count <= LeaseLimits.batch else {
-            throw LeaseError(.invalidRequest, "at most \(LeaseLimits.batch) leases are renewed at once, not \(leases.count)")
+            throw LeaseError(
+                .invalidRequest, "at most \(LeaseLimits.batch) leases are renewed at once, not \(leases.count)")
         }
         if leases.isEmpty { return [] }
         for lease in leases { try LeaseLimits.check(lease.duration) }

@@ -129,7 +129,10 @@ public final class Daemon: Service {
     private func serve() async -> DaemonError? {
         do {
             let service = try self.makeService()
-            var group = ServiceGroupConfiguration(services: [EventPump(responder: self.responder), service], logger: Self.silentLogger)
+            // Services are shut down from the last to the first, each after the one behind it: the waits must end before the
+            // server can find its connections idle.
+            var group = ServiceGroupConfiguration(
+                services: [service, EventPump(responder: self.responder)], logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain
             try await ServiceGroup(configuration: group).run()
             return nil
@@ -195,7 +198,7 @@ public final class Daemon: Service {
         let plain = HTTPServerBuilder { responder in
             ColonyChannel(
                 base: HTTP1Channel(responder: responder, configuration: channel), executors: executors,
-                connections: connections)
+                connections: connections, headTimeout: .nanoseconds(limits.headTimeout.clampedNanoseconds))
         }
         guard let certificate = configuration.certificate else { return plain }
         do {

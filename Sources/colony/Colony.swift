@@ -13,6 +13,6 @@ struct Colony: AsyncParsableCommand {
             Shell completions: colony --generate-completion-script bash (or zsh, or fish).
             """,
         version: Version.current,
-        subcommands: [ServeCommand.self, LockCommand.self, VerifyCommand.self, ExplainCommand.self]
+        subcommands: [ServeCommand.self, LockCommand.self, VerifyCommand.self, BenchCommand.self, ExplainCommand.self]
     )
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyWorkloads
 
 #if canImport(Darwin)
 import Darwin
@@ -27,6 +28,8 @@ struct Program {
 
     private static func run(_ words: CommandLineWords) async -> Never {
         do {
+            // Workloads across processes start the program again.
+            if try await LockWorkloads.runAsWorkerIfAsked() { Failure.exit(.success) }
             var command = try Colony.parseAsRoot(words.parsed)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()

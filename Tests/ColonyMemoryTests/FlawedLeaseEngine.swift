@@ -23,6 +23,11 @@ final class FlawedLeaseEngine: LeaseEngine {
         case listIsUnordered, listOrdersCharacters, listRepeatsLastName, listIgnoresPrefix, listReadsPatterns
         case listShowsExpired, listTakesAnyLimit, breakGivesNothing, breakOfExpired
         case batchIsAllOrNothing, batchIsUnordered, batchUsesOneDuration, batchTakesAnyCount, batchForgetsToken
+        case servesLastFirst, outsidersOvertake, limitKeepsTurn, cancelledKeepsTurn,
+            turnIsUncancellable
+        case turnIgnoresExpiry, turnIgnoresBreak, durationCountsFromRequest, queueIsHidden, waiterHasNoAge,
+            zeroLimitWaits
+        case fairTakesAnyDuration
         case announcesNothing, announcesNoBreak, announcesEverything
     }
 
@@ -36,10 +41,19 @@ final class FlawedLeaseEngine: LeaseEngine {
         var renewals: UInt64 = 0
     }
 
+    struct Turn {
+        let id: UInt64
+        let owner: OwnerID
+        let since: MonotonicInstant
+    }
+
     struct State {
         var grants: [String: Grant] = [:]
         var lastToken: UInt64 = 0
         var waiters: [(key: String, signal: OneShotSignal)] = []
+        /// Who stands in the queue of a name, the first one first.
+        var queues: [String: [Turn]] = [:]
+        var lastTurn: UInt64 = 0
         var readers: [AsyncStream<Void>.Continuation] = []
     }
 
@@ -84,11 +98,12 @@ final class FlawedLeaseEngine: LeaseEngine {
             expiry: grant.expiry)
     }
 
-    func record(_ grant: Grant, at now: MonotonicInstant) -> LeaseRecord {
+    func record(_ grant: Grant, _ turns: [Turn]? = nil, at now: MonotonicInstant) -> LeaseRecord {
         LeaseRecord(
             name: grant.name, owner: grant.owner, token: FencingToken(rawValue: grant.token), duration: grant.duration,
             remaining: self.has(.remainingIsDuration) ? grant.duration : now.duration(to: grant.expiry),
-            age: self.has(.recordsWrongAge) ? .zero : grant.granted.duration(to: now), renewals: grant.renewals)
+            age: self.has(.recordsWrongAge) ? .zero : grant.granted.duration(to: now), renewals: grant.renewals,
+            waiters: self.waiters(turns, at: now))
     }
 
     func nextToken(in state: inout State, after previous: Grant?) -> UInt64 {
@@ -104,7 +119,9 @@ final class FlawedLeaseEngine: LeaseEngine {
     func end(_ key: String, isBreak: Bool, in state: inout State) -> [OneShotSignal] {
         state.grants[key] = nil
         if !(isBreak && self.has(.announcesNoBreak)) { self.announce(&state) }
-        if self.has(isBreak ? .breakWakesNobody : .releaseWakesNobody) { return [] }
+        if self.has(isBreak ? .breakWakesNobody : .releaseWakesNobody) || (isBreak && self.has(.turnIgnoresBreak)) {
+            return []
+        }
         let waiters = state.waiters.filter { $0.key == key }.map(\.signal)
         return self.has(.releaseWakesOne) ? Array(waiters.prefix(1)) : waiters
     }
@@ -150,6 +167,11 @@ extension FlawedLeaseEngine {
                 if self.has(.tokenChangesOnRepeat) { grant.token = self.nextToken(in: &state, after: grant) }
                 state.grants[key] = grant
                 return .granted(self.lease(grant))
+            }
+            if let first = self.next(in: state.queues[key]), !self.isSame(first.owner, owner),
+                !self.has(.outsidersOvertake)
+            {
+                return .held(LeaseHolder(owner: first.owner, token: FencingToken(rawValue: 0), remaining: .seconds(1)))
             }
             let grant = Grant(
                 name: name, owner: owner, token: self.nextToken(in: &state, after: present), granted: now,
@@ -206,6 +228,9 @@ extension FlawedLeaseEngine {
         let key = self.key(name)
         let (wasAlive, waiters) = self.state.withLock { state -> (Bool, [OneShotSignal]) in
             let now = self.clock.now
+            if token == nil, !self.has(.cancelledKeepsTurn) {
+                state.queues[key]?.removeAll { self.isSame($0.owner, owner) }
+            }
             guard let grant = state.grants[key] else { return (self.has(.releaseIsTrueTwice), []) }
             let isToken = token.map { $0.rawValue == grant.token } ?? !self.has(.releaseNeedsToken)
             guard
@@ -225,7 +250,7 @@ extension FlawedLeaseEngine {
             let now = self.clock.now
             guard let grant = state.grants[self.key(name)], self.isAlive(grant, at: now) || self.has(.recordsExpired)
             else { return nil }
-            return self.record(grant, at: now)
+            return self.record(grant, state.queues[self.key(name)], at: now)
         }
     }
 

@@ -72,7 +72,8 @@ import Testing
     func `wrong usage is 64 and quotes what was wrong`(words: [String], sentence: String) async throws {
         try await Scene.run { scene in
             let (_, outcome) = try await scene.during(
-                ([ColonyBinary.path] + words).map { Array($0.utf8) }) { _ in }
+                ([ColonyBinary.path] + words).map { Array($0.utf8) }
+            ) { _ in }
             #expect(outcome.code == 64)
             #expect(outcome.errors.contains(sentence), "\(outcome.errors)")
             #expect(outcome.output.isEmpty)
@@ -84,7 +85,9 @@ import Testing
             let bad: [UInt8] = [0x61, 0xFF]
             let program = Array(ColonyBinary.path.utf8)
             let words = ["lock", "run"].map { Array($0.utf8) }
-            let (_, refused) = try await scene.during([program] + words + [bad, Array("--".utf8), Array("true".utf8)]) { _ in }
+            let (_, refused) = try await scene.during([program] + words + [bad, Array("--".utf8), Array("true".utf8)]) {
+                _ in
+            }
             #expect(refused.code == 64)
             #expect(refused.errors.contains("\"a\\xff\" is not UTF-8"))
             let print = ["job", "--", "/bin/sh", "-c", "printf %s \"$1\" | od -An -tx1", "sh"].map { Array($0.utf8) }

@@ -8,7 +8,8 @@ import Testing
         try await Scene.run { scene in
             let gate = try scene.makeGate()
             let resource = try FencedPipe(scene.path("resource"))
-            let script = "echo first $COLONY_FENCING_TOKEN > $DIR/resource; trap '' TERM; read -r line < $DIR/gate;"
+            let script =
+                "echo first $COLONY_FENCING_TOKEN > $DIR/resource; trap '' TERM; read -r line < $DIR/gate;"
                 + " echo late $COLONY_FENCING_TOKEN > $DIR/resource"
             _ = try await scene.during(
                 colony: "lock", "run", "job", "--ttl", "400ms", "--", "/bin/sh", "-c", script
@@ -30,7 +31,9 @@ import Testing
 
     /// Six workers contend for a lock; ten times one of them, the holder or not, is killed or stopped for a while.
     @Test(.timeLimit(.minutes(5)))
-    func `holders that are killed and stopped at random never share a token, and their late writes are refused`() async throws {
+    func `holders that are killed and stopped at random never share a token, and their late writes are refused`()
+        async throws
+    {
         try await Scene.run { scene in
             let resource = try FencedPipe(scene.path("resource"))
             let script = "echo $0 $COLONY_FENCING_TOKEN > $DIR/resource; echo $0 $COLONY_FENCING_TOKEN > $DIR/resource"
@@ -42,10 +45,12 @@ import Testing
                         for round in 0..<8 {
                             let writer = "w\(worker)-\(round)"
                             _ = try await scene.during(
-                                colony: "lock", "run", "job", "--ttl", "500ms", "--wait", "60s", "--grace", "100ms", "--",
+                                colony: "lock", "run", "job", "--ttl", "500ms", "--wait", "60s", "--grace", "100ms",
+                                "--",
                                 "/bin/sh", "-c", script, writer
                             ) { child in
-                                try await Self.disturb(child, Int(truncatingIfNeeded: seed) &+ worker &* 31 &+ round &* 7)
+                                try await Self.disturb(
+                                    child, Int(truncatingIfNeeded: seed) &+ worker &* 31 &+ round &* 7)
                             }
                         }
                     }
@@ -53,9 +58,12 @@ import Testing
                 try await group.waitForAll()
             }
             // A last holder, undisturbed, shows that the lock is alive.
-            let last = try await scene.colony("lock", "run", "job", "--wait", "20s", "--", "/bin/sh", "-c", script, "last")
+            let last = try await scene.colony(
+                "lock", "run", "job", "--wait", "20s", "--", "/bin/sh", "-c", script, "last")
             #expect(last.code == 0, "seed \(seed)")
-            try await eventually("the last writes arrive") { resource.accepted.suffix(2).map(\.writer) == ["last", "last"] }
+            try await eventually("the last writes arrive") {
+                resource.accepted.suffix(2).map(\.writer) == ["last", "last"]
+            }
             var writers: [UInt64: Set<String>] = [:]
             for write in resource.accepted + resource.refused { writers[write.token, default: []].insert(write.writer) }
             #expect(writers.values.allSatisfy { $0.count == 1 }, "seed \(seed)")

@@ -3,7 +3,8 @@ import Testing
 
 /// `colony lock run`: turns, environment, signals, and what happens when the lease is lost.
 @Suite struct LockRunTests {
-    @Test func `the command finds its token and the name of the lock in its environment, and tokens rise`() async throws {
+    @Test func `the command finds its token and the name of the lock in its environment, and tokens rise`() async throws
+    {
         try await Scene.run { scene in
             let script = "echo $COLONY_LOCK_NAME $COLONY_FENCING_TOKEN"
             let first = try await scene.colony("lock", "run", "orders/42", "--", "/bin/sh", "-c", script)
@@ -56,7 +57,8 @@ import Testing
     @Test func `a command that handles the signal decides about its exit code`() async throws {
         try await Scene.run { scene in
             let script = "trap 'exit 42' INT; echo > $DIR/started; while :; do sleep 0.01; done"
-            let (_, outcome) = try await scene.during(colony: "lock", "run", "job", "--", "/bin/sh", "-c", script) { child in
+            let (_, outcome) = try await scene.during(colony: "lock", "run", "job", "--", "/bin/sh", "-c", script) {
+                child in
                 try await eventually("the command starts") { scene.contents(of: "started") != nil }
                 child.send(SIGINT)
             }
@@ -86,7 +88,8 @@ import Testing
 
     @Test func `a broken lock ends the command with SIGTERM, and the exit is 1 with a sentence`() async throws {
         try await Scene.run { scene in
-            let script = "trap 'echo terminated >> $DIR/log; exit 9' TERM; echo > $DIR/started; while :; do sleep 0.01; done"
+            let script =
+                "trap 'echo terminated >> $DIR/log; exit 9' TERM; echo > $DIR/started; while :; do sleep 0.01; done"
             let (_, outcome) = try await scene.during(
                 colony: "lock", "run", "job", "--ttl", "600ms", "--", "/bin/sh", "-c", script
             ) { _ in
@@ -102,9 +105,11 @@ import Testing
         }
     }
 
-    @Test func `a command that ignores SIGTERM is killed with all it has started when the grace is over`() async throws {
+    @Test func `a command that ignores SIGTERM is killed with all it has started when the grace is over`() async throws
+    {
         try await Scene.run { scene in
-            let script = "trap '' TERM; (while :; do sleep 0.01; done) & echo $$ > $DIR/pid; wait; while :; do sleep 0.01; done"
+            let script =
+                "trap '' TERM; (while :; do sleep 0.01; done) & echo $$ > $DIR/pid; wait; while :; do sleep 0.01; done"
             let (group, outcome) = try await scene.during(
                 colony: "lock", "run", "job", "--ttl", "600ms", "--grace", "100ms", "--", "/bin/sh", "-c", script
             ) { _ in
@@ -137,7 +142,9 @@ import Testing
         }
     }
 
-    @Test func `lock run that was stopped for longer than its lease ends the command as soon as it goes on`() async throws {
+    @Test func `lock run that was stopped for longer than its lease ends the command as soon as it goes on`()
+        async throws
+    {
         try await Scene.run { scene in
             let (_, outcome) = try await scene.during(
                 colony: "lock", "run", "job", "--ttl", "400ms", "--", "/bin/sh", "-c",

@@ -26,6 +26,8 @@ extension Rule {
         "HTTPTypes": ["ColonyServer"],
         "Configuration": ["ColonyServer"],
         "Crypto": ["ColonyServer"],
+        "Yams": ["ColonyServer"],
+        "NIOHTTPTypes": ["ColonyServer"],
         "NIOSSL": ["ColonyServer"],
         "NIOPosix": ["ColonyServer"],
         "NIOCore": ["ColonyServer", "ColonyRemote"],
@@ -33,7 +35,6 @@ extension Rule {
         "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
         "AsyncHTTPClient": ["ColonyRemote", "ColonyServer"],
         "ArgumentParser": ["colony"],
-        "Subprocess": ["colony"],
     ]
 
     /// The one place where a client library is part of a signature: it takes part in the caller's own transaction.

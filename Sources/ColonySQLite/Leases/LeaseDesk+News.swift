@@ -34,6 +34,7 @@ extension LeaseDesk {
     /// Something may have been committed by another process; looks at it, once for any number of rings.
     func bellRang() {
         let mustLook = self.state.withLock { state in
+            if state.isDead { return false }
             state.looksAgain = state.isLooking
             defer { state.isLooking = true }
             return !state.isLooking

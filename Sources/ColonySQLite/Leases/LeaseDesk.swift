@@ -56,6 +56,8 @@ final class LeaseDesk: Sendable {
         var looksAgain = false
         /// The connection and version of the file that the latest look saw.
         var seen: (generation: Int, version: Int64)?
+        /// Whether a test has this process play dead.
+        var isDead = false
     }
 
     let clock: any MonotonicClock
@@ -128,7 +130,7 @@ final class LeaseDesk: Sendable {
     /// Makes sure that the desk wakes up for the earliest alarm; called after every change of the alarms, without the lock.
     func setAlarm() {
         self.state.withLock { state in
-            guard let earliest = state.alarms.earliest else {
+            guard let earliest = state.alarms.earliest, !state.isDead else {
                 state.sleeper?.task.cancel()
                 state.sleeper = nil
                 return
@@ -149,6 +151,7 @@ final class LeaseDesk: Sendable {
     }
 
     private func alarmRang(for deadline: MonotonicInstant) {
+        if self.state.withLock({ $0.isDead }) { return }
         let now = self.clock.now
         var due: [Alarm] = []
         self.state.withLock { state in

@@ -30,7 +30,7 @@ public final class SQLiteLeaseEngine: LeaseEngine {
     /// The file as it was named.
     public let path: String
 
-    private enum Phase {
+    enum Phase {
         case unopened
         case open(Session)
         case closed
@@ -47,7 +47,7 @@ public final class SQLiteLeaseEngine: LeaseEngine {
     private let wall: any WallClock
     private let boot: BootIdentity
     private let registry: StoreRegistry
-    private let phase = Mutex(Phase.unopened)
+    let phase = Mutex(Phase.unopened)
 
     /// - Parameters:
     ///   - path: The file; it is created on first use, its directory is not. A relative path is taken from the working

@@ -28,7 +28,13 @@ final class BatchRunner {
 
     /// What the hook of the write-ahead log reports: it is called once for each transaction that wrote.
     private final class LogGauge {
-        var pages: Int32 = 0
+        /// How long the log was after the latest commit; short again when it was started anew.
+        var pages: Int32 = 0 {
+            didSet { if self.pages < oldValue { self.copiesAt = 0 } }
+        }
+        /// The lengths from which on the next checkpoint of either kind is worth its while.
+        var copiesAt: Int32 = 0
+        var restartsAt: Int32 = 0
         var commits = 0
     }
 
@@ -159,18 +165,27 @@ extension BatchRunner {
 
     /// Copies the log into the database once it has grown, so that the next transactions start it anew.
     ///
-    /// Readers that are under way keep the log from starting anew. Beyond the configured limit the writer therefore holds
-    /// back for a moment until they are done; readers that come meanwhile no longer need the log.
+    /// Readers that are under way keep the log from starting anew. When it nears the configured limit, the writer therefore
+    /// holds back for a moment until they are done; readers that come meanwhile no longer need the log. A reader that
+    /// stays for minutes, such as another program with an open transaction, makes the log outgrow its limit, because
+    /// what it sees must not change; the writer then tries again each time the log has grown by a quarter of the limit.
     private func checkpoint(_ session: Session) {
-        guard session.log.pages >= Self.checkpointPages else { return }
+        let limit = Int32(clamping: self.file.configuration.maximumLogBytes / Self.pageBytes)
+        let pages = session.log.pages
+        guard pages >= min(Self.checkpointPages, limit / 4) else {
+            session.log.restartsAt = 0
+            return
+        }
         let handle = session.opened.connection.handle
-        let limit = self.file.configuration.maximumLogBytes / Self.pageBytes
-        if Int(session.log.pages) >= limit - Int(Self.checkpointPages) {
+        if pages >= max(limit / 2, session.log.restartsAt) {
+            session.log.restartsAt = pages + limit / 4
             session.opened.busyHandler.limited(to: .milliseconds(100)) {
                 _ = sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_RESTART, nil, nil)
             }
-        } else {
-            // A checkpoint that fails or finds another process at it is tried again after the next batch.
+        } else if pages >= session.log.copiesAt {
+            // Not after each batch: a checkpoint syncs the database. One that fails or finds another process at it is
+            // made up for by the next.
+            session.log.copiesAt = pages + min(Self.checkpointPages, limit / 4)
             sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_PASSIVE, nil, nil)
         }
     }

@@ -45,6 +45,9 @@ package final class GroupCommitWriter: Sendable {
     /// What the writer has done so far.
     package var statistics: StoreStatistics { self.counters.snapshot }
 
+    /// How many operations wait to be run.
+    package var queuedOperations: Int { self.condition.withLock { $0.jobs.count } }
+
     /// Hands an operation to the writer; its recipient hears of the outcome in any case.
     ///
     /// - Parameter isUrgent: Whether it is let in when the queue is full, as what gives room again must be.

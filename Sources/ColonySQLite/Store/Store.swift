@@ -53,6 +53,7 @@ package final class Store: Sendable {
     }
 
     package var statistics: StoreStatistics { self.writer.statistics }
+    package var queuedOperations: Int { self.writer.queuedOperations }
 
     /// The one object of type `Companion` that a port keeps beside this store.
     func companion<Companion: Sendable>(_ type: Companion.Type, make: () -> Companion) -> Companion {

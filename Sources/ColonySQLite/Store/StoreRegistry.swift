@@ -55,9 +55,11 @@ package final class StoreRegistry: Sendable {
 
     /// The path without symbolic links and relative parts, of a file that may not exist yet.
     static func canonical(_ path: String) -> String {
+        // What is no path of a file stays as it is, to be refused under its own name.
+        if path.isEmpty || path.hasPrefix(":memory:") || path.utf8.contains(0) { return path }
         if let resolved = Self.resolved(path) { return resolved }
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else {
-            guard !path.isEmpty, let directory = Self.resolved(".") else { return path }
+            guard let directory = Self.resolved(".") else { return path }
             return directory + "/" + path
         }
         let directory = slash == path.startIndex ? "/" : String(path[..<slash])

@@ -13,9 +13,15 @@ struct ColonyChannel: ServerChildChannel {
     let base: HTTP1Channel
     let executors: EventLoopExecutors
     let connections: PrometheusGauge
+    let headTimeout: TimeAmount
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
-        self.base.setup(channel: channel, logger: logger)
+        do {
+            try channel.pipeline.syncOperations.addHandler(HeadMonitor(timeout: self.headTimeout))
+        } catch {
+            return channel.eventLoop.makeFailedFuture(error)
+        }
+        return self.base.setup(channel: channel, logger: logger)
     }
 
     func handle(value: Value, logger: Logger) async {

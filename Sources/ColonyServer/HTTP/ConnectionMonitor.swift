@@ -12,7 +12,9 @@ final class ConnectionMonitor: ChannelInboundHandler, RemovableChannelHandler {
     private let bodyTimeout: TimeAmount
     private var whenGone: (@Sendable () -> Void)?
     private(set) var isGone = false
-    private var isReadingBody = false
+    private(set) var isReadingBody = false
+    /// How many parts of requests have come by.
+    private(set) var partCount: UInt64 = 0
     private var timer: Scheduled<Void>?
 
     init(bodyTimeout: TimeAmount) {
@@ -29,6 +31,7 @@ final class ConnectionMonitor: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        self.partCount &+= 1
         switch self.unwrapInboundIn(data) {
         case .head: self.isReadingBody = true
         case .body: break
@@ -82,3 +85,47 @@ final class ConnectionMonitor: ChannelInboundHandler, RemovableChannelHandler {
 
 /// The rest of a body did not arrive in time.
 struct BodyTimeout: Error {}
+
+/// Closes a connection on which the head of a request does not come to its end.
+///
+/// It sits before the decoder, where it sees that bytes came from which no part of a request was made.
+final class HeadMonitor: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias InboundOut = ByteBuffer
+
+    private let timeout: TimeAmount
+    private var requests: ConnectionMonitor?
+    private var timer: Scheduled<Void>?
+
+    init(timeout: TimeAmount) {
+        self.timeout = timeout
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let requests = self.requests ?? (try? context.pipeline.syncOperations.handler(type: ConnectionMonitor.self))
+        self.requests = requests
+        let count = requests?.partCount
+        context.fireChannelRead(data)
+        guard let requests else { return }
+        if requests.partCount != count || requests.isReadingBody {
+            self.stop()
+        } else if self.timer == nil {
+            let channel = context.channel
+            self.timer = context.eventLoop.scheduleTask(in: self.timeout) { channel.close(promise: nil) }
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        self.stop()
+        context.fireChannelInactive()
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.stop()
+    }
+
+    private func stop() {
+        self.timer?.cancel()
+        self.timer = nil
+    }
+}

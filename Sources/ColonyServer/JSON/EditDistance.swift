@@ -1,6 +1,7 @@
 /// Finds the known word that somebody probably meant.
 enum EditDistance {
-    /// The word of `words` that is nearest to `text`, or `nil` if none is near enough to be a slip of the pen.
+    /// The word of `words` that is nearest to `text`, or `nil` if none is near enough to be a slip of the pen
+    /// or starts with it.
     ///
     /// - Complexity: O(*n*·*m*) for each word.
     static func nearest(to text: String, among words: [String]) -> String? {
@@ -12,8 +13,9 @@ enum EditDistance {
             let distance = Self.between(lowered, word.lowercased())
             if best.map({ distance < $0.distance }) ?? true { best = (word, distance) }
         }
-        guard let best, best.distance <= max(2, best.word.utf8.count / 3) else { return nil }
-        return best.word
+        if let best, best.distance <= max(2, best.word.utf8.count / 3) { return best.word }
+        // `ttl` for `ttl_ms` is a name cut short, not a slip.
+        return lowered.utf8.count >= 3 ? words.first { $0.lowercased().hasPrefix(lowered) } : nil
     }
 
     /// How many insertions, deletions, substitutions, and swaps of neighbours lead from one text to the other.

@@ -7,6 +7,8 @@ import Darwin
 import Musl
 #else
 import Glibc
+// On Linux the members of timeval are declared here, and member visibility asks for the import by name.
+import SwiftOverlayShims
 #endif
 
 /// What the operating system knows about this process, under the names that dashboards for Prometheus expect.

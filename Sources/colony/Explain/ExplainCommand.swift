@@ -35,7 +35,8 @@ struct ExplainCommand: ParsableCommand {
         if self.output.json { return StandardOutput.write(try JSONText.of(Topic.all)) }
         let width = Topic.all.map(\.name.count).max() ?? 0
         for topic in Topic.all {
-            StandardOutput.write("\(topic.name)\(String(repeating: " ", count: width - topic.name.count))  \(topic.summary)")
+            StandardOutput.write(
+                "\(topic.name)\(String(repeating: " ", count: width - topic.name.count))  \(topic.summary)")
         }
     }
 }

@@ -26,7 +26,8 @@ enum Spelling {
     /// The word that the fewest changed letters lead to, unless that is most of them.
     static func nearest(to text: String, among words: [String]) -> String? {
         let scored = words.map { word in (word: word, distance: Self.distance(text, word)) }
-        guard let best = scored.min(by: { $0.distance < $1.distance }), best.distance <= max(2, best.word.count / 2) else {
+        guard let best = scored.min(by: { $0.distance < $1.distance }), best.distance <= max(2, best.word.count / 2)
+        else {
             return nil
         }
         return best.word

@@ -27,12 +27,14 @@ struct LockBreakCommand: AsyncParsableCommand {
         if !self.yes {
             guard StandardInput.isTerminal else {
                 throw Failure(
-                    "invalid_request", "there is no terminal to ask at. Give --yes to break \(self.lock.name) without asking.",
+                    "invalid_request",
+                    "there is no terminal to ask at. Give --yes to break \(self.lock.name) without asking.",
                     exitCode: .usage)
             }
             guard let record = try await engine.inspect(self.lock.name) else { throw self.notHeld }
             StandardError.write(LockPresentation.details(record))
-            guard StandardInput.confirm("Break \(record.name), which \(record.owner) may still be working under?") else {
+            guard StandardInput.confirm("Break \(record.name), which \(record.owner) may still be working under?")
+            else {
                 throw Failure("refused", "nothing was broken.")
             }
         }
@@ -40,7 +42,8 @@ struct LockBreakCommand: AsyncParsableCommand {
         StandardOutput.write(
             self.output.json
                 ? try JSONText.of(LockDocument(broken))
-                : "Broke \(broken.name), held by \(broken.owner) with token \(broken.token) for \(broken.age.wholeSeconds).")
+                : "Broke \(broken.name), held by \(broken.owner) with token \(broken.token) for \(broken.age.wholeSeconds)."
+        )
     }
 
     private var notHeld: Failure { Failure("not_found", "nobody holds the lock \(self.lock.name).") }

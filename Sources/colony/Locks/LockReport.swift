@@ -77,7 +77,8 @@ struct LockReport: Sendable {
 
     func busySentence(on engine: any LeaseEngine, wait: Duration?) async -> String {
         let limit = wait ?? .zero
-        let holder = (try? await engine.inspect(self.name)).flatMap { $0 }
+        let holder =
+            (try? await engine.inspect(self.name)).flatMap { $0 }
             .map { ", held by \($0.owner) for \($0.age.wholeSeconds)" } ?? ""
         return limit > .zero
             ? "the lock \(self.name) was not free within \(limit.text)\(holder). Try again later."

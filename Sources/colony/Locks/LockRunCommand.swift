@@ -23,7 +23,9 @@ struct LockRunCommand: AsyncParsableCommand {
     @OptionGroup var lock: LockNameArgument
 
     @Option(
-        help: .duration("How long the lock stays taken if this host dies; renewed at every third of it. 10ms to 24h. (default: 30s)"),
+        help: .duration(
+            "How long the lock stays taken if this host dies; renewed at every third of it. 10ms to 24h. (default: 30s)"
+        ),
         transform: DurationArgument.lease)
     var ttl = DurationArgument(.seconds(30))
 
@@ -40,11 +42,14 @@ struct LockRunCommand: AsyncParsableCommand {
     @OptionGroup var stores: StoreOptions
     @OptionGroup var output: OutputOptions
 
-    @Argument(parsing: .postTerminator, help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
+    @Argument(
+        parsing: .postTerminator, help: ArgumentHelp("The command and its arguments, after --.", valueName: "command"))
     var command: [String] = []
 
     mutating func validate() throws {
-        if self.command.isEmpty { throw ValidationError("The command is missing: put it after --, as in -- ./report.sh") }
+        if self.command.isEmpty {
+            throw ValidationError("The command is missing: put it after --, as in -- ./report.sh")
+        }
     }
 
     mutating func run() async throws {

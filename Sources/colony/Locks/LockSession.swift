@@ -68,7 +68,8 @@ final class LockSession: Sendable {
         } catch let failure as Executable.Failure {
             throw Failure("command_not_run", "\(failure)", exitCode: .init(failure.exitCode))
         } catch let error as CoordinationError where error.code == .timedOut {
-            throw Failure("held", await self.report.busySentence(on: self.engine, wait: self.wait), exitCode: .tryAgainLater)
+            throw Failure(
+                "held", await self.report.busySentence(on: self.engine, wait: self.wait), exitCode: .tryAgainLater)
         } catch let error as CoordinationError where error.code == .leaseLost {
             throw Failure("lost", self.report.lossSentence(error, end: self.state.withLock { $0.end }))
         } catch {

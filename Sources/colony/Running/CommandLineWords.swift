@@ -28,7 +28,8 @@ struct CommandLineWords: Sendable {
         self.parsed = try words.enumerated().map { position, word in
             if let text = String(validating: word, as: UTF8.self) { return text }
             if runsCommand, position > terminator { return String(decoding: word, as: UTF8.self) }
-            throw ValidationError("\(Self.quoted(word)) is not UTF-8, and no lock, file, or option of Colony is named so.")
+            throw ValidationError(
+                "\(Self.quoted(word)) is not UTF-8, and no lock, file, or option of Colony is named so.")
         }
     }
 

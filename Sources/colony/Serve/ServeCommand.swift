@@ -1,6 +1,7 @@
 import ArgumentParser
 import ColonyCore
 import ColonyServer
+import Logging
 import ServiceLifecycle
 import UnixSignals
 
@@ -25,10 +26,14 @@ struct ServeCommand: AsyncParsableCommand {
                 + "lock commands)", valueName: "dir"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one. (default: 127.0.0.1:7400)", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; port 0 takes a free one. (default: 127.0.0.1:7400)", valueName: "host:port"))
     var http: String?
 
-    @Option(help: ArgumentHelp("Serve this store instead of the file in the data directory: sqlite:FILE or memory:.", valueName: "url"))
+    @Option(
+        help: ArgumentHelp(
+            "Serve this store instead of the file in the data directory: sqlite:FILE or memory:.", valueName: "url"))
     var store: String?
 
     @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")
@@ -36,7 +41,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("set"),
-        help: ArgumentHelp("Any setting of the file, such as limits.wait=30s. May be repeated.", valueName: "key=value"))
+        help: ArgumentHelp("Any setting of the file, such as limits.wait=30s. May be repeated.", valueName: "key=value")
+    )
     var settings: [String] = []
 
     @OptionGroup var output: OutputOptions
@@ -46,7 +52,7 @@ struct ServeCommand: AsyncParsableCommand {
             file: self.config, data: self.data, http: self.http, store: self.store, insecure: self.insecure,
             others: self.settings)
         let served = try await ServedStore(configuration)
-        let logger = ServeLog.makeLogger(configuration.log)
+        let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(configuration: configuration, engine: served.engine, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
@@ -54,7 +60,10 @@ struct ServeCommand: AsyncParsableCommand {
         }
         defer { announcement.cancel() }
         try await ServiceGroup(
-            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: ServeLog.silent
+            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.silentLogger
         ).run()
     }
+
+    /// The daemon itself says what the service group would.
+    private static var silentLogger: Logger { Logger(label: "colony") { _ in SwiftLogNoOpLogHandler() } }
 }

@@ -45,7 +45,9 @@ enum ServeSettings {
 
     /// Takes `HOST:PORT` apart; an IPv6 address stands in brackets.
     private static func address(_ text: String) throws -> (host: String, port: String) {
-        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex, Int(text[text.index(after: colon)...]) != nil else {
+        guard let colon = text.lastIndex(of: ":"), colon > text.startIndex,
+            Int(text[text.index(after: colon)...]) != nil
+        else {
             throw Failure(
                 "invalid_request", "--http \(NameRules.quoted(text)) is not HOST:PORT; 127.0.0.1:7400 is an example.",
                 exitCode: .usage)

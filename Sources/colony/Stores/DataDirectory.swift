@@ -44,7 +44,8 @@ struct DataDirectory {
             let reason = String(cString: strerror(errno))
             var status = stat()
             if stat(made, &status) == 0 { continue }
-            throw Failure("storage_failed", "The data directory \(NameRules.quoted(made)) could not be made: \(reason).")
+            throw Failure(
+                "storage_failed", "The data directory \(NameRules.quoted(made)) could not be made: \(reason).")
         }
     }
 
@@ -64,7 +65,9 @@ enum Environment {
     static var all: [String: String] {
         var result: [String: String] = [:]
         for entry in EnvironmentBytes.ofThisProcess() {
-            guard let text = String(validating: entry, as: UTF8.self), let equals = text.firstIndex(of: "=") else { continue }
+            guard let text = String(validating: entry, as: UTF8.self), let equals = text.firstIndex(of: "=") else {
+                continue
+            }
             result[String(text[..<equals])] = String(text[text.index(after: equals)...])
         }
         return result

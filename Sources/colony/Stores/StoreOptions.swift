@@ -29,7 +29,8 @@ struct StoreOptions: ParsableArguments {
         switch (Environment["COLONY_STORE"], Environment["COLONY_SERVER"]) {
         case (_?, _?):
             throw Failure(
-                "invalid_request", "COLONY_STORE and COLONY_SERVER are both set. Unset one, or give --store or --server.",
+                "invalid_request",
+                "COLONY_STORE and COLONY_SERVER are both set. Unset one, or give --store or --server.",
                 exitCode: .usage)
         case (let store?, nil): return try StorePlace(store: store, origin: "COLONY_STORE")
         case (nil, let server?): return try StorePlace(server: server, origin: "COLONY_SERVER")

@@ -28,7 +28,9 @@ struct VerifyCommand: AsyncParsableCommand {
         let report = await LeaseConformance.run(
             on: LiveLeaseHarness { try await engines.make() }, title: "\(place)"
         ) { event in
-            if case .began(let check, let number, let count) = event { progress.show("\(number)/\(count) \(check.name)") }
+            if case .began(let check, let number, let count) = event {
+                progress.show("\(number)/\(count) \(check.name)")
+            }
         }
         progress.clear()
         StandardOutput.write(self.output.json ? try JSONText.of(report) : report.text)

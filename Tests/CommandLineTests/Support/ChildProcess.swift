@@ -27,12 +27,13 @@ final class ChildProcess: Sendable {
         self.outputFile = "\(folder)/\(name).out"
         self.errorFile = "\(folder)/\(name).err"
         let files = try [
-            (Self.open(input, O_RDONLY), CInt(0)), (Self.open(self.outputFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(1)),
-            (Self.open(self.errorFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(2)),
+            (Self.descriptor(of: input, O_RDONLY), CInt(0)), (Self.descriptor(of: self.outputFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(1)),
+            (Self.descriptor(of: self.errorFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(2)),
         ]
         defer { for (descriptor, _) in files { close(descriptor) } }
         let spawn = Spawn(
-            path: words[0], words: words, environment: environment.map { Array("\($0.key)=\($0.value)".utf8) }, group: 0,
+            path: words[0], words: words, environment: environment.map { Array("\($0.key)=\($0.value)".utf8) },
+            group: 0,
             descriptors: files.map { (here: $0.0, there: $0.1) }, signals: Spawn.Signals(held: [], ignored: []))
         let number = try spawn.start().get()
         self.number = number
@@ -70,8 +71,8 @@ final class ChildProcess: Sendable {
         _ = await self.end()
     }
 
-    private static func open(_ path: String, _ flags: CInt) throws -> CInt {
-        let descriptor = Glibc.open(path, flags | O_CLOEXEC, 0o600)
+    private static func descriptor(of path: String, _ flags: CInt) throws -> CInt {
+        let descriptor = open(path, flags | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
         return descriptor
     }

@@ -44,8 +44,12 @@ struct Scene: Sendable {
     }
 
     /// Runs `colony` to its end.
-    func colony(_ words: String..., input: String = "/dev/null") async throws -> Outcome {
-        try await self.finish([ColonyBinary.path] + words, input: input)
+    func colony(_ words: String...) async throws -> Outcome {
+        try await self.colony(words)
+    }
+
+    func colony(_ words: [String]) async throws -> Outcome {
+        try await self.finish([ColonyBinary.path] + words)
     }
 
     /// Runs a shell script to its end; `$COLONY` is the program and `$DIR` the folder.
@@ -53,8 +57,8 @@ struct Scene: Sendable {
         try await self.finish(["/bin/sh", "-c", script])
     }
 
-    private func finish(_ words: [String], input: String = "/dev/null") async throws -> Outcome {
-        try await self.during(words.map { Array($0.utf8) }, input: input) { _ in }.1
+    private func finish(_ words: [String]) async throws -> Outcome {
+        try await self.during(words.map { Array($0.utf8) }) { _ in }.1
     }
 
     /// Runs `colony` while `body` watches and signals it.
@@ -105,6 +109,13 @@ struct Gate: Sendable {
 extension Scene {
     /// Makes `$DIR/gate`.
     func makeGate() throws -> Gate { try Gate(self, name: "gate") }
+}
+
+extension Scene {
+    /// Whether anybody holds the lock.
+    func isHeld(_ name: String) async throws -> Bool {
+        try await self.colony("lock", "inspect", name).code == 0
+    }
 }
 
 /// Looks again and again until `condition` holds, and fails the test if that takes longer than `limit`.

@@ -21,7 +21,7 @@ extension LeaseConformance {
                     "the winner is \(leases[0].owner), and a loser was told \(holder.owner)")
             }
         },
-        LeaseCase("1,000 turns of ten contending owners exclude each other, and tokens rise", .exclusivity) { context in
+        LeaseCase("the turns of ten contending owners exclude each other, and tokens rise", .exclusivity) { context in
             let name = try context.name()
             let rounds = context.amount(100, atLeast: 5)
             let inside = Tally()

@@ -160,8 +160,8 @@ extension LeaseConformance {
             try await context.pass(.seconds(8))
             let released = context.now
             _ = try await context.engine.release(name, owner: lease.owner, token: lease.token)
-            let next = try await context.grantEventually(name, to: 2, for: context.ample, upTo: .seconds(60))
             _ = try await request.lease(within: context)
+            let next = try await context.grantEventually(name, to: 2, for: context.ample, upTo: .seconds(60))
             try expect(
                 next.at >= released.advanced(by: duration),
                 "a waiter's lease of \(duration.text) was over \(released.duration(to: next.at).text) after its grant")

@@ -1,0 +1,73 @@
+import ArgumentParser
+import ColonyCore
+import ColonyWorkloads
+
+struct BenchCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench",
+        abstract: "Measure how fast this machine is with Colony.",
+        discussion: """
+            Example: colony bench locks --directory /var/lib/app
+
+            Prints each figure with what it should reach. Run it on an idle machine; durable figures are those of the disk \
+            under --directory.
+            """
+    )
+
+    @Argument(
+        help: ArgumentHelp("What to measure: locks. (default: everything)", valueName: "block"),
+        completion: .list(BenchBlock.allCases.map(\.rawValue)))
+    var blocks: [BenchBlock] = []
+
+    @Option(help: ArgumentHelp("Only this workload. May be repeated.", valueName: "name"))
+    var only: [String] = []
+
+    @Option(help: ArgumentHelp("The share of a full run; below 1 the figures say little.", valueName: "factor"))
+    var scale = 1.0
+
+    @Option(help: ArgumentHelp("Where to write. What is written is removed again.", valueName: "dir"))
+    var directory = "."
+
+    @OptionGroup var output: OutputOptions
+
+    mutating func validate() throws {
+        guard self.scale > 0, self.scale.isFinite else {
+            throw ValidationError("--scale must be greater than zero, not \(self.scale).")
+        }
+        let names = BenchBlock.allCases.flatMap(\.workloads).map(\.name)
+        for name in self.only where !names.contains(name) {
+            throw ValidationError(
+                "There is no workload \(NameRules.quoted(name)). There are \(names.joined(separator: ", ")).")
+        }
+    }
+
+    mutating func run() async throws {
+        let blocks = self.blocks.isEmpty ? BenchBlock.allCases : self.blocks
+        let progress = ProgressLine()
+        let options = WorkloadOptions(scale: self.scale, directory: self.directory) { name, share in
+            progress.show("\(name) \(Int(share * 100)) %")
+        }
+        var measurements: [Measurement] = []
+        for workload in blocks.flatMap(\.workloads) where self.only.isEmpty || self.only.contains(workload.name) {
+            progress.show(workload.name)
+            measurements.append(try await workload.run(options))
+        }
+        progress.clear()
+        let words = CommandLine.arguments.dropFirst().joined(separator: " ")
+        let report = BenchmarkReport(
+            machine: .current(), versions: ["colony": Version.current], command: "colony \(words)", scale: self.scale,
+            measurements: measurements)
+        StandardOutput.write(self.output.json ? try JSONText.of(report) : report.table)
+    }
+}
+
+/// A block of Colony that has workloads.
+enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
+    case locks
+
+    var workloads: [Workload] {
+        switch self {
+        case .locks: LockWorkloads.all
+        }
+    }
+}

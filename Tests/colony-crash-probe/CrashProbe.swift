@@ -1,0 +1,80 @@
+import ColonyCore
+import ColonySQLite
+
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
+/// A process for the tests of the embedded engine to kill: it says on its standard output what it was told by the engine.
+///
+/// - `churn FILE PREFIX`: grants itself one name after the other, from 16 tasks at once, and prints each name with its
+///   token when the grant was acknowledged. Never ends.
+/// - `turn FILE NAME OWNER COUNT`: takes its turn of a name so many times, and prints the instant of each grant.
+/// - `stand FILE NAME OWNER`: stands in the queue of a name, and prints its token should it get the name.
+@main
+struct CrashProbe {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        guard arguments.count >= 4 else {
+            say("usage: colony-crash-probe churn|turn|stand FILE …")
+            exit(64)
+        }
+        let engine = SQLiteLeaseEngine.sqlite(path: arguments[2])
+        switch arguments[1] {
+        case "churn": try await Self.churn(engine, prefix: arguments[3])
+        case "turn":
+            try await Self.turn(
+                engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]), count: Int(arguments[5]) ?? 1)
+        case "stand": try await Self.stand(engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]))
+        default: exit(64)
+        }
+        await engine.close()
+    }
+
+    private static func churn(_ engine: SQLiteLeaseEngine, prefix: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<16 {
+                group.addTask {
+                    for number in 0... {
+                        let name = try LeaseName("\(prefix)-\(task)-\(number)")
+                        guard let lease = try await engine.tryAcquire(name, owner: "probe", for: .seconds(3_600)).lease
+                        else { continue }
+                        say("\(name) \(lease.token)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func turn(
+        _ engine: SQLiteLeaseEngine, _ name: LeaseName, owner: OwnerID, count: Int
+    ) async throws {
+        let clock = HostClock()
+        for _ in 0..<count {
+            guard let lease = try await engine.acquire(name, owner: owner, for: .seconds(30), upTo: .seconds(60)).lease
+            else { exit(75) }
+            let granted = clock.now
+            // Held for a moment, so that the others stand in the queue by then.
+            try await clock.sleep(for: .milliseconds(20))
+            let released = clock.now
+            try await engine.release(name, owner: owner, token: lease.token)
+            say("\(lease.token) \(granted.nanoseconds) \(released.nanoseconds)")
+        }
+    }
+
+    private static func stand(_ engine: SQLiteLeaseEngine, _ name: LeaseName, owner: OwnerID) async throws {
+        let answer = try await engine.acquire(name, owner: owner, for: .seconds(3_600), upTo: .seconds(3_600))
+        if let lease = answer.lease { say("\(name) \(lease.token)") }
+    }
+}
+
+/// Writes a line at once and in one piece.
+private func say(_ line: String) {
+    let bytes = Array((line + "\n").utf8)
+    _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
+}
