@@ -42,7 +42,7 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        command = [BINARY, "serve", "--http", f"127.0.0.1:{self.port}", "--data", str(self.folder / "data")]
+        command = [BINARY, "serve", "--http", f"127.0.0.1:{self.port}", "--data", "data"]
         if self.configuration is not None:
             file = self.folder / "colony.yaml"
             file.write_text(self.configuration, encoding="utf-8")
