@@ -13,8 +13,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("COLONY_BINARY", str(ROOT / ".build/debug/colony"))
-START_LIMIT = 20
-STOP_LIMIT = 15
+START_LIMIT = 40
+STOP_LIMIT = 30
 
 
 class Refused(Exception):
@@ -42,7 +42,7 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self):
-        command = [BINARY, "serve", "--http", f"127.0.0.1:{self.port}", "--data", str(self.folder / "data")]
+        command = [BINARY, "serve", "--http", f"127.0.0.1:{self.port}", "--data", "data"]
         if self.configuration is not None:
             file = self.folder / "colony.yaml"
             file.write_text(self.configuration, encoding="utf-8")
@@ -138,7 +138,7 @@ class Daemon:
         thread = threading.Thread(target=stand, daemon=True)
         thread.start()
         self.waiting.append(thread)
-        WebDriverWait(self, 10, 0.02).until(
+        WebDriverWait(self, START_LIMIT, 0.02).until(
             lambda daemon: any(waiter["owner"] == owner for waiter in daemon.lock(name)["waiters"]),
             f"{owner} does not wait for {name}")
 

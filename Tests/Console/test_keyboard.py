@@ -85,7 +85,7 @@ def test_w_shows_who_waits(page):
     page.until(lambda: (page.row("orders/1") or {"waiters": ""})["waiters"].startswith("1"), "the waiter is not shown")
     page.driver.find_element(By.TAG_NAME, "body").send_keys("j")
     page.press("w")
-    assert page.text(".waiters-row .name") == "api-2"
+    page.until(lambda: page.text(".waiters-row .name") == "api-2", "the waiters are not shown")
 
 
 def test_every_control_has_a_name(page):

@@ -54,7 +54,8 @@ def test_waiters_appear_in_order_and_their_list_opens(page):
     assert toggle.get_attribute("aria-expanded") == "false"
     toggle.click()
     assert toggle.get_attribute("aria-expanded") == "true"
-    assert [name.text for name in page.all(".waiters-row .name")] == ["api-2", "api-3"]
+    page.until(lambda: [name.text for name in page.all(".waiters-row .name")] == ["api-2", "api-3"],
+               "the waiters are not listed in their order")
     page.find('[data-share="waited"]').click()
     assert page.names() == ["orders/42"]
 

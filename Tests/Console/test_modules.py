@@ -2,6 +2,20 @@
 
 import pytest
 
+from console_page import ConsolePage
+from daemon import Daemon
+
+
+@pytest.fixture(scope="module")
+def page(browser, tmp_path_factory):
+    """One page for all of them: they change nothing."""
+    daemon = Daemon(tmp_path_factory.mktemp("modules")).start()
+    try:
+        yield ConsolePage(browser, daemon).open()
+        browser.get("about:blank")
+    finally:
+        daemon.stop()
+
 
 def call(page, module, expression, *arguments):
     return page.driver.execute_async_script(
@@ -24,7 +38,6 @@ def call(page, module, expression, *arguments):
     (11_520_000, "3 h 12 min"), (86_400_000, "1 d"), (360_000_000, "4 d 4 h"),
 ])
 def test_durations_have_at_most_two_units(page, milliseconds, text):
-    page.open()
     assert call(page, "text.js", "formatDuration", milliseconds).replace("\u202f", " ") == text
 
 
@@ -55,7 +68,6 @@ def waiting(count, age_ms):
     (lock(age_ms=86_400_000), ("note", "held")),
 ])
 def test_the_judgement_on_a_lock(page, case, expected):
-    page.open()
     finding = call(page, "diagnosis.js", "diagnose", case)
     assert (finding and (finding["level"], finding["kind"])) == expected
     if finding is not None:
@@ -63,7 +75,6 @@ def test_the_judgement_on_a_lock(page, case, expected):
 
 
 def test_events_are_read_however_they_are_cut(page):
-    page.open()
     stream = ": hello\n\nevent: locks\ndata: {}\n\nid: 3\ndata: a\ndata: b\r\n\r\n: heartbeat\n\nevent: locks\n\n"
     expected = [{"name": "locks", "data": "{}"}, {"name": "message", "data": "a\nb"}]
     for size in [1, 2, 3, 7, len(stream)]:
@@ -73,7 +84,6 @@ def test_events_are_read_however_they_are_cut(page):
 
 
 def test_pauses_between_attempts_grow_to_a_limit(page):
-    page.open()
     ranges = [(1, 200, 400), (2, 400, 800), (4, 1_600, 3_200), (6, 5_000, 10_000), (60, 5_000, 10_000)]
     for attempt, low, high in ranges:
         for _ in range(5):

@@ -111,7 +111,8 @@ async function readServer() {
 function drawServer() {
     if (server === null) return;
     const uptime = formatDuration(server.uptime_ms + performance.now() - serverAt);
-    const place = server.data ? ` in ${server.data}` : "";
+    // A store that is a file names its own place.
+    const place = server.data && !String(server.store).includes(server.data) ? ` in ${server.data}` : "";
     const sentences = [
         `colony ${server.version} on ${location.host}, up ${uptime}.`,
         server.store ? `Store: ${server.store}${place}.` : "",

@@ -239,7 +239,8 @@ export function showWaiters(list, waiters, elapsed, limit) {
     if (list.shownQueue !== queue) {
         list.shownQueue = queue;
         replaceChildren(list,
-            shown.map(({ owner }) => element("li", {}, nameElement(owner), element("span", { class: "waited" }))),
+            shown.map(({ owner }) =>
+                element("li", {}, nameElement(owner), element("span", { class: "waited" }))),
             rest > 0 && element("li", { class: "more" }, `and ${formatCount(rest)} more`));
     }
     shown.forEach((waiter, place) => {

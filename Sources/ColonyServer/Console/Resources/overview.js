@@ -97,6 +97,7 @@ function totalsSentence(book) {
     const amount = `${formatCount(held)}${book.next === null ? "" : "+"} ${held === 1 ? "lock" : "locks"}`;
     const sentence = [{ text: amount, isStrong: true }, { text: `${under} ${verb} held. ` }];
     if (count === 0) return [...sentence, { text: "Nobody waits." }];
-    const wait = count === 1 ? " waits, for " : " wait, the oldest for ";
+    // A no-break space: a number at the end of a line would stand apart from its verb.
+    const wait = count === 1 ? "\u00A0waits, for " : "\u00A0wait, the oldest for ";
     return [...sentence, { text: formatCount(count), isStrong: true }, { text: `${wait}${formatDuration(longest)}.` }];
 }
