@@ -142,14 +142,15 @@ public final class Daemon: Service {
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             return DaemonError(
                 .addressInUse,
-                "\(self.configuration.host):\(self.configuration.port) is in use: another process listens there, "
+                "\(self.configuration.authority(port: self.configuration.port)) is in use: another process listens there, "
                     + "perhaps another daemon; stop it or choose another port with http.port",
                 cause: error)
         } catch is CancellationError {
             return nil
         } catch {
             return DaemonError(
-                .cannotListen, "\(self.configuration.host):\(self.configuration.port) cannot be listened on: \(error)",
+                .cannotListen,
+                "\(self.configuration.authority(port: self.configuration.port)) cannot be listened on: \(error)",
                 cause: error)
         }
     }
@@ -172,7 +173,7 @@ public final class Daemon: Service {
         self.logger.info(
             "listening",
             metadata: [
-                "url": "\(scheme)://\(self.configuration.host):\(port)",
+                "url": "\(scheme)://\(self.configuration.authority(port: port))",
                 "tokens": "\(self.configuration.tokens.count)",
             ])
         if !self.configuration.isLoopback, self.configuration.tokens.isEmpty {

@@ -27,9 +27,11 @@ public struct ConfigurationKey: Sendable {
 
     static let variablePrefix = "COLONY_"
 
-    /// Variables that start alike but belong to clients and to commands that run under a lock.
+    /// Variables that start alike but belong to others: to clients and to commands that run under a lock, and to the
+    /// scripts that build, test, and measure Colony, which start daemons too.
     static let foreignVariables: Set<String> = [
         FencingToken.environmentVariable, "COLONY_LOCK_NAME", "COLONY_SERVER", "COLONY_TOKEN",
+        "COLONY_BENCH_WORKER", "COLONY_BINARY", "COLONY_NO_INSTALL", "COLONY_SCREENSHOTS", "COLONY_STRICT",
     ]
 
     /// The name of the list of tokens, the one key that is not a single value and is read from the file only.
