@@ -67,7 +67,9 @@ public struct ConfigurationKey: Sendable {
             "The longest body of a request. The default holds a full batch of renewals with long names."
         ) { $0.limits.bodyBytes = $1 },
         integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock.") { $0.limits.nameBytes = $1 },
-        duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") { $0.limits.wait = $1 },
+        duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
+            $0.limits.wait = $1
+        },
         integer("limits.batch", "number", 1...1_000, 1_000, "The most leases that one request renews or lists.") {
             $0.limits.batch = $1
         },
@@ -81,7 +83,9 @@ public struct ConfigurationKey: Sendable {
         integer(
             "limits.waiters_per_name", "number", 1...1_000_000, 1_000, "The most requests that wait for one lock."
         ) { $0.limits.waitersPerName = $1 },
-        integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") { $0.limits.streams = $1 },
+        integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
+            $0.limits.streams = $1
+        },
         duration("limits.head_timeout", "10s", "How long the head of a request may take to arrive.") {
             $0.limits.headTimeout = $1
         },
