@@ -18,8 +18,8 @@ import Synchronization
 /// The daemon decides nothing about locks: it hands requests to the engine and keeps those who wait in turn. It never
 /// renews for a client; a client that stops renewing loses its lease when that runs out.
 ///
-/// On graceful shutdown it stops accepting, answers those who wait with `draining`, lets requests that run finish within
-/// ``DaemonConfiguration/Limits/drain``, and then closes the engine.
+/// On graceful shutdown it stops accepting, answers those who wait with `draining`, lets requests that run finish
+/// within ``DaemonConfiguration/Limits/drain``, and then closes the engine.
 public final class Daemon: Service {
     private enum Phase {
         case idle
@@ -46,8 +46,8 @@ public final class Daemon: Service {
     ///   - configuration: Checked by ``DaemonConfiguration/validate()``.
     ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
-    ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)` to
-    ///     see the metrics of its libraries as well.
+    ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)`
+    ///     to see the metrics of its libraries as well.
     ///   - clock: What uptime, waits, and latencies are counted on.
     ///   - logger: Gets `info` and above about the life of the daemon, and `debug` for every request.
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
@@ -130,8 +130,8 @@ public final class Daemon: Service {
     private func serve() async -> DaemonError? {
         do {
             let service = try self.makeService()
-            // Services are shut down from the last to the first, each after the one behind it: the waits must end before the
-            // server can find its connections idle.
+            // Services are shut down from the last to the first, each after the one behind it: the waits must end
+            // before the server can find its connections idle.
             var group = ServiceGroupConfiguration(
                 services: [service, EventPump(responder: self.responder)], logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain
@@ -142,14 +142,15 @@ public final class Daemon: Service {
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             return DaemonError(
                 .addressInUse,
-                "\(self.configuration.host):\(self.configuration.port) is in use: another process listens there, "
+                "\(self.configuration.authority(port: self.configuration.port)) is in use: another process listens there, "
                     + "perhaps another daemon; stop it or choose another port with http.port",
                 cause: error)
         } catch is CancellationError {
             return nil
         } catch {
             return DaemonError(
-                .cannotListen, "\(self.configuration.host):\(self.configuration.port) cannot be listened on: \(error)",
+                .cannotListen,
+                "\(self.configuration.authority(port: self.configuration.port)) cannot be listened on: \(error)",
                 cause: error)
         }
     }
@@ -159,7 +160,8 @@ public final class Daemon: Service {
         return try self.server.buildServer(
             configuration: ServerConfiguration(
                 address: .hostname(self.configuration.host, port: self.configuration.port), backlog: 1_024,
-                availableConnectionsDelegate: .maximum(self.configuration.limits.connections, logger: Self.silentLogger)),
+                availableConnectionsDelegate: .maximum(self.configuration.limits.connections, logger: Self.silentLogger)
+            ),
             eventLoopGroup: Self.group, logger: Self.silentLogger,
             responder: { request, writer, channel in
                 try await responder.respond(to: request, writer: writer, channel: channel)
@@ -172,7 +174,7 @@ public final class Daemon: Service {
         self.logger.info(
             "listening",
             metadata: [
-                "url": "\(scheme)://\(self.configuration.host):\(port)",
+                "url": "\(scheme)://\(self.configuration.authority(port: port))",
                 "tokens": "\(self.configuration.tokens.count)",
             ])
         if !self.configuration.isLoopback, self.configuration.tokens.isEmpty {

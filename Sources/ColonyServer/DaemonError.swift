@@ -9,7 +9,8 @@ public struct DaemonError: Error, Sendable, CustomStringConvertible {
 
         /// A key or a value of the configuration is wrong. Nothing was started; mend the configuration.
         public static let invalidConfiguration = Self(wrapped: .invalidConfiguration)
-        /// The address is not loopback, and neither tokens nor an explicit `insecure` are configured. Nothing was started.
+        /// The address is not loopback, and neither tokens nor an explicit `insecure` are configured. Nothing was
+        /// started.
         public static let unsafeAddress = Self(wrapped: .unsafeAddress)
         /// Another process listens on the port, perhaps another daemon. Nothing was started.
         public static let addressInUse = Self(wrapped: .addressInUse)

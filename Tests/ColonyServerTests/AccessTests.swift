@@ -13,7 +13,9 @@ struct AccessTests {
 
     @Test("A missing, malformed, or unknown token is 401, and the answer says what to send")
     func unauthorized() async throws {
-        try await withServer { $0.tokens = [Self.reader] } _: { server in
+        try await withServer {
+            $0.tokens = [Self.reader]
+        } _: { server in
             for headers in [[:], ["Authorization": "Basic eDp5"], ["Authorization": "Bearer"], self.bearer("wrong")] {
                 let reply = try await server.send(.GET, "/v1/locks", headers: headers)
                 #expect(reply.status == 401)
@@ -22,13 +24,17 @@ struct AccessTests {
                 #expect(!reply.text.contains("wrong"), "the token is not quoted")
             }
             #expect(try await server.send(.GET, "/v1/locks", headers: self.bearer("read-secret")).status == 200)
-            #expect(try await server.send(.GET, "/v1/locks", headers: ["Authorization": "bearer read-secret"]).status == 200)
+            #expect(
+                try await server.send(.GET, "/v1/locks", headers: ["Authorization": "bearer read-secret"]).status == 200
+            )
         }
     }
 
     @Test("What everybody may see needs no token, and the metrics do")
     func openRoutes() async throws {
-        try await withServer { $0.tokens = [Self.reader] } _: { server async throws in
+        try await withServer {
+            $0.tokens = [Self.reader]
+        } _: { server async throws in
             for path in ["/healthz", "/readyz", "/v1/openapi.json", "/", "/console/console.js"] {
                 #expect(try await server.send(.GET, path).status == 200, "\(path)")
             }
@@ -40,18 +46,23 @@ struct AccessTests {
 
     @Test("A scope allows what it says and no more")
     func scopes() async throws {
-        try await withServer { $0.tokens = [Self.reader, Self.worker, Self.admin] } _: { server in
-            func status(_ method: TestServer.Verb, _ path: String, _ body: String?, _ token: String) async throws -> Int {
+        try await withServer {
+            $0.tokens = [Self.reader, Self.worker, Self.admin]
+        } _: { server in
+            func status(_ method: TestServer.Verb, _ path: String, _ body: String?, _ token: String) async throws -> Int
+            {
                 try await server.send(method, path, body, headers: self.bearer(token)).status
             }
             let body = #"{"owner":"o","ttl_ms":60000}"#
             #expect(try await status(.POST, "/v1/locks/orders%2F1/acquire", body, "read-secret") == 403)
             #expect(try await status(.POST, "/v1/locks/orders%2F1/acquire", body, "work-secret") == 200)
-            #expect(try await status(.GET, "/v1/locks/orders%2F1", nil, "work-secret") == 200, "writing includes reading")
+            #expect(
+                try await status(.GET, "/v1/locks/orders%2F1", nil, "work-secret") == 200, "writing includes reading")
             #expect(try await status(.DELETE, "/v1/locks/orders%2F1", nil, "work-secret") == 403)
             #expect(try await status(.DELETE, "/v1/locks/orders%2F1", nil, "admin-secret") == 200)
             #expect(try await status(.POST, "/v1/locks/x/acquire", body, "admin-secret") == 200)
-            let forbidden = try await server.send(.POST, "/v1/locks/x/acquire", body, headers: self.bearer("work-secret"))
+            let forbidden = try await server.send(
+                .POST, "/v1/locks/x/acquire", body, headers: self.bearer("work-secret"))
             #expect(forbidden.code == "forbidden")
             let batch = #"{"leases":[{"name":"x","owner":"o","token":1,"ttl_ms":1000}]}"#
             #expect(try await status(.POST, "/v1/locks/renew", batch, "work-secret") == 403)
@@ -60,7 +71,9 @@ struct AccessTests {
 
     @Test("A list shows only the names that the token is for")
     func prefixes() async throws {
-        try await withServer { $0.tokens = [Self.worker, Self.admin] } _: { server in
+        try await withServer {
+            $0.tokens = [Self.worker, Self.admin]
+        } _: { server in
             for name in ["mail%2F1", "orders%2F1", "orders%2F2", "zoo"] {
                 _ = try await server.send(
                     .POST, "/v1/locks/\(name)/acquire", #"{"ttl_ms":60000}"#, headers: self.bearer("admin-secret"))
@@ -92,7 +105,9 @@ struct AccessTests {
             #expect(foreign.status == 403)
             #expect(foreign.code == "origin_refused")
             #expect(try await reply(["Origin": "null"]).code == "origin_refused")
-            #expect(try await reply(["Origin": "http://127.0.0.1:1"]).code == "origin_refused", "another port is another site")
+            #expect(
+                try await reply(["Origin": "http://127.0.0.1:1"]).code == "origin_refused",
+                "another port is another site")
             #expect(try await reply(["Sec-Fetch-Site": "cross-site"]).code == "origin_refused")
             #expect(try await reply(["Origin": "http://127.0.0.1:\(server.port)"]).status == 200)
             #expect(try await reply(["Host": "localhost:\(server.port)"]).status == 200)
@@ -119,7 +134,10 @@ struct AccessTests {
     func portInUse() async throws {
         try await withServer { server in
             let error = await #expect(throws: DaemonError.self) {
-                try await withServer { $0.port = server.port } _: { _ in }
+                try await withServer {
+                    $0.port = server.port
+                } _: { _ in
+                }
             }
             #expect(error?.code == .addressInUse)
             #expect(error?.message.contains("127.0.0.1:\(server.port)") == true)

@@ -30,14 +30,18 @@ struct BadRequestTests {
         Case(body: #"{"ttl_ms":0}"#, code: "invalid_request", quotes: ["ttl_ms", "0 is not from 10"]),
         Case(body: #"{"ttl_ms":-5}"#, code: "invalid_request", quotes: ["-5"]),
         Case(body: #"{"ttl_ms":86400001}"#, code: "invalid_request", quotes: ["86400001"]),
-        Case(body: #"{"ttl_ms":99999999999999999999999999999999999999999999}"#, code: "invalid_request", quotes: ["99999"]),
+        Case(
+            body: #"{"ttl_ms":99999999999999999999999999999999999999999999}"#, code: "invalid_request",
+            quotes: ["99999"]),
         Case(body: #"{"owner":"a"}"#, code: "invalid_request", quotes: ["ttl_ms is missing"]),
         Case(body: #"{"ttl_ms":1000,"owner":""}"#, code: "invalid_name", quotes: ["owner"]),
         Case(body: #"{"ttl_ms":1000,"owner":7}"#, code: "invalid_request", quotes: ["owner must be a string", "7"]),
         Case(body: #"{"ttl_ms":1000,"owner":"a\u0007b"}"#, code: "invalid_name", quotes: ["U+0007"]),
         Case(body: #"{"ttl_ms":1000,"wait_ms":-1}"#, code: "invalid_request", quotes: ["wait_ms", "-1"]),
         Case(body: #"{"ttl_ms":1000,"wait_ms":60001}"#, code: "invalid_request", quotes: ["60001"]),
-        Case(body: #"{"ttl_ms":1000,"queue":"no"}"#, code: "invalid_request", quotes: ["queue must be true or false", "no"]),
+        Case(
+            body: #"{"ttl_ms":1000,"queue":"no"}"#, code: "invalid_request",
+            quotes: ["queue must be true or false", "no"]),
         Case(body: #"{"ttl_ms":1000,"queue":false,"wait_ms":5}"#, code: "invalid_request", quotes: ["wait_ms is 5"]),
         Case(path: "/v1/locks/%00/acquire", body: #"{"ttl_ms":1000}"#, code: "invalid_name", quotes: ["U+0000"]),
         Case(path: "/v1/locks//acquire", body: #"{"ttl_ms":1000}"#, code: "invalid_name", quotes: ["empty"]),
@@ -53,13 +57,19 @@ struct BadRequestTests {
         Case(path: "/v1/locks/a/renew", body: #"{"owner":"a","token":1,"ttl_ms":1000}"#, status: 409, code: "lost"),
         Case(path: "/v1/locks/a/release", body: #"{"owner":"a"}"#, status: 409, code: "lost"),
         Case(path: "/v1/locks/a/release", body: #"{"token":1}"#, code: "invalid_request", quotes: ["owner is missing"]),
-        Case(path: "/v1/locks/renew", body: #"{"leases":[{"name":"a","owner":"o","token":1}]}"#, code: "invalid_request",
+        Case(
+            path: "/v1/locks/renew", body: #"{"leases":[{"name":"a","owner":"o","token":1}]}"#, code: "invalid_request",
             quotes: ["leases[0].ttl_ms is missing"]),
         Case(
             path: "/v1/locks/renew", body: #"{"leases":[{"name":"","owner":"o","token":1,"ttl_ms":1000}]}"#,
             code: "invalid_name", quotes: ["leases[0].name"]),
-        Case(path: "/v1/locks/renew", body: #"{"leases":{}}"#, code: "invalid_request", quotes: ["leases must be an array"]),
-        Case(path: "/v1/locks/renew", body: #"{"leases":[\#(String(repeating: #"{"name":"a","owner":"o","token":1,"ttl_ms":1000},"#, count: 1_000)){"name":"a","owner":"o","token":1,"ttl_ms":1000}]}"#,
+        Case(
+            path: "/v1/locks/renew", body: #"{"leases":{}}"#, code: "invalid_request",
+            quotes: ["leases must be an array"]),
+        Case(
+            path: "/v1/locks/renew",
+            body:
+                #"{"leases":[\#(String(repeating: #"{"name":"a","owner":"o","token":1,"ttl_ms":1000},"#, count: 1_000)){"name":"a","owner":"o","token":1,"ttl_ms":1000}]}"#,
             code: "invalid_request", quotes: ["more than 1000"]),
     ]
 
@@ -153,7 +163,9 @@ struct BadRequestTests {
 
     @Test("A body over the limit is refused, with its length declared or in chunks")
     func tooLargeBodies() async throws {
-        try await withServer { $0.limits.bodyBytes = 2_048 } _: { server in
+        try await withServer {
+            $0.limits.bodyBytes = 2_048
+        } _: { server in
             let large = #"{"owner":"\#(String(repeating: "a", count: 4_000))","ttl_ms":1000}"#
             let declared = try await server.post("/v1/locks/a/acquire", large)
             #expect(declared.status == 413)
@@ -170,7 +182,9 @@ struct BadRequestTests {
 
     @Test("A body that does not arrive in time is answered with 408, and the connection ends")
     func slowBodies() async throws {
-        try await withServer { $0.limits.bodyTimeout = .milliseconds(100) } _: { server in
+        try await withServer {
+            $0.limits.bodyTimeout = .milliseconds(100)
+        } _: { server in
             let connection = try await RawConnection.open(port: server.port)
             try await connection.send(
                 "POST /v1/locks/a/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"ttl")
@@ -182,7 +196,9 @@ struct BadRequestTests {
 
     @Test("A head that does not arrive in time ends the connection")
     func slowHeads() async throws {
-        try await withServer { $0.limits.headTimeout = .milliseconds(100) } _: { server in
+        try await withServer {
+            $0.limits.headTimeout = .milliseconds(100)
+        } _: { server in
             let connection = try await RawConnection.open(port: server.port)
             try await connection.send("GET /healthz HTTP/1.1\r\nHost: local")
             try await eventually("the connection ends") { connection.isClosed }
@@ -194,7 +210,8 @@ struct BadRequestTests {
         try await withServer { server in
             let connection = try await RawConnection.open(port: server.port)
             try await connection.send(
-                "POST /v1/locks/cut/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"ttl_ms\":1000}")
+                "POST /v1/locks/cut/acquire HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{\"ttl_ms\":1000}"
+            )
             try await connection.close()
             #expect(try await server.send(.GET, "/v1/locks/cut").status == 404)
         }

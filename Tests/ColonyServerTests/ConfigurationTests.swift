@@ -67,9 +67,13 @@ struct ConfigurationTests {
         #expect(
             self.refusal(nil, environment: ["COLONY_HTTP_PROT": "1"])
                 == "the environment variable COLONY_HTTP_PROT is not known; did you mean COLONY_HTTP_PORT?")
-        #expect(self.refusal(nil, environment: ["COLONY_FENCING_TOKEN": "7"]) == "accepted")
+        let foreign = [
+            "COLONY_FENCING_TOKEN": "7", "COLONY_SERVER": "http://a", "COLONY_STRICT": "1", "COLONY_BINARY": "x",
+        ]
+        #expect(self.refusal(nil, environment: foreign) == "accepted")
         #expect(
-            self.refusal("tokens:\n  - name: a\n    sha265: b\n    scopes: [admin]\n").contains("did you mean tokens.sha256?"))
+            self.refusal("tokens:\n  - name: a\n    sha265: b\n    scopes: [admin]\n").contains(
+                "did you mean tokens.sha256?"))
         #expect(self.refusal("tokens:\n  - name: a\n    sha256: b\n    scopes: [lock:read]\n").contains("locks:read"))
     }
 
@@ -100,7 +104,8 @@ struct ConfigurationTests {
     func tokens() throws {
         let digest = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b"
         let configuration = try self.load(
-            "tokens:\n  - name: ci\n    sha256: \(digest)\n    scopes: [locks:read, locks:write]\n    prefixes: [ci/]\n")
+            "tokens:\n  - name: ci\n    sha256: \(digest)\n    scopes: [locks:read, locks:write]\n    prefixes: [ci/]\n"
+        )
         let token = try #require(configuration.tokens.first)
         #expect(token == AccessToken(name: "ci", token: "secret", scopes: [.read, .write], prefixes: ["ci/"]))
     }

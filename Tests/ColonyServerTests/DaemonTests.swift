@@ -23,8 +23,10 @@ struct DaemonTests {
         let openssl = Process()
         openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
         openssl.arguments = [
-            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", chain,
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "2",
+            "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out",
+            chain,
         ]
         openssl.standardError = FileHandle.nullDevice
         try openssl.run()
@@ -36,7 +38,9 @@ struct DaemonTests {
     @Test("With a certificate the daemon speaks TLS, and nothing else")
     func tls() async throws {
         try await self.withCertificate { chain, key in
-            try await withServer { $0.certificate = .init(chainFile: chain, keyFile: key) } _: { server in
+            try await withServer {
+                $0.certificate = .init(chainFile: chain, keyFile: key)
+            } _: { server in
                 var tls = TLSConfiguration.makeClientConfiguration()
                 tls.trustRoots = .file(chain)
                 let client = HTTPClient(
@@ -66,7 +70,9 @@ struct DaemonTests {
     func wrongCertificate() async throws {
         try await self.withCertificate { chain, key in
             try await self.withCertificate { _, otherKey in
-                for (chainFile, keyFile) in [("/nowhere/chain.pem", key), (chain, "/nowhere/key.pem"), (chain, otherKey)] {
+                for (chainFile, keyFile) in [
+                    ("/nowhere/chain.pem", key), (chain, "/nowhere/key.pem"), (chain, otherKey),
+                ] {
                     var configuration = DaemonConfiguration()
                     configuration.certificate = .init(chainFile: chainFile, keyFile: keyFile)
                     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
@@ -83,7 +89,9 @@ struct DaemonTests {
     @Test("What still runs when the drain limit passes is ended, and nothing is left held")
     func drainLimit() async throws {
         let engine = StuckEngine()
-        try await withServer(engine: engine) { $0.limits.drain = .milliseconds(200) } _: { server in
+        try await withServer(engine: engine) {
+            $0.limits.drain = .milliseconds(200)
+        } _: { server in
             let connection = try await RawConnection.open(port: server.port)
             try await connection.send(RawConnection.post("/v1/locks/s/acquire", #"{"ttl_ms":1000}"#))
             try await eventually("the request runs") { engine.isBusy }

@@ -30,7 +30,9 @@ struct JSONReaderTests {
                     case 2: value.flag = try reader.readBool()
                     default:
                         var list: [Int64] = []
-                        try reader.readArray(atMost: 5) { reader throws(JSONDefect) in list.append(try reader.readSigned()) }
+                        try reader.readArray(atMost: 5) { reader throws(JSONDefect) in
+                            list.append(try reader.readSigned())
+                        }
                         value.list = list
                     }
                 }
@@ -65,7 +67,9 @@ struct JSONReaderTests {
     @Test("Escapes stand for what the RFC says, and half a surrogate pair for nothing")
     func escapes() throws {
         #expect(try self.read(#"{"text":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}"#).text == "\"\\/\u{8}\u{C}\n\r\té😀")
-        for text in [#"{"text":"\ud83d"}"#, #"{"text":"\ude00"}"#, #"{"text":"\x"}"#, #"{"text":"\u12"}"#, #"{"text":"\"#] {
+        for text in [
+            #"{"text":"\ud83d"}"#, #"{"text":"\ude00"}"#, #"{"text":"\x"}"#, #"{"text":"\u12"}"#, #"{"text":"\"#,
+        ] {
             #expect(throws: JSONDefect.self) { try self.read(text) }
         }
     }
@@ -91,8 +95,10 @@ struct JSONReaderTests {
         }
     }
 
-    /// A mutation must never crash the reader; and whatever the reader accepts, Foundation accepts with the same values.
-    @Test("A thousand seeds of mutated texts are refused or understood as Foundation understands them", arguments: 0..<20)
+    /// A mutation must never crash the reader; and whatever the reader accepts, Foundation accepts with the same
+    /// values.
+    @Test(
+        "A thousand seeds of mutated texts are refused or understood as Foundation understands them", arguments: 0..<20)
     func fuzz(block: Int) throws {
         for seed in 0..<50 {
             var generator = SplitMix(seed: UInt64(block * 50 + seed))

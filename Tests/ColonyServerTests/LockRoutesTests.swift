@@ -130,7 +130,8 @@ struct LockRoutesTests {
             #expect(broken.status == 200)
             #expect(broken.json["owner"] as? String == "o")
             #expect(try await server.send(.DELETE, "/v1/locks/stuck").status == 404)
-            let renewed = try await server.post("/v1/locks/stuck/renew", #"{"owner":"o","token":\#(token),"ttl_ms":1000}"#)
+            let renewed = try await server.post(
+                "/v1/locks/stuck/renew", #"{"owner":"o","token":\#(token),"ttl_ms":1000}"#)
             #expect(renewed.code == "lost")
         }
     }
@@ -158,7 +159,8 @@ struct LockRoutesTests {
     func pages() async throws {
         try await withServer { server in
             for name in ["b", "a", "ä", "c", "%20"] {
-                _ = try await server.post("/v1/locks/\(name)/acquire".replacing("ä", with: "%C3%A4"), #"{"ttl_ms":30000}"#)
+                _ = try await server.post(
+                    "/v1/locks/\(name)/acquire".replacing("ä", with: "%C3%A4"), #"{"ttl_ms":30000}"#)
             }
             var seen: [String] = []
             var after = ""

@@ -38,7 +38,8 @@ struct SurfaceTests {
             let again = try await server.send(.GET, "/console/console.js", headers: ["If-None-Match": tag])
             #expect(again.status == 304)
             #expect(again.text.isEmpty)
-            #expect(try await server.send(.GET, "/console/console.js", headers: ["If-None-Match": "\"x\""]).status == 200)
+            #expect(
+                try await server.send(.GET, "/console/console.js", headers: ["If-None-Match": "\"x\""]).status == 200)
             #expect(try await server.send(.GET, "/console/none.js").code == "not_found")
             #expect(try await server.send(.GET, "/console/..%2FDaemon.swift").code == "not_found")
             let head = try await server.send(.HEAD, "/console/console.js")
@@ -53,7 +54,8 @@ struct SurfaceTests {
             let document = try await server.send(.GET, "/v1/openapi.json")
             #expect(document.status == 200)
             let paths = try #require(document.json["paths"] as? [String: [String: Any]])
-            let documented = Set(paths.flatMap { path, operations in operations.keys.map { "\($0.uppercased()) \(path)" } })
+            let documented = Set(
+                paths.flatMap { path, operations in operations.keys.map { "\($0.uppercased()) \(path)" } })
             var routed: Set<String> = []
             for route in Route.allCases {
                 for path in route.documentedPaths { routed.insert("\(route.method.rawValue) \(path)") }
@@ -62,7 +64,8 @@ struct SurfaceTests {
             // The router agrees with the template, not only the list of routes with itself.
             for operation in documented {
                 let parts = operation.split(separator: " ")
-                let target = String(parts[1]).replacing("{name}", with: "some-name").replacing("{file}", with: "index.html")
+                let target = String(parts[1]).replacing("{name}", with: "some-name").replacing(
+                    "{file}", with: "index.html")
                 #expect(throws: Never.self) { try RouteMatch.find(method: String(parts[0]), target: target) }
             }
         }
@@ -110,7 +113,9 @@ struct SurfaceTests {
                 #expect(reply.text.contains("\n\(name) "), "\(name)")
             }
             for line in reply.text.split(separator: "\n") where !line.hasPrefix("#") {
-                #expect(line.wholeMatch(of: /[a-z_:]+(\{([a-z_]+="[^"]*",?)*\})? (-?[0-9.e+-]+|\+Inf|NaN)/) != nil, "\(line)")
+                #expect(
+                    line.wholeMatch(of: /[a-z_:]+(\{([a-z_]+="[^"]*",?)*\})? (-?[0-9.e+-]+|\+Inf|NaN)/) != nil,
+                    "\(line)")
             }
         }
     }
@@ -139,7 +144,9 @@ struct SurfaceTests {
 
     @Test("The stream tells of changes, of waits, and ends with the daemon")
     func events() async throws {
-        try await withServer { $0.limits.streams = 1 } _: { server in
+        try await withServer {
+            $0.limits.streams = 1
+        } _: { server in
             let stream = try await RawConnection.open(port: server.port)
             try await stream.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             func count() -> Int { stream.text.ranges(of: "event: locks\n").count }
@@ -159,7 +166,9 @@ struct SurfaceTests {
 
     @Test("A place among the streams is free again when its reader goes away")
     func eventReaderGoesAway() async throws {
-        try await withServer { $0.limits.streams = 1 } _: { server in
+        try await withServer {
+            $0.limits.streams = 1
+        } _: { server in
             let stream = try await RawConnection.open(port: server.port)
             try await stream.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             try await eventually("it is open") { stream.text.contains("event: locks") }

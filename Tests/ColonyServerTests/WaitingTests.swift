@@ -33,7 +33,8 @@ struct WaitingTests {
                 _ = try await server.post("/v1/locks/\(name)/acquire", #"{"owner":"holder","ttl_ms":60000}"#)
                 let connection = try await RawConnection.open(port: server.port)
                 try await connection.send(
-                    RawConnection.post("/v1/locks/\(name)/acquire", #"{"owner":"gone","ttl_ms":60000,"wait_ms":60000}"#))
+                    RawConnection.post("/v1/locks/\(name)/acquire", #"{"owner":"gone","ttl_ms":60000,"wait_ms":60000}"#)
+                )
                 try await eventually("it waits") { try await self.waiterCount(server, name) == 1 }
                 // The daemon learns of the two events in this order, but on different threads.
                 try await connection.close()
@@ -47,11 +48,14 @@ struct WaitingTests {
 
     @Test("A long poll ends when its client goes away")
     func longPollEnds() async throws {
-        try await withServer { $0.limits.waiters = 1 } _: { server in
+        try await withServer {
+            $0.limits.waiters = 1
+        } _: { server in
             let granted = try await server.post("/v1/locks/x/acquire", #"{"owner":"holder","ttl_ms":60000}"#)
             let token = try #require(granted.integer("token"))
             let connection = try await RawConnection.open(port: server.port)
-            try await connection.send("GET /v1/locks/x?wait_ms=60000&token=\(token) HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            try await connection.send(
+                "GET /v1/locks/x?wait_ms=60000&token=\(token) HTTP/1.1\r\nHost: localhost\r\n\r\n")
             try await eventually("the only place is taken") {
                 try await server.send(.GET, "/metrics").text.contains("colony_lock_waiters 1\n")
             }
@@ -73,7 +77,8 @@ struct WaitingTests {
                 _ = try await server.post("/v1/locks/\(name)/acquire", #"{"owner":"holder","ttl_ms":60000}"#)
             }
             let first = try await RawConnection.open(port: server.port)
-            try await first.send(RawConnection.post("/v1/locks/a/acquire", #"{"owner":"w","ttl_ms":1000,"wait_ms":60000}"#))
+            try await first.send(
+                RawConnection.post("/v1/locks/a/acquire", #"{"owner":"w","ttl_ms":1000,"wait_ms":60000}"#))
             try await eventually("it waits") { try await self.waiterCount(server, "a") == 1 }
             let perName = try await server.post("/v1/locks/a/acquire", #"{"owner":"v","ttl_ms":1000,"wait_ms":60000}"#)
             #expect(perName.status == 429)
@@ -81,7 +86,8 @@ struct WaitingTests {
             #expect(perName.headers["retry-after"] == "1")
             #expect(perName.detail.contains(#""a""#))
             let second = try await RawConnection.open(port: server.port)
-            try await second.send(RawConnection.post("/v1/locks/b/acquire", #"{"owner":"w","ttl_ms":1000,"wait_ms":60000}"#))
+            try await second.send(
+                RawConnection.post("/v1/locks/b/acquire", #"{"owner":"w","ttl_ms":1000,"wait_ms":60000}"#))
             try await eventually("it waits") { try await self.waiterCount(server, "b") == 1 }
             let total = try await server.post("/v1/locks/c/acquire", #"{"owner":"v","ttl_ms":1000,"wait_ms":60000}"#)
             #expect(total.code == "too_many_waiters")

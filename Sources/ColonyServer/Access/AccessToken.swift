@@ -34,7 +34,8 @@ public struct AccessToken: Sendable, Hashable {
 
     /// Makes a token from what a configuration holds.
     ///
-    /// - Parameter sha256: The SHA-256 of the token in 64 hexadecimal digits, as `printf %s TOKEN | sha256sum` prints it.
+    /// - Parameter sha256: The SHA-256 of the token in 64 hexadecimal digits, as `printf %s TOKEN | sha256sum` prints
+    ///   it.
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, which names the token and never quotes the digest.
     public init(name: String, sha256: String, scopes: Set<Scope>, prefixes: [String] = []) throws(DaemonError) {
         guard let digest = Self.bytes(hexadecimal: sha256), digest.count == 32 else {

@@ -4,10 +4,10 @@ import HTTPTypes
 
 /// Decides who may do what.
 ///
-/// With tokens, a request shows one as `Authorization: Bearer …`. Without tokens everybody who reaches the socket may do
-/// everything, which is sound on loopback for programs but not for a browser: any web page may send requests to
-/// 127.0.0.1, and a page whose host name was rebound to 127.0.0.1 may read the answers too. So without tokens the `Host`
-/// header must name this host, and a request that a page of another origin sent is refused.
+/// With tokens, a request shows one as `Authorization: Bearer …`. Without tokens everybody who reaches the socket may
+/// do everything, which is sound on loopback for programs but not for a browser: any web page may send requests to
+/// 127.0.0.1, and a page whose host name was rebound to 127.0.0.1 may read the answers too. So without tokens the
+/// `Host` header must name this host, and a request that a page of another origin sent is refused.
 struct Gatekeeper: Sendable {
     private let tokens: [AccessToken]
     private let checksHost: Bool
@@ -33,7 +33,8 @@ struct Gatekeeper: Sendable {
         guard token.scopes.contains(where: { $0 >= scope }) else {
             let scopes = token.scopes.map(\.rawValue).sorted().joined(separator: ", ")
             throw Problem(
-                .forbidden, "token \(NameRules.quoted(token.name)) has the scopes \(scopes), and \(scope.rawValue) is needed")
+                .forbidden,
+                "token \(NameRules.quoted(token.name)) has the scopes \(scopes), and \(scope.rawValue) is needed")
         }
         return token
     }
@@ -72,7 +73,8 @@ struct Gatekeeper: Sendable {
             guard origin == "http://\(authority)" || origin == "https://\(authority)" else {
                 throw Problem(
                     .originRefused,
-                    "a web page of \(NameRules.quoted(origin)) sent this request; configure tokens to allow such requests")
+                    "a web page of \(NameRules.quoted(origin)) sent this request; configure tokens to allow such requests"
+                )
             }
         }
         if let site = head.headerFields[Self.fetchSite], site == "cross-site" || site == "same-site" {
@@ -110,7 +112,8 @@ struct Gatekeeper: Sendable {
 extension AccessToken {
     /// Refuses a name that none of the token's prefixes covers.
     func check(_ name: LeaseName) throws(Problem) {
-        guard self.prefixes.isEmpty || self.prefixes.contains(where: { Self.bytes(name.rawValue, startWith: $0) }) else {
+        guard self.prefixes.isEmpty || self.prefixes.contains(where: { Self.bytes(name.rawValue, startWith: $0) })
+        else {
             throw Problem(
                 .forbidden,
                 "token \(NameRules.quoted(self.name)) is for other names than \(NameRules.quoted(name.rawValue))")
@@ -129,7 +132,8 @@ extension AccessToken {
             }
         }
         // A prefix within another one would list its names twice.
-        return visible
+        return
+            visible
             .filter { one in !visible.contains { other in other != one && Self.bytes(one, startWith: other) } }
             .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }

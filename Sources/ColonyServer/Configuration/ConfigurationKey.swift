@@ -27,9 +27,11 @@ public struct ConfigurationKey: Sendable {
 
     static let variablePrefix = "COLONY_"
 
-    /// Variables that start alike but belong to clients and to commands that run under a lock.
+    /// Variables that start alike but belong to others: to clients and to commands that run under a lock, and to the
+    /// scripts that build, test, and measure Colony, which start daemons too.
     static let foreignVariables: Set<String> = [
         FencingToken.environmentVariable, "COLONY_LOCK_NAME", "COLONY_SERVER", "COLONY_TOKEN",
+        "COLONY_BENCH_WORKER", "COLONY_BINARY", "COLONY_NO_INSTALL", "COLONY_SCREENSHOTS", "COLONY_STRICT",
     ]
 
     /// The name of the list of tokens, the one key that is not a single value and is read from the file only.
@@ -65,7 +67,9 @@ public struct ConfigurationKey: Sendable {
             "The longest body of a request. The default holds a full batch of renewals with long names."
         ) { $0.limits.bodyBytes = $1 },
         integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock.") { $0.limits.nameBytes = $1 },
-        duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") { $0.limits.wait = $1 },
+        duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
+            $0.limits.wait = $1
+        },
         integer("limits.batch", "number", 1...1_000, 1_000, "The most leases that one request renews or lists.") {
             $0.limits.batch = $1
         },
@@ -79,7 +83,9 @@ public struct ConfigurationKey: Sendable {
         integer(
             "limits.waiters_per_name", "number", 1...1_000_000, 1_000, "The most requests that wait for one lock."
         ) { $0.limits.waitersPerName = $1 },
-        integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") { $0.limits.streams = $1 },
+        integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
+            $0.limits.streams = $1
+        },
         duration("limits.head_timeout", "10s", "How long the head of a request may take to arrive.") {
             $0.limits.headTimeout = $1
         },

@@ -140,7 +140,8 @@ struct ConfigurationFile {
                 }
                 try self.take(inner, path: name)
             } else {
-                throw self.unknown(name, among: ConfigurationKey.all.map(\.name) + [ConfigurationKey.tokens], at: keyNode)
+                throw self.unknown(
+                    name, among: ConfigurationKey.all.map(\.name) + [ConfigurationKey.tokens], at: keyNode)
             }
         }
     }

@@ -107,6 +107,11 @@ public struct DaemonConfiguration: Sendable {
         }
     }
 
+    /// The address as it stands in a URL, where an IPv6 address is in brackets.
+    func authority(port: Int) -> String {
+        self.host.contains(":") ? "[\(self.host)]:\(port)" : "\(self.host):\(port)"
+    }
+
     /// Whether only this host can reach the address.
     var isLoopback: Bool { Gatekeeper.isLoopbackHost(self.host) }
 }

@@ -44,7 +44,8 @@ struct ConsoleFiles: Sendable {
         var files: [String: File] = [:]
         for (name, bytes) in contents {
             let digest = SHA256.hash(data: bytes).prefix(16)
-            let tag = String(decoding: digest.flatMap { [hexadecimalDigit($0 >> 4), hexadecimalDigit($0 & 0xF)] }, as: UTF8.self)
+            let tag = String(
+                decoding: digest.flatMap { [hexadecimalDigit($0 >> 4), hexadecimalDigit($0 & 0xF)] }, as: UTF8.self)
             files[name] = File(
                 name: name, type: Self.mediaType(of: name), contents: ByteBuffer(bytes: bytes), tag: "\"\(tag)\"")
         }

@@ -3,9 +3,9 @@ import Synchronization
 
 /// Tells everybody who looks that something changed, at most ten times a second.
 ///
-/// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to wait.
-/// An event carries no details: whoever sees one reads what it shows again. So nothing is lost when several changes fall
-/// together, and a slow reader gets one event for all that it missed.
+/// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to
+/// wait. An event carries no details: whoever sees one reads what it shows again. So nothing is lost when several
+/// changes fall together, and a slow reader gets one event for all that it missed.
 final class EventHub: Sendable {
     /// The shortest time between two events.
     static let interval: Duration = .milliseconds(100)
@@ -44,7 +44,9 @@ final class EventHub: Sendable {
             if state.isClosed { return .failure(.draining) }
             guard state.streams.count < self.limit else {
                 return .failure(
-                    Problem(.tooManyStreams, "\(self.limit) event streams are open already; that is all this server allows"))
+                    Problem(
+                        .tooManyStreams, "\(self.limit) event streams are open already; that is all this server allows")
+                )
             }
             state.nextID += 1
             state.streams[state.nextID] = continuation
@@ -92,8 +94,8 @@ final class EventHub: Sendable {
         if let observed = engine as? any LeaseObservation {
             for await _ in observed.changes() {
                 self.poke()
-                // The stream keeps one element meanwhile. Waiting for the next at once would wake a thread at every grant,
-                // which costs more than the grant itself.
+                // The stream keeps one element meanwhile. Waiting for the next at once would wake a thread at every
+                // grant, which costs more than the grant itself.
                 guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
             }
             // The engine was closed. Waiting for cancellation keeps the streams open until the server closes them.

@@ -5,8 +5,8 @@ import NIOHTTPTypes
 
 /// An HTTP/1 connection whose requests are handled on the thread that reads them.
 ///
-/// By default the handling of a request hops to Swift's global pool and back. On a machine with few cores those two hops
-/// cost more than granting a lock.
+/// By default the handling of a request hops to Swift's global pool and back. On a machine with few cores those two
+/// hops cost more than granting a lock.
 struct ColonyChannel: ServerChildChannel {
     typealias Value = HTTP1Channel.Value
 

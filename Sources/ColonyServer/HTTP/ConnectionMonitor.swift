@@ -1,8 +1,8 @@
 import NIOCore
 import NIOHTTPTypes
 
-/// Watches one connection for what the request loop cannot see while a handler runs: that the client went away, and that
-/// a body does not arrive.
+/// Watches one connection for what the request loop cannot see while a handler runs: that the client went away, and
+/// that a body does not arrive.
 ///
 /// All members are used on the connection's event loop.
 final class ConnectionMonitor: ChannelInboundHandler, RemovableChannelHandler {

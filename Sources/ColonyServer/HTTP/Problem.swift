@@ -17,7 +17,8 @@ struct Problem: Error {
     }
 
     static func held(_ name: LeaseName, by holder: LeaseHolder) -> Problem {
-        var problem = Problem(.held, "\(NameRules.quoted(name.rawValue)) is held by \(NameRules.quoted(holder.owner.rawValue))")
+        var problem = Problem(
+            .held, "\(NameRules.quoted(name.rawValue)) is held by \(NameRules.quoted(holder.owner.rawValue))")
         problem.holder = holder
         return problem
     }

@@ -131,11 +131,13 @@ final class Responder: Sendable {
             throw Problem(.notFound, "the console has no file \(NameRules.quoted(name))")
         }
         let tags = request.headers[.ifNoneMatch] ?? ""
-        let isKnown = tags == "*" || tags.split(separator: ",").contains { tag in
-            // A cache may have marked the tag as weak; the contents are the same all the same.
-            let tag = tag.trimmingSpaces
-            return (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == file.tag
-        }
+        let isKnown =
+            tags == "*"
+            || tags.split(separator: ",").contains { tag in
+                // A cache may have marked the tag as weak; the contents are the same all the same.
+                let tag = tag.trimmingSpaces
+                return (tag.hasPrefix("W/") ? tag.dropFirst(2) : tag) == file.tag
+            }
         return Answer(
             status: isKnown ? 304 : 200, content: .file(type: file.type, tag: file.tag),
             body: isKnown ? ByteBuffer() : file.contents)
@@ -222,7 +224,8 @@ final class Responder: Sendable {
         guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {
             throw Problem(
                 .unsupportedMediaType,
-                "the body is declared as \(NameRules.quoted(contentType)), and application/json is what this server reads")
+                "the body is declared as \(NameRules.quoted(contentType)), and application/json is what this server reads"
+            )
         }
     }
 

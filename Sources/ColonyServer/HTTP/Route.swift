@@ -77,7 +77,8 @@ extension RouteMatch {
         guard !candidates.isEmpty else { throw Problem(.notFound, "there is nothing at \(shown)") }
         let allowed = candidates.flatMap { $0.method == .get ? ["GET", "HEAD"] : [$0.method.rawValue] }
             .joined(separator: ", ")
-        var problem = Problem(.methodNotAllowed, "\(NameRules.quoted(method)) is not allowed at \(shown), but \(allowed)")
+        var problem = Problem(
+            .methodNotAllowed, "\(NameRules.quoted(method)) is not allowed at \(shown), but \(allowed)")
         problem.allowedMethods = allowed
         throw problem
     }

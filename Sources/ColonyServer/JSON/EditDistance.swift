@@ -20,8 +20,8 @@ enum EditDistance {
 
     /// How many insertions, deletions, substitutions, and swaps of neighbours lead from one text to the other.
     ///
-    /// - SeeAlso: F. J. Damerau, *A technique for computer detection and correction of spelling errors*, CACM 7(3), 1964
-    ///   (the restricted form, in which no part is edited twice).
+    /// - SeeAlso: F. J. Damerau, *A technique for computer detection and correction of spelling errors*, CACM 7(3),
+    ///   1964 (the restricted form, in which no part is edited twice).
     static func between(_ first: String, _ second: String) -> Int {
         let first = Array(first.utf8)
         let second = Array(second.utf8)

@@ -3,8 +3,8 @@ import Synchronization
 
 /// How many locks are held, for metrics: counted in the store, and not more often than the count is worth.
 ///
-/// Counting costs time in proportion to the number of locks. A count is shown again until ten times as long has passed as
-/// it took, so scrapers take up a tenth of one core at the most however often they come.
+/// Counting costs time in proportion to the number of locks. A count is shown again until ten times as long has passed
+/// as it took, so scrapers take up a tenth of one core at the most however often they come.
 final class HeldCount: Sendable {
     private struct State {
         var value: Int?

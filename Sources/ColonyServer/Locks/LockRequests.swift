@@ -21,7 +21,7 @@ struct AcquireRequest {
             switch index {
             case 0: owner = try reader.readOwner()
             case 1: duration = try reader.readDuration(in: LeaseLimits.duration)
-            case 2: wait = try reader.readDuration(in: .zero ... limits.wait)
+            case 2: wait = try reader.readDuration(in: .zero...limits.wait)
             default: queues = try reader.readBool()
             }
         }

@@ -1,5 +1,5 @@
-import ColonyCore
 import ColonyCoordination
+import ColonyCore
 import NIOCore
 
 extension LockService {
@@ -12,7 +12,8 @@ extension LockService {
         guard prefix.utf8.count <= NameRules.maximumBytes else {
             throw Problem(
                 .invalidRequest,
-                "prefix \(NameRules.quoted(prefix)) has \(prefix.utf8.count) bytes, and \(NameRules.maximumBytes) are the most")
+                "prefix \(NameRules.quoted(prefix)) has \(prefix.utf8.count) bytes, and \(NameRules.maximumBytes) are the most"
+            )
         }
         var after: LeaseName?
         if let text = parameters["after"] {

@@ -1,5 +1,5 @@
-import ColonyCore
 import ColonyCoordination
+import ColonyCore
 import NIOCore
 
 /// What the lock routes do, apart from HTTP: bodies in, answers out.

@@ -63,7 +63,9 @@ enum LogLine {
     }
 
     static func quotedIfNeeded(_ text: String) -> String {
-        let needsQuotes = text.isEmpty || text.utf8.contains { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") }
+        let needsQuotes =
+            text.isEmpty
+            || text.utf8.contains { $0 <= 0x20 || $0 == 0x7F || $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "=") }
         guard needsQuotes else { return text }
         return "\"" + self.singleLine(text).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }

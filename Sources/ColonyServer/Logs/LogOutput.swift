@@ -2,7 +2,8 @@ public import ColonyCore
 public import Logging
 
 extension DaemonConfiguration.Log {
-    /// Makes a logger that writes to the standard error, in the form and from the level on that the configuration asks for.
+    /// Makes a logger that writes to the standard error, in the form and from the level on that the configuration asks
+    /// for.
     public func makeLogger(label: String, wallClock: any WallClock = SystemWallClock()) -> Logger {
         let format = self.format
         var logger = Logger(label: label) { label in
@@ -47,7 +48,10 @@ struct LineLogHandler: LogHandler {
             let message = LogLine.singleLine("\(event.message)")
             self.output("\(time) \(event.level.rawValue) \(self.label): \(message)\(pairs)\n")
         case .json:
-            var fields = [("time", time), ("level", event.level.rawValue), ("logger", self.label), ("message", "\(event.message)")]
+            var fields = [
+                ("time", time), ("level", event.level.rawValue), ("logger", self.label),
+                ("message", "\(event.message)"),
+            ]
             let taken = Set(fields.map(\.0))
             // A key of the metadata must not shadow a field of the record.
             fields += metadata.map { (taken.contains($0.0) ? "metadata.\($0.0)" : $0.0, $0.1) }

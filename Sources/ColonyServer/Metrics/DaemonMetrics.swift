@@ -39,9 +39,10 @@ final class DaemonMetrics: Sendable {
         func counters<Key: RawRepresentable<String> & CaseIterable & Hashable>(
             _ name: String, _: Key.Type, _ help: String
         ) -> [Key: PrometheusCounter] {
-            Dictionary(uniqueKeysWithValues: Key.allCases.map { key in
-                (key, registry.counter(name, [("result", key.rawValue)], help: help))
-            })
+            Dictionary(
+                uniqueKeysWithValues: Key.allCases.map { key in
+                    (key, registry.counter(name, [("result", key.rawValue)], help: help))
+                })
         }
         self.acquires = counters(
             "colony_lock_acquires_total", AcquireResult.self, "Requests for a lock, by what came of them.")

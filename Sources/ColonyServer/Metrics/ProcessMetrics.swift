@@ -24,7 +24,8 @@ enum ProcessMetrics {
         let status = getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
         #endif
         if status == 0 {
-            let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+            let seconds =
+                Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
                 + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6
             Self.write(
                 "process_cpu_seconds_total", .counter, seconds, help: "Processor time, in seconds.", to: &buffer)

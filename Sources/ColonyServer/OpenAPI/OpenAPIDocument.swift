@@ -114,11 +114,15 @@ struct OpenAPIDocument {
             return [
                 query(
                     "wait_ms",
-                    ["type": "integer", "minimum": 0, "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds))],
+                    [
+                        "type": "integer", "minimum": 0,
+                        "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds)),
+                    ],
                     "Wait this long for a grant to be over, and answer whether it is."),
                 query(
                     "token", .reference("Token"),
-                    "The grant to wait for the end of, or to ask about if there is no `wait_ms`; without it, the present one."),
+                    "The grant to wait for the end of, or to ask about if there is no `wait_ms`; without it, the present one."
+                ),
             ]
         default:
             return []
@@ -144,7 +148,11 @@ struct OpenAPIDocument {
             response.append(
                 (
                     "content",
-                    ["application/problem+json": ["schema": .reference(codes.contains(.held) ? "HeldProblem" : "Problem")]]
+                    [
+                        "application/problem+json": [
+                            "schema": .reference(codes.contains(.held) ? "HeldProblem" : "Problem")
+                        ]
+                    ]
                 ))
             responses.append((String(status), .object(response)))
         }
@@ -159,7 +167,9 @@ struct OpenAPIDocument {
         case .openAPI: content = ["application/json": ["schema": ["type": "object"]]]
         case .console:
             content = .object(
-                ["text/html", "text/css", "text/javascript", "image/svg+xml"].map { ($0, ["schema": ["type": "string"]]) })
+                ["text/html", "text/css", "text/javascript", "image/svg+xml"].map {
+                    ($0, ["schema": ["type": "string"]])
+                })
         default: content = ["application/json": ["schema": .reference(route.responseSchema)]]
         }
         return ["description": .string(route.successDescription), "content": content]
@@ -178,10 +188,12 @@ struct OpenAPIDocument {
         case .acquire: codes += [.held, .tooManyWaiters, .draining]
         case .renew, .release: codes += [.lost]
         case .renewMany: break
-        case .list: codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .unsupported, .storeUnavailable]
+        case .list:
+            codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .unsupported, .storeUnavailable]
         case .inspect:
             codes += [
-                .invalidName, .invalidRequest, .unknownField, .notFound, .tooManyWaiters, .storeFailed, .storeUnavailable,
+                .invalidName, .invalidRequest, .unknownField, .notFound, .tooManyWaiters, .storeFailed,
+                .storeUnavailable,
                 .draining,
             ]
         case .breakLock: codes += [.invalidName, .notFound, .storeFailed, .unsupported, .storeUnavailable]

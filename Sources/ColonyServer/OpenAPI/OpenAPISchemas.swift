@@ -28,7 +28,8 @@ struct OpenAPISchemas {
                 "Token",
                 [
                     "type": "integer", "minimum": 0, "maximum": .number(.max),
-                    "description": "The fencing token of a grant; greater than that of every earlier grant of the name.",
+                    "description":
+                        "The fencing token of a grant; greater than that of every earlier grant of the name.",
                 ]
             ),
             (
@@ -67,7 +68,13 @@ struct OpenAPISchemas {
                             ]
                         ),
                     ],
-                    also: ("not", ["properties": ["queue": ["const": false], "wait_ms": ["minimum": 1]], "required": ["queue", "wait_ms"]]))
+                    also: (
+                        "not",
+                        [
+                            "properties": ["queue": ["const": false], "wait_ms": ["minimum": 1]],
+                            "required": ["queue", "wait_ms"],
+                        ]
+                    ))
             ),
             (
                 "RenewRequest",
@@ -157,7 +164,10 @@ struct OpenAPISchemas {
                                 required: ["reach", "survival"],
                                 [
                                     ("reach", ["enum": .array(Guarantee.Reach.allCases.map { .string("\($0)") })]),
-                                    ("survival", ["enum": .array(Guarantee.Survival.allCases.map { .string("\($0)") })]),
+                                    (
+                                        "survival",
+                                        ["enum": .array(Guarantee.Survival.allCases.map { .string("\($0)") })]
+                                    ),
                                 ])
                         ),
                         ("data", ["type": ["string", "null"]]),
@@ -199,7 +209,8 @@ extension JSONValue {
         required: JSONValue, _ members: [(String, JSONValue)], also extra: (String, JSONValue)? = nil
     ) -> JSONValue {
         var schema: [(String, JSONValue)] = [
-            ("type", "object"), ("required", required), ("properties", .object(members)), ("additionalProperties", false),
+            ("type", "object"), ("required", required), ("properties", .object(members)),
+            ("additionalProperties", false),
         ]
         if let extra { schema.append(extra) }
         return .object(schema)
