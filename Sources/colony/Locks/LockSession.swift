@@ -1,6 +1,7 @@
 import ArgumentParser
 import ColonyCoordination
 import ColonyCore
+import ColonyRemote
 import Synchronization
 
 #if canImport(Darwin)
@@ -84,11 +85,11 @@ final class LockSession: Sendable {
     /// Who would wait for ever should hear of a daemon that is not there. A limited wait goes on asking instead, because a
     /// daemon may be restarting.
     private func checkReach() async throws {
-        guard self.wait == nil else { return }
+        guard self.wait == nil, self.engine is RemoteLeaseEngine else { return }
         do throws(LeaseError) {
             _ = try await self.engine.inspect(self.name)
         } catch {
-            if error.code == .unavailable || error.code == .storageFailed { throw error }
+            if error.code == .unavailable { throw error }
         }
     }
 

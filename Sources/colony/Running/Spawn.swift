@@ -109,7 +109,11 @@ enum SignalSet {
 enum EnvironmentBytes {
     static func ofThisProcess() -> [[UInt8]] {
         var result: [[UInt8]] = []
+        #if canImport(Darwin)
+        var entry: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = _NSGetEnviron().pointee
+        #else
         var entry: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> = environ
+        #endif
         while let start = entry.pointee {
             result.append(UnsafeRawBufferPointer(start: start, count: strlen(start)).map { $0 })
             entry += 1
