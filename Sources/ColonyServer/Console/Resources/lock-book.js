@@ -2,8 +2,8 @@
  * What the console knows of the locks: the last answer of the daemon, and the view that the operator chose.
  *
  * The daemon gives out at most 1,000 locks at a time. The book follows `next` until it has `batchLocks` of them, so
- * that totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch by batch,
- * and the page says so.
+ * that totals, the search for what is stuck, and any order hold for all of them; a store with more is walked batch
+ * by batch, and the page says so.
  */
 
 import { atPresent, diagnose } from "./diagnosis.js";

@@ -229,8 +229,8 @@ function numeric(order, label) {
 }
 
 /**
- * Shows who waits in `list`, the longest first; beyond `limit` the rest is counted. The items stay while the queue does,
- * so that an owner can be selected and copied.
+ * Shows who waits in `list`, the longest first; beyond `limit` the rest is counted. The items stay while the queue
+ * does, so that an owner can be selected and copied.
  */
 export function showWaiters(list, waiters, elapsed, limit) {
     const shown = [...waiters].sort((a, b) => b.age_ms - a.age_ms).slice(0, limit);
