@@ -153,7 +153,7 @@ var tests: [Target] {
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
                 "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
-                .nioPosix, .serviceLifecycle,
+                .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),

@@ -68,8 +68,10 @@ public final class Daemon: Service {
                 metrics: DaemonMetrics(registry: metrics), clock: clock),
             gatekeeper: gatekeeper,
             about: ServerAbout(
-                store: configuration.store?.description ?? "sqlite:\(configuration.dataDirectory)/colony.db",
-                guarantee: engine.guarantee,
+                store: configuration.store?.description
+                    ?? configuration.dataDirectory.map { "sqlite:\($0)/colony.db" } ?? "\(type(of: engine))",
+                // Whoever reaches the daemon reaches its locks, whatever reaches the store underneath.
+                guarantee: Guarantee(reach: .network, survival: engine.guarantee.survival),
                 dataDirectory: configuration.dataDirectory, started: clock.now, needsTokens: gatekeeper.needsTokens),
             limits: configuration.limits, clock: clock, wallClock: wallClock, logger: logger)
         self.responder = responder

@@ -43,7 +43,10 @@ public struct ConfigurationKey: Sendable {
             $0.host = $1
         },
         integer("http.port", "port", 0...65_535, 7_400, "The port to listen on; 0 takes a free one.") { $0.port = $1 },
-        text("data", "colony-data", "The directory of the embedded store.") { $0.dataDirectory = $1 },
+        text(
+            "data", nil,
+            "The directory of the embedded store. Without it, $XDG_STATE_HOME/colony or ~/.local/state/colony."
+        ) { $0.dataDirectory = $1 },
         ConfigurationKey(
             name: "store", type: "URL", defaultValue: nil,
             meaning: "Which engine to serve, such as sqlite:/var/lib/colony/colony.db or memory:. "

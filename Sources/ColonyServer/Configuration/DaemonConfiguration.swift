@@ -9,8 +9,8 @@ public struct DaemonConfiguration: Sendable {
     public var host = "127.0.0.1"
     /// The port; 0 takes a free one, which ``Daemon/boundPort()`` tells.
     public var port = 7_400
-    /// The directory of the embedded store.
-    public var dataDirectory = "colony-data"
+    /// The directory of the embedded store; `nil` if it was not set, which leaves it to the program around the daemon.
+    public var dataDirectory: String?
     /// Which engine to serve; `nil` is the SQLite file `colony.db` in ``dataDirectory``.
     public var store: EngineURL?
     /// The files of a certificate chain and its key in PEM form; `nil` serves without TLS.

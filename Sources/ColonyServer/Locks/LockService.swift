@@ -34,16 +34,17 @@ final class LockService: Sendable {
     // MARK: Acquire
 
     func acquire(_ name: LeaseName, body: ByteBuffer, client: Client) async throws(Problem) -> Answer {
+        let arrival = self.clock.now
         let request = try AcquireRequest(body, limits: self.limits)
         let owner = request.owner ?? .unique()
         // Whoever finds the name free and nobody waiting need not be entered as somebody who waits.
         if request.wait == .zero || self.room.waiters(for: name, on: self.engine).isEmpty {
             let acquisition = try await self.ask(name, owner: owner, request)
             if request.wait == .zero || acquisition.lease != nil {
-                return try self.answer(acquisition, name: name)
+                return try self.answer(acquisition, name: name, since: arrival)
             }
         }
-        return try await self.acquireWaiting(name, owner: owner, request, client: client)
+        return try await self.acquireWaiting(name, owner: owner, request, client: client, since: arrival)
     }
 
     private func ask(
@@ -63,20 +64,19 @@ final class LockService: Sendable {
     }
 
     private func acquireWaiting(
-        _ name: LeaseName, owner: OwnerID, _ request: AcquireRequest, client: Client
+        _ name: LeaseName, owner: OwnerID, _ request: AcquireRequest, client: Client, since arrival: MonotonicInstant
     ) async throws(Problem) -> Answer {
-        let start = self.clock.now
         let (outcome, reason) = try await self.wait(for: name, client: client) { room, engine throws(LeaseError) in
             try await room.acquire(name, owner: owner, for: request.duration, upTo: request.wait, on: engine)
         }
-        self.metrics.waits.recordNanoseconds(start.duration(to: self.clock.now).clampedNanoseconds)
+        self.metrics.waits.recordNanoseconds(arrival.duration(to: self.clock.now).clampedNanoseconds)
         if case .failure = outcome { self.metrics.acquired(.failed) }
         switch (outcome, reason) {
         case (.success(.granted(let lease)), .clientGone):
             await self.giveBack(name, owner: owner, token: lease.token)
             throw .clientGone
         case (.success(let acquisition), _):
-            var answer = try self.answer(acquisition, name: name)
+            var answer = try self.answer(acquisition, name: name, since: arrival)
             if let lease = acquisition.lease {
                 answer.undo = { await self.giveBack(name, owner: owner, token: lease.token) }
             }
@@ -128,18 +128,22 @@ final class LockService: Sendable {
         return (result, wait.reason)
     }
 
-    private func answer(_ acquisition: Acquisition, name: LeaseName) throws(Problem) -> Answer {
+    private func answer(
+        _ acquisition: Acquisition, name: LeaseName, since arrival: MonotonicInstant
+    ) throws(Problem) -> Answer {
         switch acquisition {
         case .granted(let lease):
             self.metrics.acquired(.granted)
-            return Self.answer(lease)
+            // From when on the lease runs. Its client knows only when it asked, and may have waited since.
+            let start = lease.expiry.advanced(by: .zero - lease.duration)
+            return Self.answer(lease, waited: max(.zero, arrival.duration(to: start)))
         case .held(let holder):
             self.metrics.acquired(.held)
             throw .held(name, by: holder)
         }
     }
 
-    private static func answer(_ lease: Lease) -> Answer {
+    private static func answer(_ lease: Lease, waited: Duration? = nil) -> Answer {
         Answer { body in
             body.writeJSON(#"{"name":"#)
             body.writeJSON(string: lease.name.rawValue)
@@ -149,6 +153,10 @@ final class LockService: Sendable {
             body.writeJSON(lease.token.rawValue)
             body.writeJSON(#","ttl_ms":"#)
             body.writeJSON(lease.duration.clampedMilliseconds)
+            if let waited {
+                body.writeJSON(#","waited_ms":"#)
+                body.writeJSON(waited.clampedMilliseconds)
+            }
             body.writeJSON("}")
         }
     }

@@ -137,6 +137,14 @@ struct OpenAPISchemas {
                     [
                         ("name", text), ("owner", text), ("token", .reference("Token")),
                         ("ttl_ms", .reference("Milliseconds")),
+                        (
+                            "waited_ms",
+                            [
+                                "type": "integer", "minimum": 0,
+                                "description":
+                                    "Of an acquisition: how long after the arrival of its request the lease began.",
+                            ]
+                        ),
                     ])
             ),
             ("Released", .closed(required: ["released"], [("released", ["const": true])])),

@@ -17,7 +17,7 @@ enum ServeSettings {
         }
         var configuration = try DaemonConfiguration.load(
             file: file, environment: Environment.all, overrides: flags)
-        if configuration.dataDirectory == DaemonConfiguration().dataDirectory {
+        if configuration.dataDirectory == nil {
             configuration.dataDirectory = try DataDirectory.ofThisUser().path
         }
         return configuration

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonySQLite
 import ColonyServer
 
 /// The engine that the daemon serves.
@@ -15,10 +16,17 @@ struct ServedStore {
                     exitCode: .usage)
             }
             self.place = .url(url)
+        } else if let directory = configuration.dataDirectory {
+            self.place = .file(DataDirectory(path: directory))
         } else {
-            self.place = .file(DataDirectory(path: configuration.dataDirectory))
+            self.place = .file(try DataDirectory.ofThisUser())
         }
         self.engine = try self.place.makeEngine()
         _ = try await self.engine.inspect("colony")
+    }
+
+    /// Closes the store after the last request.
+    func close() async {
+        if let engine = self.engine as? SQLiteLeaseEngine { await engine.close() }
     }
 }
