@@ -188,8 +188,7 @@ final class GuardedCommand: Sendable {
         guard let killTime = self.state.withLock({ $0.killTime }) else { return }
         // Nothing tells when a group that is not ours becomes empty, so it is looked at.
         while kill(-guardian.group, 0) == 0, self.clock.now < killTime {
-            var pause = timespec(tv_sec: 0, tv_nsec: 10_000_000)
-            nanosleep(&pause, nil)
+            usleep(10_000)
         }
         _ = kill(-guardian.group, SIGKILL)
     }
