@@ -2,6 +2,9 @@ import ColonyCore
 import ColonyWorkloads
 import Foundation
 
+/// The one of the workloads; Foundation has a type of this name as well.
+typealias Measurement = ColonyWorkloads.Measurement
+
 /// Runs the workloads and prints the report.
 @main
 enum Program {
@@ -72,7 +75,8 @@ enum Versions {
             return try String(contentsOfFile: output, encoding: .utf8)
         }
         guard let line = text?.split(separator: "\n").first else { return nil }
-        // "etcd Version: 3.4.23" and the like repeat the name.
-        return line.split(separator: ":").last.map { $0.trimmingCharacters(in: .whitespaces) }
+        // "etcd Version: 3.4.23" and "Swift version 6.3.1" repeat the name.
+        let words = line.replacing("Version:", with: "version").split(separator: "version ").last
+        return words.map { $0.trimmingCharacters(in: .whitespaces) }
     }
 }

@@ -50,7 +50,7 @@ final class ClientSocket {
                 write(self.descriptor, buffer.baseAddress! + sent, buffer.count - sent)
                 #else
                 Glibc.send(
-                    self.descriptor, buffer.baseAddress! + sent, buffer.count - sent, Int32(MSG_NOSIGNAL.rawValue))
+                    self.descriptor, buffer.baseAddress! + sent, buffer.count - sent, Int32(MSG_NOSIGNAL))
                 #endif
             }
             guard count > 0 else {
