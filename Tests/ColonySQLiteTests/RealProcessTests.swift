@@ -6,7 +6,7 @@ import Testing
 import Glibc
 #endif
 
-@Suite("Real processes on one file", .timeLimit(.minutes(3)), .serialized)
+@Suite("Real processes on one file", .timeLimit(.minutes(8)), .serialized)
 struct RealProcessTests {
     private struct Grant: Hashable {
         let name: String
