@@ -103,7 +103,7 @@ def test_the_header_tells_who_serves_and_what_a_grant_is_worth(page):
     assert f"on 127.0.0.1:{page.daemon.port}" in facts
     assert re.search(r"colony \d+\.\d+\.\d+", facts)
     assert "up " in facts
-    assert "Grants are exclusive on this host" in facts
+    assert "Grants are exclusive on the network" in facts
 
 
 def test_the_filter_keeps_names_that_start_with_the_text(page):
