@@ -47,6 +47,19 @@ struct HouseRulesTests {
         #expect(PackageRules.targetsWithoutSettings(in: bad) == ["ColonyCore"])
     }
 
+    @Test("every test target is run by dev/test, which runs them in groups")
+    func testTargetsAreRun() throws {
+        let manifest = SourceFile(path: "Package.swift", text: try Repository.text(of: "Package.swift"))
+        let targets = PackageRules.testTargets(in: manifest)
+        #expect(targets.contains("HouseRulesTests"))
+        let script = try Repository.text(of: "dev/test")
+        for target in targets {
+            #expect(script.contains(target), "dev/test has no group that runs \(target)")
+        }
+        let other = SourceFile(path: "Package.swift", text: "[.testTarget(\n    name: \"NewTests\", dependencies: [])]")
+        #expect(PackageRules.testTargets(in: other) == ["NewTests"])
+    }
+
     @Test("the Swift code of the README is a snippet that is built")
     func readmeCodeIsBuilt() throws {
         let blocks = Markdown.blocks(ofLanguage: "swift", in: try Repository.text(of: "README.md"))

@@ -100,6 +100,13 @@ enum PackageRules {
         return result
     }
 
+    /// The names of the test targets.
+    static func testTargets(in manifest: SourceFile) -> [String] {
+        manifest.lines.joined(separator: "\n").split(separator: ".testTarget(").dropFirst().compactMap { declaration in
+            declaration.split(separator: "\"").dropFirst().first.map(String.init)
+        }
+    }
+
     private static func untilBalanced(_ text: Substring) -> Substring {
         var depth = 1
         for index in text.indices {
