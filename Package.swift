@@ -4,13 +4,14 @@ import PackageDescription
 
 // One list per floor, from the ground up; arrows only point down. docs/ARCHITECTURE.md draws the same picture.
 
-let settings: [SwiftSetting] = [
-    .swiftLanguageMode(.v6),
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
-] + (Context.environment["COLONY_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : [])
+let settings: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    ] + (Context.environment["COLONY_STRICT"] == "1" ? [.treatAllWarnings(as: .error)] : [])
 
 // MARK: Floor 0, the shared nouns
 
@@ -39,7 +40,9 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyRemote",
-        dependencies: ["ColonyCore", "ColonyCoordination", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat],
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
+        ],
         swiftSettings: settings
     ),
 ]
@@ -137,7 +140,9 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyCoordinationTests",
-            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySimulation", "ColonyConformance"],
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySimulation", "ColonyConformance",
+            ],
             swiftSettings: settings
         ),
         .testTarget(

@@ -5,7 +5,8 @@ public struct CoordinationError: Error, Sendable, CustomStringConvertible {
     /// What is known after the failure, and what to do next.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
-            case guaranteeNotMet, timedOut, leaseLost, ownerBusy, invalidRequest, unavailable, storageFailed, cancelled, closed
+            case guaranteeNotMet, timedOut, leaseLost, ownerBusy, invalidRequest, unavailable, storageFailed, cancelled,
+                closed
         }
         private let wrapped: Wrapped
 

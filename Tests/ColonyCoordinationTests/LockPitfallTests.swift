@@ -1,5 +1,5 @@
-import ColonyCore
 import ColonyCoordination
+import ColonyCore
 import ColonyMemory
 import ColonySimulation
 import Synchronization
@@ -101,7 +101,8 @@ import Testing
             let present = try #require(try await Process(simulation).lock("job", on: base).tryAcquire())
             let wasHeld = try await releasing.value
             #expect(!wasHeld)
-            #expect(try await base.inspect("job")?.token == present.token, "the delayed release frees nobody else's lock")
+            #expect(
+                try await base.inspect("job")?.token == present.token, "the delayed release frees nobody else's lock")
             try await present.release()
 
             store.follow(.on(.release, .delayBefore(.seconds(1))))
@@ -161,7 +162,8 @@ import Testing
                 default: break
                 }
             }
-            #expect(engine.guarantee.survival == .nothing, "beyond the process this engine promises nothing, and says so")
+            #expect(
+                engine.guarantee.survival == .nothing, "beyond the process this engine promises nothing, and says so")
         }
     }
 

@@ -1,5 +1,5 @@
-import ColonyCore
 import ColonyCoordination
+import ColonyCore
 import ColonyMemory
 import ColonySimulation
 import Synchronization

@@ -54,7 +54,8 @@ public struct DistributedLock: Sendable {
     /// - Throws: ``CoordinationError`` with code `guaranteeNotMet`, whose message says what is missing.
     public init(
         _ name: LeaseName, on engine: some LeaseEngine, requiring demand: Guarantee,
-        configuration: LockConfiguration = LockConfiguration(), keeper: LeaseKeeper = .shared, room: WaitingRoom = .shared
+        configuration: LockConfiguration = LockConfiguration(), keeper: LeaseKeeper = .shared,
+        room: WaitingRoom = .shared
     ) throws(CoordinationError) {
         if let shortfall = engine.guarantee.shortfall(against: demand) {
             throw CoordinationError(

@@ -35,7 +35,8 @@ public final class HeldLock: @unchecked Sendable {
     public let name: LeaseName
 
     init(
-        _ lease: Lease, engine: any LeaseEngine, isImmediate: Bool, configuration: LockConfiguration, keeper: LeaseKeeper,
+        _ lease: Lease, engine: any LeaseEngine, isImmediate: Bool, configuration: LockConfiguration,
+        keeper: LeaseKeeper,
         owner: LockOwner?
     ) {
         self.engine = engine

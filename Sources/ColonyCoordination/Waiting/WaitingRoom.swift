@@ -141,7 +141,9 @@ extension WaitingRoom {
     }
 
     /// Waits for the turn within this process, then contends at the engine.
-    private func standInLine(_ attempt: Attempt, until deadline: MonotonicInstant) async throws(LeaseError) -> Acquisition {
+    private func standInLine(
+        _ attempt: Attempt, until deadline: MonotonicInstant
+    ) async throws(LeaseError) -> Acquisition {
         let ticket = Ticket(owner: attempt.owner, since: self.clock.now)
         let isFirst = self.queues.withLock { queues in
             queues[attempt.key, default: []].append(ticket)

@@ -27,7 +27,8 @@ final class ChildProcess: Sendable {
         self.outputFile = "\(folder)/\(name).out"
         self.errorFile = "\(folder)/\(name).err"
         let files = try [
-            (Self.descriptor(of: input, O_RDONLY), CInt(0)), (Self.descriptor(of: self.outputFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(1)),
+            (Self.descriptor(of: input, O_RDONLY), CInt(0)),
+            (Self.descriptor(of: self.outputFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(1)),
             (Self.descriptor(of: self.errorFile, O_WRONLY | O_CREAT | O_TRUNC), CInt(2)),
         ]
         defer { for (descriptor, _) in files { close(descriptor) } }
