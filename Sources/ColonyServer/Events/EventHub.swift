@@ -23,11 +23,15 @@ final class EventHub: Sendable {
     private let clock: any MonotonicClock
     private let pokes: AsyncStream<Void>
     private let poker: AsyncStream<Void>.Continuation
+    /// An element whenever the first reader has come.
+    private let demands: AsyncStream<Void>
+    private let demander: AsyncStream<Void>.Continuation
 
     init(limit: Int, clock: any MonotonicClock) {
         self.limit = limit
         self.clock = clock
         (self.pokes, self.poker) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+        (self.demands, self.demander) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
     var count: Int { self.state.withLock { $0.streams.count } }
@@ -52,7 +56,9 @@ final class EventHub: Sendable {
             state.streams[state.nextID] = continuation
             return .success(state.nextID)
         }
-        return Subscription(id: try result.get(), events: stream, continuation: continuation)
+        let subscription = Subscription(id: try result.get(), events: stream, continuation: continuation)
+        self.demander.yield()
+        return subscription
     }
 
     struct Subscription: Sendable {
@@ -77,6 +83,7 @@ final class EventHub: Sendable {
         }
         for stream in streams { stream.finish() }
         self.poker.finish()
+        self.demander.finish()
     }
 
     /// Passes changes on until ``close()`` or cancellation.
@@ -90,13 +97,20 @@ final class EventHub: Sendable {
         }
     }
 
+    /// Watches the engine while anybody reads: an engine that announces its changes to nobody has less to do for each.
     private func watch(_ engine: any LeaseEngine) async {
         if let observed = engine as? any LeaseObservation {
-            for await _ in observed.changes() {
+            for await _ in self.demands {
+                let changes = observed.changes()
+                // For what changed before this watch began and after the reader has read.
                 self.poke()
-                // The stream keeps one element meanwhile. Waiting for the next at once would wake a thread at every
-                // grant, which costs more than the grant itself.
-                guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
+                for await _ in changes {
+                    self.poke()
+                    // The stream keeps one element meanwhile. Waiting for the next at once would wake a thread at every
+                    // grant, which costs more than the grant itself.
+                    guard (try? await self.clock.sleep(for: Self.interval)) != nil else { return }
+                    if self.count == 0 { break }
+                }
             }
             // The engine was closed. Waiting for cancellation keeps the streams open until the server closes them.
             while (try? await self.clock.sleep(for: .seconds(3_600))) != nil {}

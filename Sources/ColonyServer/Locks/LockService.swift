@@ -41,7 +41,7 @@ final class LockService: Sendable {
         if request.wait == .zero || self.room.waiters(for: name, on: self.engine).isEmpty {
             let acquisition = try await self.ask(name, owner: owner, request)
             if request.wait == .zero || acquisition.lease != nil {
-                return try self.answer(acquisition, name: name, since: arrival)
+                return try self.answer(acquisition, name: name, since: nil)
             }
         }
         return try await self.acquireWaiting(name, owner: owner, request, client: client, since: arrival)
@@ -129,14 +129,15 @@ final class LockService: Sendable {
     }
 
     private func answer(
-        _ acquisition: Acquisition, name: LeaseName, since arrival: MonotonicInstant
+        _ acquisition: Acquisition, name: LeaseName, since arrival: MonotonicInstant?
     ) throws(Problem) -> Answer {
         switch acquisition {
         case .granted(let lease):
             self.metrics.acquired(.granted)
-            // From when on the lease runs. Its client knows only when it asked, and may have waited since.
+            // A client knows when it asked, and the lease of one that waited began later. Without a wait nothing is added,
+            // so that the client counts from its request.
             let start = lease.expiry.advanced(by: .zero - lease.duration)
-            return Self.answer(lease, waited: max(.zero, arrival.duration(to: start)))
+            return Self.answer(lease, waited: max(.zero, arrival?.duration(to: start) ?? .zero))
         case .held(let holder):
             self.metrics.acquired(.held)
             throw .held(name, by: holder)

@@ -142,7 +142,7 @@ struct OpenAPISchemas {
                             [
                                 "type": "integer", "minimum": 0,
                                 "description":
-                                    "Of an acquisition: how long after the arrival of its request the lease began.",
+                                    "Of an acquisition that waited: how long after its request came the lease began; else 0.",
                             ]
                         ),
                     ])
