@@ -150,11 +150,11 @@ struct SurfaceTests {
             let stream = try await RawConnection.open(port: server.port)
             try await stream.send("GET /v1/events HTTP/1.1\r\nHost: localhost\r\n\r\n")
             func count() -> Int { stream.text.ranges(of: "event: locks\n").count }
-            try await eventually("the first event comes at once") { count() == 1 }
+            try await eventually("one event comes at once, and one when the watch has begun") { count() == 2 }
             #expect(stream.text.contains("text/event-stream"))
             #expect(try await server.send(.GET, "/v1/events").code == "too_many_streams")
             _ = try await server.post("/v1/locks/a/acquire", #"{"owner":"o","ttl_ms":60000}"#)
-            try await eventually("a grant is told") { count() == 2 }
+            try await eventually("a grant is told") { count() == 3 }
             for number in 0..<50 {
                 _ = try await server.post("/v1/locks/l\(number)/acquire", #"{"owner":"o","ttl_ms":60000}"#)
             }

@@ -75,6 +75,9 @@ final class LockService: Sendable {
         case (.success(.granted(let lease)), .clientGone):
             await self.giveBack(name, owner: owner, token: lease.token)
             throw .clientGone
+        case (.success(.granted(let lease)), _) where await client.hasGone():
+            await self.giveBack(name, owner: owner, token: lease.token)
+            throw .clientGone
         case (.success(let acquisition), _):
             var answer = try self.answer(acquisition, name: name, since: arrival)
             if let lease = acquisition.lease {
