@@ -32,7 +32,7 @@ let floor2: [Target] = [
 // MARK: Floor 3, engines
 
 let floor3: [Target] = [
-    .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyCoordination"], swiftSettings: settings),
+    .target(name: "ColonyMemory", dependencies: ["ColonyCore"], swiftSettings: settings),
     .target(
         name: "ColonySQLite",
         dependencies: ["ColonyCore", .grdb, .sqlite],
@@ -41,7 +41,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
+            "ColonyCore", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
         ],
         swiftSettings: settings
     ),
