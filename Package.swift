@@ -19,6 +19,12 @@ let floor0: [Target] = [
     .target(name: "ColonyCore", swiftSettings: settings)
 ]
 
+// MARK: Floor 1, blocks without I/O
+
+let floor1: [Target] = [
+    .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings)
+]
+
 // MARK: Floor 2, blocks with a port
 
 let floor2: [Target] = [
@@ -93,6 +99,7 @@ let package = Package(
     platforms: [.macOS(.v15)],
     products: [
         .library(name: "ColonyCore", targets: ["ColonyCore"]),
+        .library(name: "ColonyIdentifiers", targets: ["ColonyIdentifiers"]),
         .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
         .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
         .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
@@ -120,7 +127,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: floor0 + floor2 + floor3 + floor4 + floor5 + beside + tests
+    targets: floor0 + floor1 + floor2 + floor3 + floor4 + floor5 + beside + tests
 )
 
 // MARK: Tests mirror Sources
