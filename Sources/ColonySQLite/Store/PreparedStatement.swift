@@ -51,6 +51,15 @@ package final class PreparedStatement {
         }
     }
 
+    /// Binds a text, or nothing: a statement keeps what was bound before, so nothing has to be said as well.
+    package func bind(optional value: String?, at index: Int32) {
+        if let value {
+            self.bind(value, at: index)
+        } else {
+            sqlite3_bind_null(self.handle, index)
+        }
+    }
+
     /// Advances to the next row.
     ///
     /// - Returns: `false` once there is none.
@@ -86,6 +95,10 @@ package final class PreparedStatement {
 
     package func integer(_ column: Int32) -> Int64 {
         sqlite3_column_int64(self.handle, column)
+    }
+
+    package func isNull(_ column: Int32) -> Bool {
+        sqlite3_column_type(self.handle, column) == SQLITE_NULL
     }
 
     package func text(_ column: Int32) -> String {
