@@ -171,7 +171,8 @@ extension SnowflakeGenerator {
                 }
                 throw self.clockMovedBack(by: ticks)
             case .beyondReservation:
-                throw self.workerLost()
+                throw IdentifierError(
+                    .workerLost, "the moments reserved for the worker are used up, and the store has given no others yet")
             case .over:
                 throw IdentifierError(.epochOver, "the layout ended at \(self.layout.end); no identifier is left")
             }
@@ -301,6 +302,17 @@ extension SnowflakeGenerator {
         self.wakeAll()
     }
 
+    /// Lets the present node go on, but not before `tick`, and up to `ceiling`.
+    func skip(to tick: UInt64, through ceiling: UInt64, node: UInt64) {
+        let validity = MonotonicInstant(nanoseconds: self.validity.load(ordering: .relaxed))
+        self.issue(for: node, after: tick - 1, through: ceiling, until: validity)
+    }
+
+    /// Until when the present node may begin new ticks.
+    var validUntil: MonotonicInstant {
+        MonotonicInstant(nanoseconds: self.validity.load(ordering: .relaxed))
+    }
+
     /// Lets the present node go on, up to `ceiling`.
     func extend(through ceiling: UInt64) {
         self.ceiling.store(min(ceiling, self.sequencing.fields.lastTick), ordering: .relaxed)
@@ -342,7 +354,8 @@ extension SnowflakeGenerator {
         let behind = Duration.milliseconds(Int64(ticks) * self.tickMilliseconds)
         return IdentifierError(
             .clockMovedBack,
-            "the wall clock is \(behind.text) behind an identifier already issued, more than is tolerated",
+            "the wall clock is \(behind.text) behind the last identifier, or the start of the reserved moments; that is more "
+                + "than is tolerated",
             retryAfter: behind)
     }
 

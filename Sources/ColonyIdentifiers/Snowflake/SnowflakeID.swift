@@ -99,7 +99,7 @@ extension SnowflakeID: Codable {
             let number = try container.decode(Int64.self)
             do {
                 try self.init(SnowflakeID(rawValue: number))
-            } catch let error as IdentifierError {
+            } catch {
                 throw DecodingError.dataCorruptedError(in: container, debugDescription: error.message)
             }
         }

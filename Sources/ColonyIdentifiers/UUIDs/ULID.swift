@@ -86,7 +86,7 @@ extension ULID: Codable {
         let text = try container.decode(String.self)
         do {
             try self.init(text: text)
-        } catch let error as IdentifierError {
+        } catch {
             throw DecodingError.dataCorruptedError(in: container, debugDescription: error.message)
         }
     }
