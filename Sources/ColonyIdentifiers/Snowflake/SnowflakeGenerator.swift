@@ -276,13 +276,15 @@ extension SnowflakeGenerator {
 // MARK: What a node tells its generator
 
 extension SnowflakeGenerator {
-    /// Whether identifiers may be issued now.
+    /// Whether an identifier would be issued now, or as soon as the next tick begins.
     var isIssuing: Bool {
-        guard self.state.load(ordering: .acquiring) & Self.suspended == 0 else { return false }
-        let validity = self.validity.load(ordering: .relaxed)
-        guard validity == .max || self.clock.now.nanoseconds < validity else { return false }
+        let word = self.state.load(ordering: .acquiring)
+        guard word & Self.suspended == 0, self.clock.now < self.validUntil else { return false }
         guard let tick = try? self.tick(exactly: true) else { return false }
-        return tick <= self.ceiling.load(ordering: .relaxed)
+        switch self.sequencing.next(after: word, at: tick, upTo: self.ceiling.load(ordering: .relaxed)) {
+        case .issue, .exhausted: return true
+        case .behind, .beyondReservation, .over: return false
+        }
     }
 
     /// The tick that the wall clock shows.

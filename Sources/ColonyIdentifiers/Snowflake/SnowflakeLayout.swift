@@ -17,9 +17,9 @@ public struct SnowflakeLayout: Hashable, Sendable {
     /// Which field stands next to the time. It changes nothing about uniqueness, only what neighbouring ids look like.
     public enum FieldOrder: String, Hashable, Sendable, Codable, CaseIterable {
         /// Time, datacenter, worker, sequence: Twitter and most of its heirs.
-        case workerThenSequence = "worker-sequence"
+        case workerThenSequence = "worker-first"
         /// Time, sequence, datacenter, worker: Sonyflake. The ids of one tick are ordered by sequence across workers.
-        case sequenceThenWorker = "sequence-worker"
+        case sequenceThenWorker = "sequence-first"
     }
 
     /// Bits of the count of ticks since the epoch.
@@ -164,7 +164,7 @@ extension SnowflakeLayout {
     /// How nodes of one namespace find out that they disagree: equal for equal layouts and for no others.
     public var scheme: String {
         "snowflake \(self.timeBits)/\(self.datacenterBits)/\(self.workerBits)/\(self.sequenceBits) "
-            + "tick \(self.tickMilliseconds) ms epoch \(self.epoch.millisecondsSince1970) \(self.order.rawValue)"
+            + "\(self.tickMilliseconds)ms since \(self.epoch.millisecondsSince1970) \(self.order.rawValue)"
     }
 
     /// The parts of an identifier.

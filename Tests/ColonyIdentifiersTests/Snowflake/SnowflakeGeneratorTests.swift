@@ -233,7 +233,7 @@ import Testing
     }
 
     @Test(arguments: [0, -4, 3, 2_048])
-    func animpossibleScatterIsRefused(limit: Int) {
+    func anImpossibleScatterIsRefused(limit: Int) {
         let error = #expect(throws: IdentifierError.self) {
             try Self.generator(
                 configuration: SnowflakeConfiguration(sequenceStart: .scattered(below: limit)),

@@ -35,7 +35,7 @@ import Testing
     func malformedTextsAreRefusedAndQuoted(text: String, encoding: OrderedTextEncoding) {
         let error = #expect(throws: IdentifierError.self) { try SnowflakeID(text: text, encoding: encoding) }
         #expect(error?.code == .malformedID)
-        #expect(error?.message.contains(text) == true)
+        #expect(error?.message.contains("\"\(text)\"") == true)
     }
 
     @Test(arguments: ["-1", "+1", "01", " 1", "1 ", "", "9223372036854775808", "1e3", "0x1"])
