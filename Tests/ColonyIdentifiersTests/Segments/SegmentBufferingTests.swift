@@ -28,17 +28,21 @@ struct SegmentBufferingTests {
 
     @Test func `a new one has nothing and wants a range`() {
         var buffering = SegmentBuffering(self.configuration())
-        #expect(buffering.take() == nil)
-        #expect(!buffering.reachedLimit())
+        let answer1 = buffering.take()
+        #expect(answer1 == nil)
+        let answer2 = buffering.reachedLimit()
+        #expect(!answer2)
         #expect(buffering.wantsFetch)
-        #expect(buffering.beginFetch(at: self.start) == 100)
+        let answer3 = buffering.beginFetch(at: self.start)
+        #expect(answer3 == 100)
         #expect(!buffering.wantsFetch)
     }
 
     @Test func `the next range is wanted when a tenth of the present one is used, and not before`() {
         var buffering = SegmentBuffering(self.configuration())
         _ = buffering.beginFetch(at: self.start)
-        #expect(buffering.fetched(1..<101))
+        let answer4 = buffering.fetched(1..<101)
+        #expect(answer4)
         #expect(self.drain(&buffering, 10) == Array(1...10))
         #expect(!buffering.wantsFetch)
         #expect(self.drain(&buffering, 1) == [11])
@@ -48,25 +52,31 @@ struct SegmentBufferingTests {
     @Test func `all numbers of both ranges are given, each once, with the gap between the ranges left out`() {
         var buffering = SegmentBuffering(self.configuration())
         _ = buffering.beginFetch(at: self.start)
-        #expect(buffering.fetched(1..<101))
+        let answer5 = buffering.fetched(1..<101)
+        #expect(answer5)
         #expect(self.drain(&buffering, 50).count == 50)
         _ = buffering.beginFetch(at: self.start)
-        #expect(buffering.fetched(501..<601))
+        let answer6 = buffering.fetched(501..<601)
+        #expect(answer6)
         #expect(self.drain(&buffering, 1_000) == Array(51...100) + Array(501...600))
-        #expect(!buffering.reachedLimit())
+        let answer7 = buffering.reachedLimit()
+        #expect(!answer7)
     }
 
     @Test func `a range that does not lie above those before it is refused`() {
         var buffering = SegmentBuffering(self.configuration())
         _ = buffering.beginFetch(at: self.start)
-        #expect(buffering.fetched(1..<101))
+        let answer8 = buffering.fetched(1..<101)
+        #expect(answer8)
         _ = self.drain(&buffering, 50)
         _ = buffering.beginFetch(at: self.start)
         for range in [1..<101, 100..<200, 101..<101] as [Range<Int64>] {
-            #expect(!buffering.fetched(range))
+            let answer9 = buffering.fetched(range)
+            #expect(!answer9)
             #expect(buffering.isFetching)
         }
-        #expect(buffering.fetched(101..<201))
+        let answer10 = buffering.fetched(101..<201)
+        #expect(answer10)
     }
 
     /// Uses `step` numbers a minute's fraction `lasting`, so that one range lasts that long.
@@ -109,16 +119,20 @@ struct SegmentBufferingTests {
 
     @Test func `where the ranges ran out the step grows eightfold, but not on the first request`() {
         var buffering = SegmentBuffering(self.configuration())
-        #expect(!buffering.reachedLimit())
-        #expect(buffering.beginFetch(at: self.start) == 100)
+        let answer11 = buffering.reachedLimit()
+        #expect(!answer11)
+        let answer12 = buffering.beginFetch(at: self.start)
+        #expect(answer12 == 100)
         _ = buffering.fetched(1..<101)
         #expect(self.drain(&buffering, 1_000).count == 100)
-        #expect(buffering.beginFetch(at: self.start.advanced(by: .milliseconds(1))) == 800)
+        let answer13 = buffering.beginFetch(at: self.start.advanced(by: .milliseconds(1)))
+        #expect(answer13 == 800)
     }
 
     @Test func `a request covers what those need who wait already`() {
         var buffering = SegmentBuffering(self.configuration())
-        #expect(buffering.beginFetch(at: self.start, demand: 5_000) == 5_000)
+        let answer14 = buffering.beginFetch(at: self.start, demand: 5_000)
+        #expect(answer14 == 5_000)
     }
 
     @Test func `what is discarded is never given`() {
