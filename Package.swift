@@ -38,10 +38,10 @@ let floor2: [Target] = [
 // MARK: Floor 3, engines
 
 let floor3: [Target] = [
-    .target(name: "ColonyMemory", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", .grdb, .sqlite],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", .grdb, .sqlite],
         swiftSettings: settings
     ),
     .target(
@@ -135,6 +135,11 @@ let package = Package(
 var tests: [Target] {
     [
         .testTarget(name: "ColonyCoreTests", dependencies: ["ColonyCore"], swiftSettings: settings),
+        .testTarget(
+            name: "ColonyIdentifiersTests",
+            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyMemory", "ColonySimulation"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ColonySimulationTests",
             dependencies: ["ColonyCore", "ColonySimulation", "ColonyMemory"],
