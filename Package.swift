@@ -85,8 +85,10 @@ let floor5: [Target] = [
 // MARK: Beside the house
 
 let beside: [Target] = [
-    .target(name: "ColonySimulation", dependencies: ["ColonyCore"], swiftSettings: settings),
-    .target(name: "ColonyConformance", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(
+        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
+    .target(
+        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
     .target(
         name: "ColonyWorkloads",
         dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
