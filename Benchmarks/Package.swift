@@ -18,7 +18,9 @@ let package = Package(
     dependencies: [.package(name: "colony", path: "..")],
     targets: [
         // What the hashes are compared with.
-        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
+        .systemLibrary(
+            name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]
+        ),
         .executableTarget(
             name: "colony-benchmarks",
             dependencies: [

@@ -4,12 +4,12 @@
 /// Swift's own `Hasher` is seeded afresh in each process, so two servers that place keys with it disagree. Whatever
 /// leaves the process (a place on a ring, a partition, a file name) needs one of these functions.
 ///
-/// A conforming type writes one requirement, ``hash(_:seed:)-(UnsafeRawBufferPointer,_)``; the calls for strings, arrays,
-/// spans, sequences, and integers come with it and agree with it: a string is hashed as its UTF-8 bytes, an integer as
-/// its eight bytes from the lowest to the highest.
+/// A conforming type writes one requirement, ``hash(_:seed:)-(UnsafeRawBufferPointer,_)``; the calls for strings,
+/// arrays, spans, sequences, and integers come with it and agree with it: a string is hashed as its UTF-8 bytes, an
+/// integer as its eight bytes from the lowest to the highest.
 ///
-/// - Important: None of these functions resists an adversary. Whoever may choose keys can find as many as wished with the
-///   same hash, whatever the seed. Do not use them for signatures, passwords, or to defend a table against floods.
+/// - Important: None of these functions resists an adversary. Whoever may choose keys can find as many as wished with
+///   the same hash, whatever the seed. Do not use them for signatures, passwords, or to defend a table against floods.
 public protocol ByteHash: Sendable {
     /// The number that the function gives.
     associatedtype Value: Hashable & Sendable

@@ -2,10 +2,10 @@ internal import Crypto
 
 /// The numbers that Ketama clients take from MD5.
 ///
-/// Ketama, the consistent hashing of memcached clients, places four points of a server on the circle for each digest: the
-/// 16 bytes of the MD5 of a label, read as four little-endian words. A key goes to the first of them. MD5 is broken as a
-/// cryptographic hash and slow as any other; it is used because clients in other languages use it, and keys must land
-/// on the servers on which those look for them.
+/// Ketama, the consistent hashing of memcached clients, places four points of a server on the circle for each digest:
+/// the 16 bytes of the MD5 of a label, read as four little-endian words. A key goes to the first of them. MD5 is broken
+/// as a cryptographic hash and slow as any other; it is used because clients in other languages use it, and keys must
+/// land on the servers on which those look for them.
 ///
 /// # References
 /// 1. Richard Jones, *libketama*, 2007: `ketama_md5_digest` and `ketama_create_continuum`.

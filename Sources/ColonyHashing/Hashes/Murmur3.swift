@@ -12,8 +12,8 @@
 public enum Murmur3 {
     /// MurmurHash3_x86_32: a result of 32 bits, over words of four bytes.
     ///
-    /// A hash of 32 bits repeats after some 77,000 keys with an even chance. It is good for choosing among places, and not
-    /// for telling keys apart.
+    /// A hash of 32 bits repeats after some 77,000 keys with an even chance. It is good for choosing among places, and
+    /// not for telling keys apart.
     public enum X86_32: ByteHash {
         /// The MurmurHash3_x86_32 of `bytes`.
         ///

@@ -1,11 +1,12 @@
 /// XXH3, the 64-bit hash of the xxHash family for keys of every length, and the one to take when nothing else decides.
 ///
 /// # Why not XXH64
-/// Most keys of a distributed system are short: an id, a user name, a path. ``XXH64`` walks them in a chain of dependent
-/// multiplications and branches. XXH3 has a formula of its own for each class of length instead: up to 16 bytes are one or
-/// two overlapping words and one wide multiplication without a loop; up to 240 bytes are pairs of words whose products
-/// are independent of one another; longer keys go through eight accumulators that a processor's vector unit updates
-/// together. The input is first combined with a fixed *secret*, so that zeros in a key do not make zeros of products.
+/// Most keys of a distributed system are short: an id, a user name, a path. ``XXH64`` walks them in a chain of
+/// dependent multiplications and branches. XXH3 has a formula of its own for each class of length instead: up to 16
+/// bytes are one or two overlapping words and one wide multiplication without a loop; up to 240 bytes are pairs of
+/// words whose products are independent of one another; longer keys go through eight accumulators that a processor's
+/// vector unit updates together. The input is first combined with a fixed *secret*, so that zeros in a key do not make
+/// zeros of products.
 ///
 /// # The long path in Swift
 /// Two lanes to a `SIMD2<UInt64>`, because two words are what every x86-64 and every ARM64 processor has registers for,
@@ -146,7 +147,7 @@ extension XXH3 {
 
 // MARK: Up to 16 bytes
 
-// The constants are combinations of words of the secret that no input changes; a test derives them from it again.
+// The constants are combinations of words of the secret that no input changes; the vectors of every length check them.
 extension XXH3 {
     @inlinable
     static func hashEmpty(seed: UInt64) -> UInt64 {

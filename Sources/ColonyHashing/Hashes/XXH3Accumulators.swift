@@ -1,8 +1,8 @@
 /// The eight accumulators that take in the long keys of ``XXH3``, 64 bytes (a *stripe*) at a time.
 ///
 /// A word of input, combined with its word of the secret, is multiplied half by half into its own accumulator, and is
-/// added as it is to its neighbour's: a half that happens to be zero after the combination then loses nothing. After each
-/// block of 16 stripes the accumulators are scrambled, because sums of products leave their low bits weak.
+/// added as it is to its neighbour's: a half that happens to be zero after the combination then loses nothing. After
+/// each block of 16 stripes the accumulators are scrambled, because sums of products leave their low bits weak.
 struct XXH3Accumulators: Sendable {
     private var first = SIMD2<UInt64>(0xC2B2_AE3D, 0x9E37_79B1_85EB_CA87)
     private var second = SIMD2<UInt64>(0xC2B2_AE3D_27D4_EB4F, 0x1656_67B1_9E37_79F9)

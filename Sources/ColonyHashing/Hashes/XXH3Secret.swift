@@ -1,7 +1,7 @@
 /// The 192 bytes that XXH3 mixes into its input: three times eight words.
 ///
-/// They were taken from a random source once and are part of the algorithm. Only their being unpredictable by an ordinary
-/// input matters: a word of input that equals its word of the secret makes a product of zero.
+/// They were taken from a random source once and are part of the algorithm. Only their being unpredictable by an
+/// ordinary input matters: a word of input that equals its word of the secret makes a product of zero.
 struct XXH3Secret: Sendable {
     private var low: SIMD8<UInt64>
     private var middle: SIMD8<UInt64>

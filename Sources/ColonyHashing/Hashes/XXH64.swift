@@ -1,10 +1,10 @@
 /// XXH64, the 64-bit hash of the xxHash family: four multiply-and-rotate lanes over 32 bytes at a time.
 ///
 /// # Why not something simpler
-/// A byte-at-a-time hash (FNV-1a, djb2) waits for one multiplication per byte, about a gigabyte a second at best, and its
-/// low bits mix poorly. XXH64 reads 32 bytes per round into four lanes that do not wait for one another, so the
-/// processor overlaps their multiplications; a final *avalanche* then lets every bit of the input reach every bit of the
-/// result. It passes SMHasher, the usual test of spread and collisions [2].
+/// A byte-at-a-time hash (FNV-1a, djb2) waits for one multiplication per byte, about a gigabyte a second at best, and
+/// its low bits mix poorly. XXH64 reads 32 bytes per round into four lanes that do not wait for one another, so the
+/// processor overlaps their multiplications; a final *avalanche* then lets every bit of the input reach every bit of
+/// the result. It passes SMHasher, the usual test of spread and collisions [2].
 ///
 /// # Which one to take
 /// XXH64 is older than ``XXH3`` and in wider use: stored hashes of other systems are more often of this kind.

@@ -38,8 +38,8 @@ public enum HashSpeedWorkload {
     /// How many bytes the keys of the workloads over short keys have.
     public static var shortKeyBytes: Int { 16 }
 
-    /// How many short keys lie one after the other in the input: 64 KiB of them, which the processor's cache holds, because
-    /// a key that is hashed has just been read.
+    /// How many short keys lie one after the other in the input: 64 KiB of them, which the processor's cache holds,
+    /// because a key that is hashed has just been read.
     public static var shortKeys: Int { 4_096 }
 
     /// Hashes the input so many times and gives the sum of the hashes.
@@ -91,8 +91,8 @@ public enum HashSpeedWorkload {
 
     // Public and inlined, so that the comparison with the C library walks the same keys in the same way.
 
-    /// Hashes 1 MiB of the input, `times` times, each time from a place that depends on the sum up to now: a hash of the
-    /// same bytes again and again could be computed once, and the optimiser does that.
+    /// Hashes 1 MiB of the input, `times` times, each time from a place that depends on the sum up to now: a hash of
+    /// the same bytes again and again could be computed once, and the optimiser does that.
     @inlinable
     @inline(__always)
     public static func overLargeKeys(

@@ -15,7 +15,8 @@ struct Murmur3Tests {
 
     @Test("the verification values of SMHasher hold")
     func verificationValues() {
-        // SMHasher's VerificationTest: keys {}, {0}, {0, 1}, … with seeds 256, 255, …; the hash of all hashes; its first word.
+        // SMHasher's VerificationTest: keys {}, {0}, {0, 1}, … with seeds 256, 255, …; the hash of all hashes; its
+        // first word.
         var hashes32: [UInt8] = []
         var hashes128: [UInt8] = []
         for length in 0..<256 {

@@ -5,9 +5,9 @@ import ColonyWorkloads
 
 /// Our hashes beside those of Yann Collet's C library, over the same bytes in the same run.
 ///
-/// The library is the one that Debian ships and programs link: built for any x86-64, so with SSE2, as our own code is. It
-/// also has a variant that looks at the processor and may use AVX2 (`XXH3_64bits_dispatch`); a program must ask for that
-/// one by another header, and it is measured as a workload of its own.
+/// The library is the one that Debian ships and programs link: built for any x86-64, so with SSE2, as our own code is.
+/// It also has a variant that looks at the processor and may use AVX2 (`XXH3_64bits_dispatch`); a program must ask for
+/// that one by another header, and it is measured as a workload of its own.
 enum HashComparison {
     /// The share of the C library's speed that ours must reach, as a fact of the comparisons.
     static let share = "of the C library"
@@ -27,8 +27,8 @@ enum HashComparison {
         HashSpeedWorkload.all.first { $0.name == name }
     }
 
-    /// Measures both, one right after the other, three times in turn: a machine that is shared changes its speed while it
-    /// is measured, and the middle one of three quotients does not.
+    /// Measures both, one right after the other, three times in turn: a machine that is shared changes its speed while
+    /// it is measured, and the middle one of three quotients does not.
     private static func comparison(_ name: String, _ ours: Workload?, _ theirs: Workload) -> Workload {
         Workload(
             name: "hash-\(name)-beside-c",
