@@ -19,10 +19,10 @@
 //
 // - *The counter runs over.* Adding 1 carries into the milliseconds: l moves one ahead of the wall clock, and order is
 //   kept. It takes more than 65,536 events within a millisecond, every millisecond, to get further ahead; the drift bound
-//   below ends it. Corollary 2 of the paper bounds l, and its section 3.3 the counter, under the assumption that wall
-//   clocks tick between events, which a millisecond clock does not do.
+//   below ends it. The paper bounds the counter (corollary 2) under the assumption that a node's wall clock ticks between
+//   any two of its events, which a millisecond clock does not do.
 // - *Drift.* The paper proves |l - wall clock| ≤ ε if wall clocks are within ε of one another. That is not known, so it is
-//   enforced, as the paper's section 4 suggests for self-stabilisation: a message whose l lies further ahead of this host's
+//   enforced, as the paper suggests in section 4 (resilience): a message whose l lies further ahead of this host's
 //   wall clock than the bound is refused, with nothing changed. One node with a clock in the next year cannot take the
 //   cluster there.
 // - *The wall clock steps back.* The clock keeps counting on the old l. If that would take it further ahead than the bound,
