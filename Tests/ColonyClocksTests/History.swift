@@ -35,7 +35,8 @@ struct History {
             }
             let dot = try clock.increment(node(here))
             var pruned = clock
-            let ages = Dictionary(uniqueKeysWithValues: (0..<nodes).map { (node($0), Int64.random(in: 0..<9, using: &chance)) })
+            let ages = Dictionary(
+                uniqueKeysWithValues: (0..<nodes).map { (node($0), Int64.random(in: 0..<9, using: &chance)) })
             try pruned.prune(to: limit, keeping: dot) { ages[$0].map { WallTime(millisecondsSince1970: $0) } }
             let kept = clock.entries.shuffled(using: &chance).prefix(limit)
             let cut = VectorClock(Dictionary(uniqueKeysWithValues: kept.map { ($0.node, $0.count) }))

@@ -125,7 +125,9 @@ struct HybridLogicalClockTests {
         #expect(error?.code == .exhausted)
     }
 
-    @Test("several threads never get a timestamp twice, each gets them in order, and a jumping wall clock changes nothing")
+    @Test(
+        "several threads never get a timestamp twice, each gets them in order, and a jumping wall clock changes nothing"
+    )
     func threads() async throws {
         let wall = ManualWallClock()
         let clock = HybridLogicalClock(wallClock: wall, maximumDrift: .seconds(3_600))

@@ -144,7 +144,8 @@ public final class HybridLogicalClock: Sendable {
         guard reading >= 0, reading <= HybridTimestamp.maximumMilliseconds else {
             throw ClockError(
                 .wallClockOutOfRange,
-                "the wall clock stands at \(wall), and a hybrid timestamp holds 0 to \(HybridTimestamp.maximumMilliseconds)")
+                "the wall clock stands at \(wall), and a hybrid timestamp holds 0 to \(HybridTimestamp.maximumMilliseconds)"
+            )
         }
         let physical = UInt64(reading) << 16
         if floor < physical { return physical }

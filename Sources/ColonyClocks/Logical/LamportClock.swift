@@ -30,6 +30,20 @@ public struct LamportTimestamp: Hashable, Comparable, Sendable, Codable, CustomS
         self.node = node
     }
 
+    private enum Key: String, CodingKey { case time, node }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        self.time = try container.decode(Count.self, forKey: .time).value
+        self.node = try container.decode(NodeID.self, forKey: .node)
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(Count(value: self.time), forKey: .time)
+        try container.encode(self.node, forKey: .node)
+    }
+
     public static func < (first: Self, second: Self) -> Bool {
         first.time == second.time ? first.node.precedes(second.node) : first.time < second.time
     }

@@ -59,7 +59,8 @@ public struct LWWRegister<Value: TieBreaking>: Replicated, CustomStringConvertib
     public mutating func merge(_ other: LWWRegister) {
         guard let theirs = other.write else { return }
         if let mine = self.write {
-            guard mine.stamp < theirs.stamp || (mine.stamp == theirs.stamp && theirs.value.wins(over: mine.value)) else {
+            guard mine.stamp < theirs.stamp || (mine.stamp == theirs.stamp && theirs.value.wins(over: mine.value))
+            else {
                 return
             }
         }
