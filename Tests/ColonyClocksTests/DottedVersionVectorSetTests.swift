@@ -100,7 +100,7 @@ struct DottedVersionVectorSetTests {
             dottedContexts[client] = dotted.context
             #expect(dotted.count <= 2)
         }
-        #expect(plain.values.count == 99)
+        #expect(plain.values.count == 100)
         #expect(dotted.values == [99, 98])
         #expect(dotted.context == VectorClock([node(0): 100]))
     }

@@ -8,21 +8,25 @@ struct VectorClockTests {
     @Test("comparing clocks tells what happened before what", arguments: seeds)
     func agreesWithHistory(seed: Seed) throws {
         let history = try History(seed: seed, nodes: 5, steps: 60, keeping: 3)
+        var wrong = 0
         for first in history.events.indices {
             for second in history.events.indices {
                 let order = history.events[first].clock.compare(to: history.events[second].clock)
-                #expect(order == history.order(first, second), "\(seed)")
+                // An expectation for each of so many pairs would take most of the time.
+                if order != history.order(first, second) { wrong += 1 }
             }
         }
+        #expect(wrong == 0, "\(seed)")
     }
 
     @Test("the order is partial: reflexive, antisymmetric, transitive", arguments: seeds)
     func partialOrder(seed: Seed) {
         var chance = SeededGenerator(seed: seed)
-        let clocks = (0..<20).map { _ in
+        let clocks = (0..<12).map { _ in
             VectorClock(
                 Dictionary(uniqueKeysWithValues: (0..<3).map { (node($0), UInt64.random(in: 0...2, using: &chance)) }))
         }
+        var broken = 0
         for a in clocks {
             #expect(a.compare(to: a) == .equal)
             for b in clocks {
@@ -30,10 +34,11 @@ struct VectorClockTests {
                 #expect(b.compare(to: a) == order.reversed)
                 #expect((order == .equal) == (a == b))
                 for c in clocks where b.compare(to: a).isAtLeast && c.compare(to: b).isAtLeast {
-                    #expect(c.compare(to: a).isAtLeast)
+                    if !c.compare(to: a).isAtLeast { broken += 1 }
                 }
             }
         }
+        #expect(broken == 0, "transitive, \(seed)")
     }
 
     @Test("the merge is the least clock that is at least both", arguments: seeds.prefix(50))
@@ -61,12 +66,14 @@ struct VectorClockTests {
     @Test("a pruned clock that keeps its event never shows an order that is not there", arguments: seeds)
     func pruningKeepsOrderTrue(seed: Seed) throws {
         let history = try History(seed: seed, nodes: 6, steps: 50, keeping: 2)
+        var wrong = 0
         for first in history.events.indices {
             for second in history.events.indices where first != second {
                 let seen = history.events[first].pruned.compare(to: history.events[second].pruned)
-                #expect(seen == .concurrent || seen == history.order(first, second), "\(seed)")
+                if seen != .concurrent && seen != history.order(first, second) { wrong += 1 }
             }
         }
+        #expect(wrong == 0, "\(seed)")
     }
 
     @Test("what pruning costs is orders that look like concurrency, and without the event's entry also false orders")
