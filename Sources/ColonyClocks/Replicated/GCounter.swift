@@ -16,6 +16,7 @@ public import ColonyCore
 ///
 /// - SeeAlso: Shapiro et al. 2011, *A comprehensive study*, specification 6; Almeida et al. 2018, figure 2.
 public struct GCounter: Replicated, Hashable, CustomStringConvertible {
+    /// A part of a replica that arrives later includes its earlier ones.
     public static let deltaDelivery = DeltaDelivery.laterRepairsEarlier
 
     private var counts: NodeCounts

@@ -14,6 +14,7 @@
 /// - Important: Concurrent writes to one key are dropped but for one, silently.
 /// - SeeAlso: Shapiro et al. 2011, specification 8. ``ORSet`` for a set in which a concurrent addition survives a removal.
 public struct LWWMap<Key: Hashable & Sendable, Value: TieBreaking>: Replicated {
+    /// A later write to a key replaces the earlier ones, also those that did not arrive.
     public static var deltaDelivery: DeltaDelivery { .laterRepairsEarlier }
 
     /// The last write of each key; a value of `nil` is a removal.

@@ -16,6 +16,7 @@
 /// - Important: Concurrent writes are dropped but for one, silently.
 /// - SeeAlso: Shapiro et al. 2011, specification 8.
 public struct LWWRegister<Value: TieBreaking>: Replicated, CustomStringConvertible {
+    /// A later write replaces the earlier ones, also those that did not arrive.
     public static var deltaDelivery: DeltaDelivery { .laterRepairsEarlier }
 
     private var write: (stamp: WriteStamp, value: Value)?

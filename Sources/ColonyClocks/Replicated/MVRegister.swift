@@ -19,6 +19,7 @@ public import ColonyCore
 /// - SeeAlso: Almeida et al. 2018, figure 9; Shapiro et al. 2011, *A comprehensive study*, section 3.2.2.
 ///   ``DottedVersionVectorSet`` for a server that writes for clients.
 public struct MVRegister<Value: Equatable & Sendable>: Replicated {
+    /// Nobody else tells of a write or of what it replaces.
     public static var deltaDelivery: DeltaDelivery { .eachMustArrive }
 
     private var written: [Dot: Value]

@@ -32,6 +32,7 @@ public import ColonyCore
 ///
 /// - SeeAlso: Bieniusa et al. 2012, figure 3; Almeida et al. 2018, figure 8 (add-wins set).
 public struct ORSet<Element: Hashable & Sendable>: Replicated {
+    /// Nobody else tells of an addition or removal.
     public static var deltaDelivery: DeltaDelivery { .eachMustArrive }
 
     /// The additions of each element that are there, sorted; never empty.

@@ -17,6 +17,7 @@ public import ColonyCore
 ///
 /// - SeeAlso: Shapiro et al. 2011, specification 7.
 public struct PNCounter: Replicated, Hashable, CustomStringConvertible, Codable {
+    /// A part of a replica that arrives later includes its earlier ones.
     public static let deltaDelivery = DeltaDelivery.laterRepairsEarlier
 
     private var up: GCounter
