@@ -27,7 +27,7 @@ struct HybridLogicalClockTests {
             Host(skew: .random(in: -60...60, using: &chance), bound: .milliseconds(bound))
         }
         var sent: [HybridTimestamp] = []
-        for _ in 0..<1_000 {
+        for _ in 0..<300 {
             let index = Int.random(in: 0..<4, using: &chance)
             // Mostly forward, at times a step back.
             hosts[index].wall.step(
@@ -60,7 +60,7 @@ struct HybridLogicalClockTests {
                 }
             }
         }
-        #expect(sent.count > 50, "nearly everything was refused, so the run shows nothing")
+        #expect(sent.count > 20, "nearly everything was refused, so the run shows nothing")
     }
 
     @Test("a timestamp beyond the bound is refused with both times, and one at the bound is taken")

@@ -41,7 +41,7 @@ struct ReplicatedLawTests {
         var chance = SeededGenerator(seed: seed)
         let replicas = try Replicas(count: 4, steps: 120, chance: &chance, change: change)
         let pool = replicas.states + replicas.snapshots + replicas.deltas
-        for _ in 0..<20 {
+        for _ in 0..<10 {
             guard let a = pool.randomElement(using: &chance), let b = pool.randomElement(using: &chance),
                 let c = pool.randomElement(using: &chance)
             else { return }

@@ -28,7 +28,7 @@ struct ReplicatedModelTests {
                 up[here].merge(up[there])
                 both[here].merge(both[there])
             }
-            #expect(up[here].value <= counted)
+            if up[here].value > counted { Issue.record("\(seed): more than was counted at step \(step)") }
         }
         let upWhole = up.reduce(GCounter()) { $0.merging($1) }
         let bothWhole = both.reduce(PNCounter()) { $0.merging($1) }
@@ -122,7 +122,7 @@ struct ReplicatedModelTests {
                 models[here].added.formUnion(models[there].added)
                 models[here].removed.formUnion(models[there].removed)
             }
-            #expect(sets[here].elements == models[here].elements, "\(seed), step \(step)")
+            if sets[here].elements != models[here].elements { Issue.record("\(seed), step \(step)") }
         }
     }
 

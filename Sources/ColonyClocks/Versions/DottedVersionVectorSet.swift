@@ -86,8 +86,7 @@ public struct DottedVersionVectorSet<Value: Sendable>: Sendable {
     ///   - value: The new version.
     ///   - context: What the writer had read; an empty clock for a writer that had read nothing. A context that knows of
     ///     more than this replica is taken in.
-    ///   - node: The server that coordinates the write. Each write needs it to have this server's latest state, as writes
-    ///     of one server are numbered in turn.
+    ///   - node: The server that coordinates the write. It makes its writes one after another, each on its latest state.
     /// - Returns: The event of the write. Repeating the call writes a second version beside the first, since the context
     ///   does not know of it.
     /// - Throws: ``ClockError`` with code `exhausted` after 2⁶⁴ − 1 writes at `node`; nothing was changed.
