@@ -22,7 +22,9 @@ let floor0: [Target] = [
 // MARK: Floor 1, blocks without I/O
 
 let floor1: [Target] = [
-    .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings)
+    .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyHashing", dependencies: [.crypto], swiftSettings: settings),
+    .target(name: "ColonyClocks", dependencies: ["ColonyCore"], swiftSettings: settings),
 ]
 
 // MARK: Floor 2, blocks with a port
@@ -91,7 +93,9 @@ let beside: [Target] = [
         name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
     .target(
         name: "ColonyWorkloads",
-        dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
+        dependencies: [
+            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
+        ],
         swiftSettings: settings
     ),
 ]
@@ -102,6 +106,8 @@ let package = Package(
     products: [
         .library(name: "ColonyCore", targets: ["ColonyCore"]),
         .library(name: "ColonyIdentifiers", targets: ["ColonyIdentifiers"]),
+        .library(name: "ColonyHashing", targets: ["ColonyHashing"]),
+        .library(name: "ColonyClocks", targets: ["ColonyClocks"]),
         .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
         .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
         .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
@@ -140,6 +146,17 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyIdentifiersTests",
             dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyMemory", "ColonySimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyHashingTests",
+            dependencies: ["ColonyHashing"],
+            exclude: ["Reference"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyClocksTests",
+            dependencies: ["ColonyCore", "ColonyClocks", "ColonySimulation"],
             swiftSettings: settings
         ),
         .testTarget(
