@@ -18,7 +18,8 @@ private final class SegmentProcessesHarness: SegmentHarness {
     var effort: Double { 0.2 }
 
     func makeEngine() async throws -> any SegmentEngine {
-        let engine = SQLiteSegmentEngine(path: self.folder.store, boot: BootIdentity("boot-1"), registry: StoreRegistry())
+        let engine = SQLiteSegmentEngine(
+            path: self.folder.store, boot: BootIdentity("boot-1"), registry: StoreRegistry())
         self.engines.withLock { $0.append(engine) }
         return engine
     }

@@ -12,7 +12,8 @@ struct SegmentProcessTests {
         }
     }
 
-    @Test func `segmentNeverReissued: a kill at any point of a range fetch loses ranges and repeats none`() async throws {
+    @Test func `segmentNeverReissued: a kill at any point of a range fetch loses ranges and repeats none`() async throws
+    {
         let folder = try TemporaryFolder()
         var all: [Range<Int64>] = []
         var lost: Int64 = 0
@@ -65,7 +66,8 @@ struct SegmentProcessTests {
         }
     }
 
-    @Test func `a store that is locked by another process does not stall callers while a buffer remains`() async throws {
+    @Test func `a store that is locked by another process does not stall callers while a buffer remains`() async throws
+    {
         let folder = try TemporaryFolder()
         let engine = SQLiteSegmentEngine.sqlite(path: folder.store)
         let generator = SegmentIDGenerator(
