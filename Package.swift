@@ -38,10 +38,10 @@ let floor2: [Target] = [
 // MARK: Floor 3, engines
 
 let floor3: [Target] = [
-    .target(name: "ColonyMemory", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", .grdb, .sqlite],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", .grdb, .sqlite],
         swiftSettings: settings
     ),
     .target(
@@ -85,8 +85,10 @@ let floor5: [Target] = [
 // MARK: Beside the house
 
 let beside: [Target] = [
-    .target(name: "ColonySimulation", dependencies: ["ColonyCore"], swiftSettings: settings),
-    .target(name: "ColonyConformance", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(
+        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
+    .target(
+        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
     .target(
         name: "ColonyWorkloads",
         dependencies: ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
@@ -135,6 +137,11 @@ let package = Package(
 var tests: [Target] {
     [
         .testTarget(name: "ColonyCoreTests", dependencies: ["ColonyCore"], swiftSettings: settings),
+        .testTarget(
+            name: "ColonyIdentifiersTests",
+            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyMemory", "ColonySimulation"],
+            swiftSettings: settings
+        ),
         .testTarget(
             name: "ColonySimulationTests",
             dependencies: ["ColonyCore", "ColonySimulation", "ColonyMemory"],

@@ -13,8 +13,11 @@ enum SystemTime {
     #if canImport(Darwin)
     /// Counts while the host sleeps, as `CLOCK_BOOTTIME` does on Linux.
     static let monotonic = CLOCK_MONOTONIC
+    /// Darwin has no coarse civil time; the exact one stands in.
+    static let coarseWall = CLOCK_REALTIME
     #else
     static let monotonic = CLOCK_BOOTTIME
+    static let coarseWall = CLOCK_REALTIME_COARSE
     #endif
     static let wall = CLOCK_REALTIME
 
