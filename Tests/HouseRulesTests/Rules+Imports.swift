@@ -86,9 +86,9 @@ extension Rule {
         "colony": 5,
     ]
     private static let beside: [String: Set<String>] = [
-        "ColonySimulation": ["ColonyCore"],
-        "ColonyConformance": ["ColonyCore"],
-        "ColonyWorkloads": ["ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite"],
+        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers"],
+        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers"],
+        "ColonyWorkloads": ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyMemory", "ColonySQLite"],
     ]
 
     private static let floors = Rule(

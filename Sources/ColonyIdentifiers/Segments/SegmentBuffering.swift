@@ -1,4 +1,4 @@
-import ColonyCore
+package import ColonyCore
 
 /// The decisions of a segment generator, as a value: which number is next, when to fetch, and how many.
 ///
@@ -37,15 +37,15 @@ import ColonyCore
 /// - SeeAlso: Meituan, *Leaf: a distributed ID generation system*, 2017, "Leaf-segment, double buffer";
 ///   `SegmentIDGenImpl.java` of the original.
 @usableFromInline
-struct SegmentBuffering: Sendable {
+package struct SegmentBuffering: Sendable {
     /// The number that is given next.
-    @usableFromInline private(set) var position: Int64 = 0
+    @usableFromInline package private(set) var position: Int64 = 0
     /// Before this number nothing has to be decided.
-    @usableFromInline private(set) var limit: Int64 = 0
-    private(set) var end: Int64 = 0
-    private(set) var spare: Range<Int64>?
-    private(set) var step: Int64
-    private(set) var isFetching = false
+    @usableFromInline package private(set) var limit: Int64 = 0
+    package private(set) var end: Int64 = 0
+    package private(set) var spare: Range<Int64>?
+    package private(set) var step: Int64
+    package private(set) var isFetching = false
 
     private let minimumStep: Int64
     private let maximumStep: Int64
@@ -59,7 +59,7 @@ struct SegmentBuffering: Sendable {
     private var request: (at: MonotonicInstant, given: Int64)?
     private var ranOut = false
 
-    init(_ configuration: SegmentIDConfiguration) {
+    package init(_ configuration: SegmentIDConfiguration) {
         self.step = configuration.initialStep
         self.minimumStep = configuration.minimumStep
         self.maximumStep = configuration.maximumStep
@@ -71,7 +71,7 @@ struct SegmentBuffering: Sendable {
 
     /// The next number, or `nil` if something has to be decided first. O(1).
     @inlinable @inline(__always)
-    mutating func take() -> Int64? {
+    package mutating func take() -> Int64? {
         let number = self.position
         guard number < self.limit else { return nil }
         self.position = number &+ 1
@@ -79,7 +79,7 @@ struct SegmentBuffering: Sendable {
     }
 
     /// Up to `count` numbers, as far as nothing has to be decided.
-    mutating func take(upTo count: Int64) -> Range<Int64> {
+    package mutating func take(upTo count: Int64) -> Range<Int64> {
         let taken = min(count, self.limit - self.position)
         defer { self.position += taken }
         return self.position..<self.position + taken
@@ -88,7 +88,7 @@ struct SegmentBuffering: Sendable {
     /// Decides what the limit stands for.
     ///
     /// - Returns: Whether there are numbers now. If not, the next range has to be waited for.
-    mutating func reachedLimit() -> Bool {
+    package mutating func reachedLimit() -> Bool {
         if self.position < self.end {
             self.limit = self.end
             return true
@@ -103,7 +103,7 @@ struct SegmentBuffering: Sendable {
     }
 
     /// How many numbers are here.
-    var remaining: Int64 { self.end - self.position + Int64(self.spare?.count ?? 0) }
+    package var remaining: Int64 { self.end - self.position + Int64(self.spare?.count ?? 0) }
 
     private var given: Int64 { self.givenBefore + (self.position - self.start) }
 
@@ -119,13 +119,13 @@ struct SegmentBuffering: Sendable {
     // MARK: Fetching
 
     /// Whether the point is passed at which the next range has to be here or on its way.
-    var wantsFetch: Bool { !self.isFetching && self.spare == nil && self.limit == self.end }
+    package var wantsFetch: Bool { !self.isFetching && self.spare == nil && self.limit == self.end }
 
     /// Begins a request.
     ///
     /// - Parameter demand: How many numbers those need who wait already.
     /// - Returns: How many numbers to ask for.
-    mutating func beginFetch(at now: MonotonicInstant, demand: Int64 = 0) -> Int64 {
+    package mutating func beginFetch(at now: MonotonicInstant, demand: Int64 = 0) -> Int64 {
         self.isFetching = true
         self.adapt(at: now)
         self.request = (now, self.given)
@@ -147,7 +147,7 @@ struct SegmentBuffering: Sendable {
     /// The request was answered.
     ///
     /// - Returns: `false` if the range does not lie above all ranges before it: then it is not used.
-    mutating func fetched(_ range: Range<Int64>) -> Bool {
+    package mutating func fetched(_ range: Range<Int64>) -> Bool {
         guard range.lowerBound >= self.end, !range.isEmpty else { return false }
         self.isFetching = false
         if self.position == self.end {
@@ -159,12 +159,12 @@ struct SegmentBuffering: Sendable {
     }
 
     /// The request came to nothing and is not repeated.
-    mutating func abandonFetch() {
+    package mutating func abandonFetch() {
         self.isFetching = false
     }
 
     /// Gives up all numbers that are here.
-    mutating func discard() {
+    package mutating func discard() {
         self.spare = nil
         self.givenBefore = self.given
         self.start = self.end

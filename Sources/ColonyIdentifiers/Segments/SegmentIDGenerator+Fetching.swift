@@ -117,12 +117,9 @@ extension SegmentIDGenerator {
         let pause = self.pause(&state)
         switch error.code {
         case .unavailable, .cancelled:
-            // Whoever waits has a deadline of its own; the store may be back before that.
-            if state.buffering.remaining > 0 || !state.waiters.isEmpty {
-                return (.after(pause), [])
-            }
-            state.buffering.abandonFetch()
-            return (.none, [])
+            // Whoever waits has a deadline of its own; the store may be back before that. If nobody needs the range, the
+            // pause still counts as a request, so that callers who poll do not make one after the other.
+            return (.after(pause), [])
         case .storageFailed where state.buffering.remaining > 0:
             // An operator may mend the store before anybody notices.
             return (.after(pause), [])

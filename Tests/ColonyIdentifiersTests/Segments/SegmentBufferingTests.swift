@@ -1,5 +1,5 @@
-@testable import ColonyIdentifiers
 import ColonyCore
+import ColonyIdentifiers
 import Testing
 
 @Suite("What a segment generator decides")

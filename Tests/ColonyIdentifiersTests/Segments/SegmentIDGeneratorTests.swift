@@ -191,6 +191,20 @@ struct SegmentIDGeneratorTests {
         await generator.close()
     }
 
+    @Test func `callers who poll do not make a store that is down be asked without pause`() async throws {
+        let engine = FaultySegmentEngine(MemorySegmentEngine(), clock: self.clock) { _, _ in .errorBefore }
+        let generator = self.generator(on: engine)
+        #expect(try generator.tryNext() == nil)
+        try await eventually("it failed and pauses") { generator.statistics.failures == 1 }
+        for _ in 1...1_000 {
+            #expect(try generator.tryNext() == nil)
+            await Task.yield()
+        }
+        // A pause is drawn from zero up, so there may have been very few more, and not one per poll.
+        #expect(engine.callCount <= 3)
+        await generator.close()
+    }
+
     @Test func `lost answers skip ranges and repeat none`() async throws {
         let engine = FaultySegmentEngine(MemorySegmentEngine(), clock: HostClock(), seed: 7) { _, generator in
             Int.random(in: 0..<3, using: &generator) == 0 ? .errorAfter : nil
