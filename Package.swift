@@ -166,7 +166,9 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyMemoryTests",
-            dependencies: ["ColonyCore", "ColonyMemory", "ColonyConformance", "ColonySimulation"],
+            dependencies: [
+                "ColonyCore", "ColonyIdentifiers", "ColonyMemory", "ColonyConformance", "ColonySimulation",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -179,8 +181,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonySQLiteTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonyConformance", "ColonySimulation", .grdb,
-                "colony-crash-probe",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonySQLite", "ColonyConformance",
+                "ColonySimulation", .grdb, "colony-crash-probe",
             ],
             swiftSettings: settings
         ),
@@ -208,7 +210,7 @@ var tests: [Target] {
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonySQLite"],
+            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),

@@ -4,13 +4,13 @@
 /// same twelve vector operations for all four and nothing is shuffled. Baseline vector units of 128 bits suffice.
 ///
 /// - SeeAlso: RFC 8439, section 2.3; D. J. Bernstein, *ChaCha, a variant of Salsa20*, 2008.
-struct ChaCha20 {
-    typealias Lane = SIMD4<UInt32>
+package struct ChaCha20 {
+    package typealias Lane = SIMD4<UInt32>
     /// 32 bytes, as eight little-endian words.
-    typealias Key = SIMD8<UInt32>
+    package typealias Key = SIMD8<UInt32>
 
     /// Bytes of one call of ``write(key:counter:nonce:to:)``.
-    static let byteCount = 256
+    package static let byteCount = 256
 
     /// The halves have no bit in common, so their sum is their union. Written as a union the compiler sees a rotation,
     /// for which the baseline has no vector instruction, and takes the vector apart.
@@ -36,7 +36,7 @@ struct ChaCha20 {
     /// - Parameters:
     ///   - nonce: 12 bytes, as three little-endian words.
     ///   - output: Room for ``byteCount`` bytes.
-    static func write(
+    package static func write(
         key: Key, counter: UInt32, nonce: (UInt32, UInt32, UInt32), to output: UnsafeMutableRawPointer
     ) {
         let s0 = Lane(repeating: 0x6170_7865), s1 = Lane(repeating: 0x3320_646E)

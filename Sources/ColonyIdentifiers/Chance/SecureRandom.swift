@@ -20,7 +20,7 @@ import Glibc
 /// seed anew. Each thread has a stream of its own, so there is no lock; it is freed when the thread ends.
 ///
 /// - SeeAlso: D. J. Bernstein, *Fast-key-erasure random-number generators*, 2017; RFC 8439.
-struct SecureRandom: ~Copyable {
+package struct SecureRandom: ~Copyable {
     private static let bufferBytes = 4 * ChaCha20.byteCount
     private static let keyBytes = 32
     private static let reseedBytes = 1 << 20
@@ -46,7 +46,7 @@ struct SecureRandom: ~Copyable {
     }
 
     /// 64 bits that nobody can tell from chance.
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         if self.position > Self.bufferBytes - 8 || self.generation != Fork.generation.load(ordering: .relaxed) {
             self.refill()
         }
@@ -89,7 +89,7 @@ struct SecureRandom: ~Copyable {
 
 extension SecureRandom {
     /// The stream of the calling thread. It must not be kept beyond the call, nor across a suspension.
-    static var ofThisThread: UnsafeMutablePointer<SecureRandom> {
+    package static var ofThisThread: UnsafeMutablePointer<SecureRandom> {
         if let known = pthread_getspecific(Self.threadKey) {
             return known.assumingMemoryBound(to: SecureRandom.self)
         }
@@ -122,9 +122,4 @@ private enum Fork {
         let status = pthread_atfork(nil, nil) { Fork.generation.wrappingAdd(1, ordering: .sequentiallyConsistent) }
         precondition(status == 0, "the system refused to watch for forks: error \(status)")
     }
-}
-
-/// The unpredictable bits of the calling thread, in the shape that the standard library's draws take.
-struct SecureRandomSource: RandomNumberGenerator {
-    mutating func next() -> UInt64 { SecureRandom.ofThisThread.pointee.next() }
 }

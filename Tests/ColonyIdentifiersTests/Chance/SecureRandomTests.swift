@@ -1,6 +1,5 @@
+import ColonyIdentifiers
 import Testing
-
-@testable import ColonyIdentifiers
 
 @Suite struct SecureRandomTests {
     private static func bytes(_ hexadecimal: String) -> [UInt8] {

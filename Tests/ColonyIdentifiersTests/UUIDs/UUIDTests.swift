@@ -1,9 +1,8 @@
 import ColonyCore
+import ColonyIdentifiers
 import ColonySimulation
 import Foundation
 import Testing
-
-@testable import ColonyIdentifiers
 
 @Suite struct UUIDTests {
     /// RFC 9562, appendix A.3 and A.6.

@@ -354,7 +354,7 @@ import Testing
         let leases = MemoryLeaseEngine()
         let node = try SnowflakeNode(
             namespace: "orders", workers: .leased(from: leases), moments: MemorySegmentEngine())
-        let id = try await node.withNode { try await $0.next(waitingUpTo: .seconds(10)) }
+        let id = try await node.withNode { try await $0.next(waitingUpTo: .seconds(60)) }
         #expect(id.rawValue > 0)
         #expect(try await leases.heldCount() == 0)
     }
