@@ -107,7 +107,13 @@ extension ByteHash {
     /// - Complexity: O(*n*) in the number of bytes; allocates nothing when the string is native to Swift.
     @inlinable
     public static func hash(_ string: String, seed: Seed = 0) -> Value {
-        Self.hash(string.utf8, seed: seed)
+        // Native strings give their storage away here, which is faster than `withUTF8` and needs no mutable copy.
+        let value = string.utf8.withContiguousStorageIfAvailable { utf8 in
+            Self.hash(UnsafeRawBufferPointer(utf8), seed: seed)
+        }
+        if let value { return value }
+        var native = string
+        return native.withUTF8 { Self.hash(UnsafeRawBufferPointer($0), seed: seed) }
     }
 
     /// The hash of the UTF-8 bytes of `string`.
@@ -115,7 +121,13 @@ extension ByteHash {
     /// - Complexity: O(*n*) in the number of bytes; allocates nothing when the string is native to Swift.
     @inlinable
     public static func hash(_ string: Substring, seed: Seed = 0) -> Value {
-        Self.hash(string.utf8, seed: seed)
+        // Native strings give their storage away here, which is faster than `withUTF8` and needs no mutable copy.
+        let value = string.utf8.withContiguousStorageIfAvailable { utf8 in
+            Self.hash(UnsafeRawBufferPointer(utf8), seed: seed)
+        }
+        if let value { return value }
+        var native = string
+        return native.withUTF8 { Self.hash(UnsafeRawBufferPointer($0), seed: seed) }
     }
 
     /// The hash of `integer` as eight bytes, lowest first, on every machine.
