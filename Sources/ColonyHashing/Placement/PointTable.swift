@@ -10,29 +10,34 @@
 
 /// A point of a ring and the node that owns it.
 @usableFromInline
-struct RingPoint: Hashable, Comparable, Sendable {
-    var hash: UInt64
-    var owner: UInt32
+package struct RingPoint: Hashable, Comparable, Sendable {
+    package var hash: UInt64
+    package var owner: UInt32
+
+    package init(hash: UInt64, owner: UInt32) {
+        self.hash = hash
+        self.owner = owner
+    }
 
     /// Points that coincide are ordered by their owners, and the first one counts.
     @usableFromInline
-    static func < (one: RingPoint, other: RingPoint) -> Bool {
+    package static func < (one: RingPoint, other: RingPoint) -> Bool {
         one.hash == other.hash ? one.owner < other.owner : one.hash < other.hash
     }
 }
 
 /// Sorted points with a guide for finding the first one at or above a hash.
 @usableFromInline
-struct PointTable: Hashable, Sendable {
-    @usableFromInline let hashes: [UInt64]
-    @usableFromInline let owners: [UInt32]
+package struct PointTable: Hashable, Sendable {
+    @usableFromInline package let hashes: [UInt64]
+    @usableFromInline package let owners: [UInt32]
     /// For each value of the upper bits, the position of the first point that is not below it; one entry more at the end.
-    @usableFromInline let guide: [UInt32]
+    @usableFromInline package let guide: [UInt32]
     /// By how much a hash is shifted to give its entry of the guide.
-    @usableFromInline let shift: UInt64
+    @usableFromInline package let shift: UInt64
 
     /// - Complexity: O(*p* log *p*) for *p* points.
-    init(_ points: [RingPoint]) {
+    package init(_ points: [RingPoint]) {
         let sorted = points.sorted()
         self.init(hashes: sorted.map(\.hash), owners: sorted.map(\.owner))
     }
@@ -68,7 +73,7 @@ struct PointTable: Hashable, Sendable {
     ///
     /// - Complexity: O(1) expected for evenly spread points, O(log *p*) in the worst case.
     @inlinable
-    func position(of hash: UInt64) -> Int {
+    package func position(of hash: UInt64) -> Int {
         let entry = Int(hash >> self.shift)
         var low = Int(self.guide[entry])
         var high = Int(self.guide[entry + 1])
@@ -81,7 +86,7 @@ struct PointTable: Hashable, Sendable {
 
     /// The owner of the first point at or above the hash.
     @inlinable
-    func owner(of hash: UInt64) -> Int {
+    package func owner(of hash: UInt64) -> Int {
         Int(self.owners[self.position(of: hash)])
     }
 
@@ -89,7 +94,7 @@ struct PointTable: Hashable, Sendable {
     ///
     /// - Parameter count: At least 1 and at most the number of owners that have points.
     /// - Complexity: O(*n*/64) for *n* owners, plus the points passed.
-    func owners(from hash: UInt64, count: Int, zones: [UInt32], zoneCount: Int) -> [Int] {
+    package func owners(from hash: UInt64, count: Int, zones: [UInt32], zoneCount: Int) -> [Int] {
         var selection = ReplicaSelection(count, zones: zones, zoneCount: zoneCount)
         var position = self.position(of: hash)
         for _ in self.owners.indices {
@@ -107,7 +112,7 @@ struct PointTable: Hashable, Sendable {
     ///   - removed: Points of this table, with owners as they are numbered now.
     ///   - renumber: The new number of an owner that stays. It must keep the order of the numbers.
     /// - Complexity: O(*p* + *a* log *a*) for *p* points and *a* changes, with one pass over the points.
-    func merging(
+    package func merging(
         added: [RingPoint] = [], removed: [RingPoint] = [], renumber: (UInt32) -> UInt32 = { $0 }
     ) -> PointTable {
         let added = added.sorted()
@@ -158,7 +163,7 @@ struct PointTable: Hashable, Sendable {
     /// The share of all hashes that each owner has.
     ///
     /// - Complexity: O(*p*).
-    func shares(owners count: Int) -> [Double] {
+    package func shares(owners count: Int) -> [Double] {
         var shares = [Double](repeating: 0, count: count)
         // A point has what lies between the point before it and itself; the first one also what lies beyond the last.
         var before = self.hashes[self.hashes.count - 1]
