@@ -23,23 +23,24 @@ public enum HashSpeedWorkload {
     /// The fact of a workload over short keys that says what one of them costs, in nanoseconds.
     public static let costOfKey = "one key"
 
-    /// The input of the workloads over a large input: 1 MiB of bytes without a pattern.
-    ///
-    /// The comparison with the C library hashes the same bytes.
+    /// How many bytes the large keys have: 1 MiB.
+    public static var largeKeyBytes: Int { 1_048_576 }
+
+    /// The input of all workloads, bytes without a pattern: a large key and 64 bytes more.
     public static func largeInput() -> [UInt8] {
         var state: UInt64 = 0x9E37_79B9_7F4A_7C15
-        return (0..<1_048_576).map { _ in
+        return (0..<(Self.largeKeyBytes + 64)).map { _ in
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
             return UInt8(truncatingIfNeeded: state >> 56)
         }
     }
 
     /// How many bytes the keys of the workloads over short keys have.
-    public static let shortKeyBytes = 16
+    public static var shortKeyBytes: Int { 16 }
 
     /// How many short keys lie one after the other in the input: 64 KiB of them, which the processor's cache holds, because
     /// a key that is hashed has just been read.
-    public static let shortKeys = 4_096
+    public static var shortKeys: Int { 4_096 }
 
     /// Hashes the input so many times and gives the sum of the hashes.
     public typealias Loop = @Sendable (_ input: UnsafeRawBufferPointer, _ times: Int) -> UInt64
@@ -88,26 +89,50 @@ public enum HashSpeedWorkload {
 
     // MARK: Loops
 
+    // Public and inlined, so that the comparison with the C library walks the same keys in the same way.
+
+    /// Hashes 1 MiB of the input, `times` times, each time from a place that depends on the sum up to now: a hash of the
+    /// same bytes again and again could be computed once, and the optimiser does that.
+    @inlinable
+    @inline(__always)
+    public static func overLargeKeys(
+        _ input: UnsafeRawBufferPointer, _ times: Int, _ hash: (UnsafeRawBufferPointer) -> UInt64
+    ) -> UInt64 {
+        guard let base = input.baseAddress else { return 0 }
+        var sum: UInt64 = 0
+        for _ in 0..<times {
+            let start = base + Int(truncatingIfNeeded: sum & 7) &* 8
+            sum &+= hash(UnsafeRawBufferPointer(start: start, count: Self.largeKeyBytes))
+        }
+        return sum
+    }
+
+    /// Hashes `times` keys of 16 bytes, one after the other through the first 64 KiB of the input.
+    @inlinable
+    @inline(__always)
+    public static func overShortKeys(
+        _ input: UnsafeRawBufferPointer, _ times: Int, _ hash: (UnsafeRawBufferPointer) -> UInt64
+    ) -> UInt64 {
+        guard let base = input.baseAddress else { return 0 }
+        var sum: UInt64 = 0
+        for time in 0..<times {
+            let key = base + (time & (Self.shortKeys - 1)) &* Self.shortKeyBytes
+            sum &+= hash(UnsafeRawBufferPointer(start: key, count: Self.shortKeyBytes))
+        }
+        return sum
+    }
+
     @inline(__always)
     private static func hashLarge<Hash: ByteHash>(
         _ hash: Hash.Type, _ input: UnsafeRawBufferPointer, times: Int
     ) -> UInt64 where Hash.Value: BinaryInteger {
-        var sum: UInt64 = 0
-        for _ in 0..<times { sum &+= UInt64(truncatingIfNeeded: Hash.hash(input, seed: 0)) }
-        return sum
+        Self.overLargeKeys(input, times) { UInt64(truncatingIfNeeded: Hash.hash($0, seed: 0)) }
     }
 
     @inline(__always)
     private static func hashShort<Hash: ByteHash>(
         _ hash: Hash.Type, _ input: UnsafeRawBufferPointer, times: Int
     ) -> UInt64 where Hash.Value: BinaryInteger {
-        guard let base = input.baseAddress else { return 0 }
-        var sum: UInt64 = 0
-        for time in 0..<times {
-            let key = base + (time & (Self.shortKeys - 1)) &* Self.shortKeyBytes
-            let bytes = UnsafeRawBufferPointer(start: key, count: Self.shortKeyBytes)
-            sum &+= UInt64(truncatingIfNeeded: Hash.hash(bytes, seed: 0))
-        }
-        return sum
+        Self.overShortKeys(input, times) { UInt64(truncatingIfNeeded: Hash.hash($0, seed: 0)) }
     }
 }

@@ -18,9 +18,7 @@ enum HashComparison {
             self.comparison("xxh64", Self.named("hash-xxh64-1MiB"), Self.cLarge64),
             Self.cShort, Self.cShort64,
             HashSpeedWorkload.large("c-xxh3-dispatch") { input, times in
-                (0..<times).reduce(into: 0) { sum, _ in
-                    sum &+= XXH3_64bits_dispatch(input.baseAddress, input.count)
-                }
+                HashSpeedWorkload.overLargeKeys(input, times) { XXH3_64bits_dispatch($0.baseAddress, $0.count) }
             },
         ]
     }
@@ -61,30 +59,18 @@ enum HashComparison {
     // MARK: The C library's loops
 
     private static let cLarge = HashSpeedWorkload.large("c-xxh3") { input, times in
-        (0..<times).reduce(into: 0) { sum, _ in sum &+= XXH3_64bits(input.baseAddress, input.count) }
+        HashSpeedWorkload.overLargeKeys(input, times) { XXH3_64bits($0.baseAddress, $0.count) }
     }
 
     private static let cLarge64 = HashSpeedWorkload.large("c-xxh64") { input, times in
-        (0..<times).reduce(into: 0) { sum, _ in sum &+= CXXHash.XXH64(input.baseAddress, input.count, 0) }
+        HashSpeedWorkload.overLargeKeys(input, times) { CXXHash.XXH64($0.baseAddress, $0.count, 0) }
     }
 
     private static let cShort = HashSpeedWorkload.short("c-xxh3") { input, times in
-        Self.overKeys(input, times) { XXH3_64bits($0, HashSpeedWorkload.shortKeyBytes) }
+        HashSpeedWorkload.overShortKeys(input, times) { XXH3_64bits($0.baseAddress, $0.count) }
     }
 
     private static let cShort64 = HashSpeedWorkload.short("c-xxh64") { input, times in
-        Self.overKeys(input, times) { CXXHash.XXH64($0, HashSpeedWorkload.shortKeyBytes, 0) }
-    }
-
-    @inline(__always)
-    private static func overKeys(
-        _ input: UnsafeRawBufferPointer, _ times: Int, _ hash: (UnsafeRawPointer) -> UInt64
-    ) -> UInt64 {
-        guard let base = input.baseAddress else { return 0 }
-        var sum: UInt64 = 0
-        for time in 0..<times {
-            sum &+= hash(base + (time & (HashSpeedWorkload.shortKeys - 1)) &* HashSpeedWorkload.shortKeyBytes)
-        }
-        return sum
+        HashSpeedWorkload.overShortKeys(input, times) { CXXHash.XXH64($0.baseAddress, $0.count, 0) }
     }
 }
