@@ -21,8 +21,8 @@
 
 /// A look-up table with the same number of slots for each node of equal weight.
 ///
-/// The right choice for a balancer that looks up at every packet or request and can bear that a few keys in a hundred move
-/// between nodes that stay. Making a table or changing it costs about a million steps: it is not for sets of nodes that
+/// The right choice for a balancer that looks up at every packet or request and can bear that a few keys in a thousand
+/// move between nodes that stay. Making a table or changing it costs about a million steps: it is not for sets of nodes that
 /// change many times a second.
 ///
 /// - Complexity: 2 bytes per slot; a look-up is O(1).

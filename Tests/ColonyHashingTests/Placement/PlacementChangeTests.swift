@@ -139,8 +139,8 @@ struct PlacementChangeTests {
         }
     }
 
-    /// What was measured: 1.2 to 2.1 % of the slots that need not move do move at 100 nodes. The paper shows below 1 % at a
-    /// few hundred slots a node for the fewer nodes that it removes; the bound here has some room for other names.
+    /// Measured by removing each of 100 nodes in turn: 0.51 to 0.61 % of 65,537 slots move between nodes that stay (1.4 to
+    /// 1.9 % of 10,007, and 0.13 to 0.15 % of 655,373). The bound leaves a little room for other names.
     @Test("of Maglev's slots hardly more than those of the removed node move")
     func maglevMovesFew() throws {
         let table = try MaglevTable(nodes: Samples.nodes(100))
@@ -150,7 +150,7 @@ struct PlacementChangeTests {
             let after = smaller.slotOwners.map { smaller.nodes[$0] }
             let needlessly = zip(before, after).count { $0 != node && $0 != $1 }
             let share = Double(needlessly) / Double(before.count)
-            #expect(share < 0.03, "\(share) of the slots moved between nodes that stay")
+            #expect(share < 0.008, "\(share) of the slots moved between nodes that stay")
             #expect(try smaller.adding(PlacementMember(node)) == table)
         }
     }
