@@ -1,15 +1,18 @@
 // Consistent hashing with bounded loads.
 //
-// A ring spreads keys evenly, but requests are not keys: one popular key fills its node while others idle, and even equal
-// keys leave the fullest node of a ring 20 % above the mean. Mirrokni, Thorup, and Zadimoghaddam give each node a capacity
-// of c times the mean load, rounded up, and let what does not fit go on round the ring to the next node that has room. No
-// node is ever above c times the mean, and the rule stays consistent: a change of one node or one load moves an expected
-// O(1/ε²) further keys, where c = 1 + ε.
+// A ring spreads keys evenly, but requests are not keys: one popular key fills its node while others idle, and even
+// equal
+// keys leave the fullest node of a ring 20 % above the mean. Mirrokni, Thorup, and Zadimoghaddam give each node a
+// capacity
+// of c times the mean load, rounded up, and let what does not fit go on round the ring to the next node that has room.
+// No
+// node is ever above c times the mean, and the rule stays consistent: a change of one node or one load moves an
+// expected O(1/ε²) further keys, where c = 1 + ε.
 //
-// Deviations. The paper keeps the bound also while keys go away, by moving keys back. This is a rule for new requests: it
-// picks a node for the next one and cannot move those that run. So the bound holds for each node at the moment it is
-// picked, and for all nodes at all times while loads only grow. Nodes have weights: the capacity is the node's share of c
-// times the total load.
+// Deviations. The paper keeps the bound also while keys go away, by moving keys back. This is a rule for new requests:
+// it picks a node for the next one and cannot move those that run. So the bound holds for each node at the moment it is
+// picked, and for all nodes at all times while loads only grow. Nodes have weights: the capacity is the node's share
+// of c times the total load.
 //
 // Reference: Mirrokni, Thorup, Zadimoghaddam: Consistent hashing with bounded loads. arXiv 1608.01350, 2016; SODA 2018.
 // Section 2 has the forwarding rule and the capacities, theorem 4 the expected number of moves.
@@ -32,8 +35,8 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
 
     /// Bounds the loads of a ring.
     ///
-    /// - Parameter loadFactor: More than 1 (at least 1.000001) and at most 1,000. A smaller factor spreads more evenly and
-    ///   sends more keys away from home: 1.25 is a good start, and a factor of 2 hardly sends any.
+    /// - Parameter loadFactor: More than 1 (at least 1.000001) and at most 1,000. A smaller factor spreads more evenly
+    /// and sends more keys away from home: 1.25 is a good start, and a factor of 2 hardly sends any.
     /// - Throws: ``PlacementError`` with code `invalidLoadFactor`.
     public init(_ ring: HashRing<Node>, loadFactor: Double = 1.25) throws(PlacementError) {
         guard 1.000_001...1_000 ~= loadFactor else {
@@ -57,8 +60,8 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
         return Int((exact * (1 - 0x1p-40)).rounded(.up))
     }
 
-    /// The position in the ring's nodes of the node that takes the next request for a key: the first one on the way round
-    /// the ring whose load with the request stays within its capacity.
+    /// The position in the ring's nodes of the node that takes the next request for a key: the first one on the way
+    /// round the ring whose load with the request stays within its capacity.
     ///
     /// There always is one, because the capacities add up to more than the load.
     ///

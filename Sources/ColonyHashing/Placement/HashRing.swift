@@ -1,15 +1,19 @@
 // Consistent hashing on a ring.
 //
-// Hash modulo number of nodes moves n/(n+1) of all keys when a node is added. The ring moves the least that is possible:
-// each node owns points spread over the circle of 64-bit hashes, and a key belongs to the owner of the first point at or
-// above the key's hash. A node that comes takes keys only from the owners next to its points, and a node that goes leaves
-// its keys to them; all other keys stay.
+// Hash modulo number of nodes moves n/(n+1) of all keys when a node is added. The ring moves the least that is
+// possible:
+// each node owns points spread over the circle of 64-bit hashes, and a key belongs to the owner of the first point at
+// or
+// above the key's hash. A node that comes takes keys only from the owners next to its points, and a node that goes
+// leaves its keys to them; all other keys stay.
 //
-// One point a node would be very uneven (the largest of 100 arcs is about five times the mean), so a node has many. With v
-// points a node's load spreads by about 1/√v around the mean: 160 points keep the fullest of 100 nodes near 1.2 times it. A
-// weight is a number of points.
+// One point a node would be very uneven (the largest of 100 arcs is about five times the mean), so a node has many.
+// With v
+// points a node's load spreads by about 1/√v around the mean: 160 points keep the fullest of 100 nodes near 1.2 times
+// it. A weight is a number of points.
 //
-// Point number i of a node is XXH64 of its name with the seed i, counted from 0. A program in another language that does
+// Point number i of a node is XXH64 of its name with the seed i, counted from 0. A program in another language that
+// does
 // the same and orders coinciding points by the bytes of the names has the same ring. Since more weight only appends
 // points and less only drops the last ones, a change of weight moves no key between other nodes.
 //
@@ -18,20 +22,22 @@
 //
 // References:
 // [1] Karger, Lehman, Leighton, Panigrahy, Levine, Lewin: Consistent hashing and random trees. STOC 1997, section 4.
-// [2] DeCandia et al.: Dynamo, Amazon's highly available key-value store. SOSP 2007, sections 4.2 and 4.3 (virtual nodes,
-//     replicas on different nodes).
+// [2] DeCandia et al.: Dynamo, Amazon's highly available key-value store. SOSP 2007, sections 4.2 and 4.3 (virtual
+// nodes, replicas on different nodes).
 // [3] Chen, Asau: On generating random variates from an empirical distribution. AIIE Transactions 6, 1974 (the guide).
 
 /// Consistent hashing on a ring of points, with weights, zones, and replicas.
 ///
-/// The right choice when nodes come and go one at a time, and for replicated stores: when a node goes, only its own keys
-/// move, and the replicas of a key are its neighbours on the ring, so that the first replica is the node that takes over.
+/// The right choice when nodes come and go one at a time, and for replicated stores: when a node goes, only its own
+/// keys
+/// move, and the replicas of a key are its neighbours on the ring, so that the first replica is the node that takes
+/// over.
 ///
 /// - Complexity: 16 bytes per point; a look-up is O(1) expected, O(log *p*) in the worst case.
 /// - SeeAlso: Karger et al., *Consistent hashing and random trees*, STOC 1997.
 public struct HashRing<Node: Hashable & Sendable>: WeightedPlacement, Hashable {
-    /// How many points a node of weight 1 has if nothing else is said. 160 is what Ketama uses: with it the fullest of 100
-    /// nodes has about 1.2 times the mean, in 256 KB.
+    /// How many points a node of weight 1 has if nothing else is said. 160 is what Ketama uses: with it the fullest of
+    /// 100 nodes has about 1.2 times the mean, in 256 KB.
     public static var defaultPointsPerUnitWeight: Int { 160 }
     /// The largest number of points of a ring, which take about 256 MB.
     public static var maximumPoints: Int { 1 << 24 }
@@ -46,8 +52,8 @@ public struct HashRing<Node: Hashable & Sendable>: WeightedPlacement, Hashable {
     /// - Parameters:
     ///   - members: At least one, in any order, with different nodes and names.
     ///   - pointsPerUnitWeight: From 1 to 65,536. A node has this times its weight, rounded, and at least one point.
-    /// - Throws: ``PlacementError`` with code `noNodes`, `duplicateNode`, `tooManyNodes`, `invalidName`, `invalidWeight`,
-    ///   or `invalidPoints`.
+    /// - Throws: ``PlacementError`` with code `noNodes`, `duplicateNode`, `tooManyNodes`, `invalidName`,
+    /// `invalidWeight`, or `invalidPoints`.
     /// - Complexity: O(*p* log *p*) for *p* points in all.
     public init(
         _ members: some Sequence<PlacementMember<Node>>,
@@ -105,13 +111,13 @@ public struct HashRing<Node: Hashable & Sendable>: WeightedPlacement, Hashable {
 
     /// The nodes that are met first on the way round the ring from the hash upwards, those in different zones first.
     ///
-    /// As long as there are enough zones no two replicas share one. Otherwise every zone has a replica before any has two.
-    /// Both parts are in the order of the ring.
+    /// As long as there are enough zones no two replicas share one. Otherwise every zone has a replica before any has
+    /// two. Both parts are in the order of the ring.
     ///
     /// - Parameter count: From 1 to the number of nodes.
     /// - Throws: ``PlacementError`` with code `invalidReplicas`.
-    /// - Complexity: O(*n*/64) plus the points passed: about as many as replicas where all zones are alike large, all *p*
-    ///   in the worst case.
+    /// - Complexity: O(*n*/64) plus the points passed: about as many as replicas where all zones are alike large, all
+    /// *p* in the worst case.
     public func indices(forHash hash: UInt64, count: Int) throws(PlacementError) -> [Int] {
         try self.requireReplicas(count, atMost: self.list.nodes.count)
         return self.table.owners(
@@ -153,8 +159,8 @@ extension HashRing {
         return Self(list: list, table: table, pointsPerUnitWeight: self.pointsPerUnitWeight)
     }
 
-    /// This ring with another weight for the node, equal to one made anew. Keys move only to that node if it gained weight,
-    /// and only from it if it lost some.
+    /// This ring with another weight for the node, equal to one made anew. Keys move only to that node if it gained
+    /// weight, and only from it if it lost some.
     ///
     /// - Throws: ``PlacementError`` with code `unknownNode`, `invalidWeight`, or `invalidPoints`.
     /// - Complexity: O(*p* + *v* log *v*) for *v* points that come or go.

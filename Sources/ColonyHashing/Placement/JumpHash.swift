@@ -1,20 +1,21 @@
 // Jump consistent hashing: a bucket number from a hash and the number of buckets, without any memory.
 //
-// Think of the buckets coming one at a time. When the (n + 1)th comes, each key jumps to it with probability 1/(n + 1), drawn
-// from a generator seeded by the key. That is perfectly even, and moves exactly the share that the new bucket needs. Most of
-// these draws do not jump, and the next one that does can be drawn directly: after a jump to b the next is to
+// Think of the buckets coming one at a time. When the (n + 1)th comes, each key jumps to it with probability 1/(n +
+// 1), drawn
+// from a generator seeded by the key. That is perfectly even, and moves exactly the share that the new bucket needs.
+// Most of these draws do not jump, and the next one that does can be drawn directly: after a jump to b the next is to
 // ⌊(b + 1)/r⌋ for an even r from 0 to 1. So a look-up takes about ln n draws.
 //
 // What it cannot do follows from the idea: buckets are numbered, and only the last can go. The removal of a node in the
-// middle would renumber all after it. So it fits stores of numbered shards, whose number grows, each behind a name of its own
-// that does not change when the machine does; it does not fit caches whose machines fail.
+// middle would renumber all after it. So it fits stores of numbered shards, whose number grows, each behind a name of
+// its own that does not change when the machine does; it does not fit caches whose machines fail.
 //
 // Reference: Lamping, Veach: A fast, minimal memory, consistent hash algorithm. arXiv 1406.2294, 2014, figure 1.
 
 /// Numbered buckets without a table: the most even of all placements, for sets that change at their end only.
 ///
-/// The order of the nodes counts. All processes must list them in the same order, nodes are added at the end, and only the
-/// last can be removed. The names of nodes play no part.
+/// The order of the nodes counts. All processes must list them in the same order, nodes are added at the end, and only
+/// the last can be removed. The names of nodes play no part.
 ///
 /// - Complexity: No memory besides the list of nodes; a look-up is O(log *n*).
 /// - SeeAlso: Lamping and Veach, *A Fast, Minimal Memory, Consistent Hash Algorithm*, 2014.
@@ -54,12 +55,13 @@ public struct JumpHash<Node: Hashable & Sendable>: Placement, Hashable {
 
     /// The bucket of the hash, and further buckets for hashes that follow from it.
     ///
-    /// The paper has no replicas. Here further hashes are drawn from the first, and each one's bucket is taken that is not
-    /// taken yet. So each replica moves as rarely as the first when a node is added, except where it meets another.
+    /// The paper has no replicas. Here further hashes are drawn from the first, and each one's bucket is taken that is
+    /// not taken yet. So each replica moves as rarely as the first when a node is added, except where it meets another.
     ///
     /// - Parameter count: From 1 to the number of nodes.
     /// - Throws: ``PlacementError`` with code `invalidReplicas`.
-    /// - Complexity: O(*k* log *n*) expected for *k* replicas as long as *k* is well below *n*, O(*n* log² *n*) for all.
+    /// - Complexity: O(*k* log *n*) expected for *k* replicas as long as *k* is well below *n*, O(*n* log² *n*) for
+    /// all.
     public func indices(forHash hash: UInt64, count: Int) throws(PlacementError) -> [Int] {
         try self.requireReplicas(count, atMost: self.nodes.count)
         var taken = Set<Int>(minimumCapacity: count)

@@ -1,8 +1,9 @@
 // The ring of Ketama, bit for bit as libmemcached makes it with MEMCACHED_BEHAVIOR_KETAMA_WEIGHTED.
 //
-// This is for sharing memcached servers with programs that use libmemcached or one of the many clients that place keys as it
-// does: all of them must find a key on the same server. For anything else HashRing is better: its points are 64 bits wide,
-// its hash is faster, and a node's points depend on that node alone.
+// This is for sharing memcached servers with programs that use libmemcached or one of the many clients that place keys
+// as it
+// does: all of them must find a key on the same server. For anything else HashRing is better: its points are 64 bits
+// wide, its hash is faster, and a node's points depend on that node alone.
 //
 // The construction, from update_continuum in libmemcached [1]:
 //
@@ -38,7 +39,8 @@ public struct KetamaServer: Hashable, Sendable, CustomStringConvertible {
         self.port = port
     }
 
-    /// What is hashed in the server's stead, before the number of the digest: the host, with the port unless it is 11211.
+    /// What is hashed in the server's stead, before the number of the digest: the host, with the port unless it is
+    /// 11211.
     public var description: String {
         self.port == Self.defaultPort ? self.host : "\(self.host):\(self.port)"
     }
@@ -46,12 +48,12 @@ public struct KetamaServer: Hashable, Sendable, CustomStringConvertible {
 
 /// A ring that places keys exactly as libmemcached's weighted Ketama does.
 ///
-/// The order of the servers counts where two points coincide, which happens about once in a ring of 7,000 points: list them
-/// in the order in which the other clients list them.
+/// The order of the servers counts where two points coincide, which happens about once in a ring of 7,000 points: list
+/// them in the order in which the other clients list them.
 ///
 /// - Important: libmemcached places nothing on a server that is so light that its share of digests is below one. Such a
-///   server is in ``nodes`` and holds no key. Nor are its replicas the ones of libmemcached, which takes the next servers of
-///   the list, whoever they are.
+///   server is in ``nodes`` and holds no key. Nor are its replicas the ones of libmemcached, which takes the next
+///   servers of the list, whoever they are.
 ///
 /// - Complexity: 16 bytes per point, about 160 points a server; a look-up is one MD5 and then O(1) expected.
 /// - SeeAlso: libmemcached 1.1.4, `hosts.cc`, `update_continuum`.
@@ -71,8 +73,8 @@ public struct KetamaRing: WeightedPlacement, Hashable {
 
     /// Makes a ring.
     ///
-    /// - Parameter members: At least one, all different, with whole weights from 1 to 4,294,967,295, in the order in which
-    ///   the other clients list them.
+    /// - Parameter members: At least one, all different, with whole weights from 1 to 4,294,967,295, in the order in
+    /// which the other clients list them.
     /// - Throws: ``PlacementError`` with code `noNodes`, `duplicateNode`, `tooManyNodes`, `invalidName`, or
     ///   `invalidWeight`.
     /// - Complexity: O(*n*) MD5 digests, about 40 a server, and O(*p* log *p*) for *p* points.
@@ -142,8 +144,8 @@ public struct KetamaRing: WeightedPlacement, Hashable {
 
     /// This ring with one more server, at the end of the list.
     ///
-    /// With unequal weights the number of points of the others may change a little, as it does in libmemcached, so that a
-    /// few keys move between them.
+    /// With unequal weights the number of points of the others may change a little, as it does in libmemcached, so
+    /// that a few keys move between them.
     ///
     /// - Throws: ``PlacementError`` with code `duplicateNode`, `tooManyNodes`, `invalidName`, or `invalidWeight`.
     /// - Complexity: That of making a ring.

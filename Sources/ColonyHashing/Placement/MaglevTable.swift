@@ -1,16 +1,21 @@
 // Maglev hashing: a table of slots, filled so evenly that look-up is one multiplication and one load.
 //
-// A ring buys evenness with points, and its evenness grows only with their square root. Maglev turns that round. Each node
-// has its own permutation of the slots of a table; the nodes take turns, and each takes the first slot of its permutation
-// that is still free. So with equal weights no two nodes differ by more than one slot. Where a node goes, the others keep
-// nearly all of their slots, because their permutations stay the same. It is nearly: a freed slot may be taken by a node
-// that comes to it in an earlier turn than its owner did, so a few keys move between nodes that stay. A table of about a
-// hundred times as many slots as nodes keeps both effects near one per cent [1, sections 3.4 and 5.3].
+// A ring buys evenness with points, and its evenness grows only with their square root. Maglev turns that round. Each
+// node
+// has its own permutation of the slots of a table; the nodes take turns, and each takes the first slot of its
+// permutation
+// that is still free. So with equal weights no two nodes differ by more than one slot. Where a node goes, the others
+// keep
+// nearly all of their slots, because their permutations stay the same. It is nearly: a freed slot may be taken by a
+// node
+// that comes to it in an earlier turn than its owner did, so a few keys move between nodes that stay. A table of about
+// a hundred times as many slots as nodes keeps both effects near one per cent [1, sections 3.4 and 5.3].
 //
-// The permutation of a node begins at XXH64(name, seed 0) mod M and goes on in steps of XXH64(name, seed 1) mod (M - 1) + 1.
-// The number M of slots is a prime, so every step size reaches every slot.
+// The permutation of a node begins at XXH64(name, seed 0) mod M and goes on in steps of XXH64(name, seed 1) mod (M -
+// 1) + 1. The number M of slots is a prime, so every step size reaches every slot.
 //
-// Deviations. Nodes take their turns in the order of their names, so that the table does not depend on the order in which
+// Deviations. Nodes take their turns in the order of their names, so that the table does not depend on the order in
+// which
 // they were listed. Weights are as in Envoy [2]: in round r a node of weight w, which has taken t slots, sits out while
 // r · w < t · (largest weight). So each node has at least one slot. A key's slot is the upper half of the product
 // hash · M instead of hash mod M: both spread an even hash evenly, and a division takes several times as long.
@@ -22,13 +27,14 @@
 /// A look-up table with the same number of slots for each node of equal weight.
 ///
 /// The right choice for a balancer that looks up at every packet or request and can bear that a few keys in a thousand
-/// move between nodes that stay. Making a table or changing it costs about a million steps: it is not for sets of nodes that
-/// change many times a second.
+/// move between nodes that stay. Making a table or changing it costs about a million steps: it is not for sets of
+/// nodes that change many times a second.
 ///
 /// - Complexity: 2 bytes per slot; a look-up is O(1).
 /// - SeeAlso: Eisenbud et al., *Maglev: A Fast and Reliable Software Network Load Balancer*, NSDI 2016, section 3.4.
 public struct MaglevTable<Node: Hashable & Sendable>: WeightedPlacement, Hashable {
-    /// The number of slots if nothing else is said: the smaller of the paper's two, good for about 600 nodes, in 128 KB.
+    /// The number of slots if nothing else is said: the smaller of the paper's two, good for about 600 nodes, in 128
+    /// KB.
     public static var defaultTableSize: Int { 65_537 }
     /// The largest table, a prime; Envoy's limit too.
     public static var maximumTableSize: Int { 5_000_011 }
@@ -41,10 +47,10 @@ public struct MaglevTable<Node: Hashable & Sendable>: WeightedPlacement, Hashabl
     ///
     /// - Parameters:
     ///   - members: At least one, in any order, with different nodes and names, and no more than slots.
-    ///   - tableSize: A prime up to ``maximumTableSize``. Take a hundred times the number of nodes or more: with fewer slots
-    ///     the shares are less even and more keys move.
-    /// - Throws: ``PlacementError`` with code `noNodes`, `duplicateNode`, `tooManyNodes`, `invalidName`, `invalidWeight`,
-    ///   or `invalidTableSize`.
+    ///   - tableSize: A prime up to ``maximumTableSize``. Take a hundred times the number of nodes or more: with fewer
+    ///   slots the shares are less even and more keys move.
+    /// - Throws: ``PlacementError`` with code `noNodes`, `duplicateNode`, `tooManyNodes`, `invalidName`,
+    /// `invalidWeight`, or `invalidTableSize`.
     /// - Complexity: O(*m* log *m*) expected for *m* slots at equal weights; times the ratio of the largest to the mean
     ///   weight, at most the number of nodes, at others.
     public init(
@@ -147,7 +153,8 @@ public struct MaglevTable<Node: Hashable & Sendable>: WeightedPlacement, Hashabl
         try Self(list: self.list.removing(node).list, tableSize: self.slots.count)
     }
 
-    /// The table with another weight for the node. Besides the keys that it gains or loses, a few move between the others.
+    /// The table with another weight for the node. Besides the keys that it gains or loses, a few move between the
+    /// others.
     ///
     /// - Throws: ``PlacementError`` with code `unknownNode` or `invalidWeight`.
     /// - Complexity: That of making a table.

@@ -1,4 +1,5 @@
-// Which node does a key belong to? The simple answer, hash modulo number of nodes, moves nearly every key whenever a node
+// Which node does a key belong to? The simple answer, hash modulo number of nodes, moves nearly every key whenever a
+// node
 // comes or goes. The placements in this folder move about as few keys as the new set of nodes demands, each at another
 // price in memory, time, and evenness. They share one shape, so that a balancer or a quorum store takes any of them.
 //
@@ -7,9 +8,10 @@
 
 /// A rule that gives each key a node, and an order of further nodes for replicas.
 ///
-/// A placement is an immutable value with at least one node. The same members give the same placement in every process, on
-/// every platform, and whatever order they were listed in, except where a type says that order counts. So processes that
-/// agree on the members agree on the place of every key without talking to each other.
+/// A placement is an immutable value with at least one node. The same members give the same placement in every
+/// process, on
+/// every platform, and whatever order they were listed in, except where a type says that order counts. So processes
+/// that agree on the members agree on the place of every key without talking to each other.
 ///
 /// Look-ups never fail and never suspend. Changing the set of nodes makes a new value; readers of the old one are not
 /// disturbed.
@@ -33,8 +35,8 @@ public protocol Placement<Node>: Sendable {
 
     /// The position in ``nodes`` of the node that keys with this hash belong to.
     ///
-    /// - Parameter hash: All 64 bits must be evenly spread, as those of ``hash(ofKey:)-(UnsafeRawBufferPointer)`` are. Small
-    ///   integers are no hashes: they would all fall on the same node.
+    /// - Parameter hash: All 64 bits must be evenly spread, as those of ``hash(ofKey:)-(UnsafeRawBufferPointer)`` are.
+    /// Small integers are no hashes: they would all fall on the same node.
     func index(forHash hash: UInt64) -> Int
 
     /// The positions in ``nodes`` of `count` different nodes, best first; the first one is that of ``index(forHash:)``.
@@ -60,8 +62,8 @@ extension Placement {
 
     /// The hash of an integer key: that of its value as eight bytes in two's complement, the least significant first.
     ///
-    /// The type does not count: 7 has one place whether it is an `Int` or a `UInt8`. Of integers wider than 64 bits only the
-    /// lower 64 count.
+    /// The type does not count: 7 has one place whether it is an `Int` or a `UInt8`. Of integers wider than 64 bits
+    /// only the lower 64 count.
     @inlinable
     public func hash(ofKey key: some BinaryInteger) -> UInt64 {
         let bits = UInt64(truncatingIfNeeded: key).littleEndian

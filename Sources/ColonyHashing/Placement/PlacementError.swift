@@ -15,7 +15,8 @@ public struct PlacementError: Error, Hashable, Sendable, CustomStringConvertible
         public static let noNodes = Self(wrapped: .noNodes)
         /// There are more nodes than the placement can number. The message has the limit.
         public static let tooManyNodes = Self(wrapped: .tooManyNodes)
-        /// Two members have the same node or the same name. Mend the list; a node that counts more has a greater weight.
+        /// Two members have the same node or the same name. Mend the list; a node that counts more has a greater
+        /// weight.
         public static let duplicateNode = Self(wrapped: .duplicateNode)
         /// The node that should be removed or reweighted is not in the placement.
         public static let unknownNode = Self(wrapped: .unknownNode)

@@ -5,13 +5,13 @@ public struct PlacementMember<Node: Hashable & Sendable>: Hashable, Sendable {
 
     /// What keys are placed on.
     public let node: Node
-    /// What is hashed in the node's stead. It must be the same in every process that shares the placement, and should stay
-    /// the same over restarts: a node under a new name is a new node, and its keys move.
+    /// What is hashed in the node's stead. It must be the same in every process that shares the placement, and should
+    /// stay the same over restarts: a node under a new name is a new node, and its keys move.
     public let name: String
     /// The node's share in proportion to the other weights, within ``weights``.
     public let weight: Double
-    /// What fails together, such as a rack or a data centre. Replicas go to different zones as far as there are enough. A
-    /// node without a zone is a zone of its own.
+    /// What fails together, such as a rack or a data centre. Replicas go to different zones as far as there are
+    /// enough. A node without a zone is a zone of its own.
     public let zone: String?
 
     /// Describes a member. It is checked when a placement is made of it.
@@ -35,8 +35,8 @@ public struct PlacementMember<Node: Hashable & Sendable>: Hashable, Sendable {
 extension PlacementMember where Node: CustomStringConvertible {
     /// Describes a member whose name is the node's description.
     ///
-    /// That fits `String`, `NodeID`, and other types whose description is their identity. Give a name where it shows more,
-    /// such as a state that changes.
+    /// That fits `String`, `NodeID`, and other types whose description is their identity. Give a name where it shows
+    /// more, such as a state that changes.
     public init(_ node: Node, weight: Double = 1, zone: String? = nil) {
         self.init(node, name: node.description, weight: weight, zone: zone)
     }
@@ -44,8 +44,8 @@ extension PlacementMember where Node: CustomStringConvertible {
 
 /// Zones as numbers, which are faster to compare than names.
 enum Zones {
-    /// A number for the zone of each member, from 0 without gaps, and how many there are. A member without a zone has one of
-    /// its own.
+    /// A number for the zone of each member, from 0 without gaps, and how many there are. A member without a zone has
+    /// one of its own.
     static func numbers<Node>(of members: [PlacementMember<Node>]) -> (numbers: [UInt32], count: Int) {
         var known: [String: UInt32] = [:]
         var next: UInt32 = 0

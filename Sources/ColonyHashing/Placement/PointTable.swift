@@ -1,9 +1,11 @@
-// The points of a ring, sorted, in two arrays side by side: a look-up reads the hashes only, eight to a cache line, and one
-// owner at the end.
+// The points of a ring, sorted, in two arrays side by side: a look-up reads the hashes only, eight to a cache line,
+// and one owner at the end.
 //
 // A binary search over all points takes log2(16,000) = 14 steps for a hundred nodes, each a branch that the processor
-// guesses wrong half of the time. The points are hashes, though, and lie evenly. So a third array, the guide, says for each
-// value of the upper bits where its points begin, with about one point per entry; what is left to search is the run between
+// guesses wrong half of the time. The points are hashes, though, and lie evenly. So a third array, the guide, says for
+// each
+// value of the upper bits where its points begin, with about one point per entry; what is left to search is the run
+// between
 // two entries of the guide. That is the indexed search of Chen and Asau (1974), known from drawing random variates. The
 // expected cost no longer depends on the number of points. Even if somebody chose names so that all points fell on one
 // entry, the run is searched in halves, so the worst case is that of the plain binary search.
@@ -31,7 +33,8 @@ package struct RingPoint: Hashable, Comparable, Sendable {
 package struct PointTable: Hashable, Sendable {
     @usableFromInline package let hashes: [UInt64]
     @usableFromInline package let owners: [UInt32]
-    /// For each value of the upper bits, the position of the first point that is not below it; one entry more at the end.
+    /// For each value of the upper bits, the position of the first point that is not below it; one entry more at the
+    /// end.
     @usableFromInline package let guide: [UInt32]
     /// By how much a hash is shifted to give its entry of the guide.
     @usableFromInline package let shift: UInt64

@@ -1,27 +1,30 @@
 // Rendezvous hashing, also called highest random weight: every node draws a number for the key, and the best one wins.
 //
-// It needs no table at all, moves only the keys of the node that goes, spreads them over all others, and its first k nodes
-// are k replicas with the same properties. The price is that each look-up asks every node.
+// It needs no table at all, moves only the keys of the node that goes, spreads them over all others, and its first k
+// nodes are k replicas with the same properties. The price is that each look-up asks every node.
 //
-// The draw is a hash of the key's and the node's hash, taken as a number u, evenly spread between 0 and 1. With weights, the
+// The draw is a hash of the key's and the node's hash, taken as a number u, evenly spread between 0 and 1. With
+// weights, the
 // node with the largest -w / ln u wins [2]: -ln u / w is exponentially distributed with rate w, and the smallest of
-// independent exponential variables is each one with a probability in proportion to its rate. So the shares are exactly the
-// weights, and a change of one weight moves keys only to or from that node. This file looks for the smallest -log₂ u / w,
-// which is the same order. At equal weights the logarithm is left out, since it keeps the order of u.
+// independent exponential variables is each one with a probability in proportion to its rate. So the shares are
+// exactly the
+// weights, and a change of one weight moves keys only to or from that node. This file looks for the smallest -log₂ u /
+// w, which is the same order. At equal weights the logarithm is left out, since it keeps the order of u.
 //
 // The logarithm is made here of additions, multiplications, and one division, which IEEE 754 rounds alike everywhere.
 // That of the C library differs in the last bit from one system to the next, and two processes that place keys together
 // must not differ at all.
 //
 // References:
-// [1] Thaler, Ravishankar: Using name-based mappings to increase hit rates. IEEE/ACM Transactions on Networking 6(1), 1998.
+// [1] Thaler, Ravishankar: Using name-based mappings to increase hit rates. IEEE/ACM Transactions on Networking 6(1),
+// 1998.
 // [2] Schindelhauer, Schomaker: Weighted distributed hash tables. SPAA 2005, section 4 (the logarithmic method).
 // [3] Resch: New hashing algorithms for data storage. Storage Developer Conference 2015 (the same for storage nodes).
 
 /// The node that draws the best number for a key, with exact weights and no table.
 ///
-/// The right choice for up to some dozens of nodes, where nothing but the list of nodes should be kept, and for replicas:
-/// when a node goes, its keys spread evenly over all the others.
+/// The right choice for up to some dozens of nodes, where nothing but the list of nodes should be kept, and for
+/// replicas: when a node goes, its keys spread evenly over all the others.
 ///
 /// - Complexity: 16 bytes per node; a look-up is O(*n*) for *n* nodes.
 /// - SeeAlso: Thaler and Ravishankar 1998; Schindelhauer and Schomaker, SPAA 2005, section 4.
@@ -140,8 +143,8 @@ public struct RendezvousHash<Node: Hashable & Sendable>: WeightedPlacement, Hash
         Self(list: try self.list.removing(node).list)
     }
 
-    /// This placement with another weight for the node. Keys move only to that node if it gained weight, and only from it
-    /// if it lost some.
+    /// This placement with another weight for the node. Keys move only to that node if it gained weight, and only from
+    /// it if it lost some.
     ///
     /// - Throws: ``PlacementError`` with code `unknownNode` or `invalidWeight`.
     /// - Complexity: O(*n*).
@@ -163,8 +166,10 @@ extension RendezvousHash {
         return (value ^ (value >> 31)) >> 11
     }
 
-    /// A number a little below (1 - u) / ln 2, which is never more than -log₂ u and nearly that for the large u of likely
-    /// winners. It spares most nodes the logarithm; what it leaves away of 1 / ln 2 is a million times the rounding errors.
+    /// A number a little below (1 - u) / ln 2, which is never more than -log₂ u and nearly that for the large u of
+    /// likely
+    /// winners. It spares most nodes the logarithm; what it leaves away of 1 / ln 2 is a million times the rounding
+    /// errors.
     @inlinable
     static func lowerBound(_ draw: UInt64) -> Double {
         (1 - (Double(draw) + 0.5) * 0x1p-53) * 1.442_695_04

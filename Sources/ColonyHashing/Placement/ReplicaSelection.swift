@@ -1,6 +1,7 @@
 /// Picks different nodes out of a sequence of preferred ones, different zones first.
 ///
-/// The first node of the sequence is always taken. After it, a node is taken at once if its zone has none yet. The others
+/// The first node of the sequence is always taken. After it, a node is taken at once if its zone has none yet. The
+/// others
 /// wait, and are taken in their order once every zone has one. So as long as there are as many zones as replicas no two
 /// replicas share a zone, and otherwise every zone has one before any has two.
 @usableFromInline

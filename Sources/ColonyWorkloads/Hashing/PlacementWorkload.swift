@@ -5,7 +5,8 @@ import ColonyHashing
 public enum PlacementWorkload {
     /// Every workload, in the order in which a report lists them.
     public static var all: [Workload] {
-        // The loops are written out for each placement, so that each is compiled for its own, as in a program that uses it.
+        // The loops are written out for each placement, so that each is compiled for its own, as in a program that
+        // uses it.
         [
             self.lookUp("ring", "a ring of 100 nodes with 160 points each", limit: 80) {
                 Self.loop(over: try HashRing(nodes: Self.names(100)))

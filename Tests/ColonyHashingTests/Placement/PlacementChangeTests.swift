@@ -139,8 +139,8 @@ struct PlacementChangeTests {
         }
     }
 
-    /// Measured by removing each of 100 nodes in turn: 0.51 to 0.61 % of 65,537 slots move between nodes that stay (1.4 to
-    /// 1.9 % of 10,007, and 0.13 to 0.15 % of 655,373). The bound leaves a little room for other names.
+    /// Measured by removing each of 100 nodes in turn: 0.51 to 0.61 % of 65,537 slots move between nodes that stay
+    /// (1.4 to 1.9 % of 10,007, and 0.13 to 0.15 % of 655,373). The bound leaves a little room for other names.
     @Test("of Maglev's slots hardly more than those of the removed node move")
     func maglevMovesFew() throws {
         let table = try MaglevTable(nodes: Samples.nodes(100))
