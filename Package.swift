@@ -202,7 +202,7 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyWorkloadsTests",
-            dependencies: ["ColonyCore", "ColonyWorkloads", "colony-workload-worker"],
+            dependencies: ["ColonyCore", "ColonyHashing", "ColonyWorkloads", "colony-workload-worker"],
             swiftSettings: settings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),

@@ -28,7 +28,7 @@ extension Rule {
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer"],
         "Configuration": ["ColonyServer"],
-        "Crypto": ["ColonyServer"],
+        "Crypto": ["ColonyServer", "ColonyHashing"],
         "Yams": ["ColonyServer"],
         "NIOHTTPTypes": ["ColonyServer"],
         "NIOSSL": ["ColonyServer"],
@@ -88,7 +88,9 @@ extension Rule {
     private static let beside: [String: Set<String>] = [
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers"],
         "ColonyConformance": ["ColonyCore", "ColonyIdentifiers"],
-        "ColonyWorkloads": ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyMemory", "ColonySQLite"],
+        "ColonyWorkloads": [
+            "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyMemory", "ColonySQLite",
+        ],
     ]
 
     private static let floors = Rule(

@@ -172,7 +172,8 @@ extension SnowflakeGenerator {
                 throw self.clockMovedBack(by: ticks)
             case .beyondReservation:
                 throw IdentifierError(
-                    .workerLost, "the moments reserved for the worker are used up, and the store has given no others yet")
+                    .workerLost,
+                    "the moments reserved for the worker are used up, and the store has given no others yet")
             case .over:
                 throw IdentifierError(.epochOver, "the layout ended at \(self.layout.end); no identifier is left")
             }

@@ -58,7 +58,8 @@ extension SnowflakeID: Codable {
             guard (0...Self.largestJavaScriptNumber).contains(number) else {
                 throw DecodingError.dataCorruptedError(
                     in: container,
-                    debugDescription: "the number \(number) is no safe identifier: beyond 0 to 2^53 - 1 a number may have "
+                    debugDescription:
+                        "the number \(number) is no safe identifier: beyond 0 to 2^53 - 1 a number may have "
                         + "lost digits on its way; send a string")
             }
             self.init(rawValue: number)
@@ -89,7 +90,8 @@ extension SnowflakeID: Codable {
             guard (0...SnowflakeID.largestJavaScriptNumber).contains(id.rawValue) else {
                 throw IdentifierError(
                     .unsafeNumber,
-                    "\(id) is beyond 2^53 - 1, so JavaScript would change it; use the string form or a layout of 53 bits")
+                    "\(id) is beyond 2^53 - 1, so JavaScript would change it; use the string form or a layout of 53 bits"
+                )
             }
             self.id = id
         }

@@ -1,9 +1,10 @@
+import ColonyCore
+
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
 #else
 public import Foundation
 #endif
-import ColonyCore
 
 /// An identifier whose kind is found from its text.
 public enum ParsedIdentifier: Hashable, Sendable {

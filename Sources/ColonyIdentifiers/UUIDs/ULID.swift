@@ -1,9 +1,10 @@
+public import ColonyCore
+
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
 #else
 public import Foundation
 #endif
-public import ColonyCore
 
 /// A ULID: 48 bits of milliseconds and 80 bits of chance, written as 26 characters that sort as the identifiers do.
 ///

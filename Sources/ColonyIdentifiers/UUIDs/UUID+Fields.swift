@@ -1,9 +1,10 @@
+public import ColonyCore
+
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
 #else
 public import Foundation
 #endif
-public import ColonyCore
 
 extension UUID {
     /// The 128 bits, most significant first, as two words.

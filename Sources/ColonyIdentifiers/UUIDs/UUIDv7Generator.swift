@@ -1,10 +1,11 @@
+public import ColonyCore
+import Synchronization
+
 #if canImport(FoundationEssentials)
 public import FoundationEssentials
 #else
 public import Foundation
 #endif
-public import ColonyCore
-import Synchronization
 
 /// Issues UUIDs of version 7 that rise strictly within the process.
 ///

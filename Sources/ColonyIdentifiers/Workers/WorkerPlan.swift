@@ -87,7 +87,8 @@ struct WorkerPlan: Sendable {
 
     private func reservation(of worker: Int, above floor: Int64) throws(IdentifierError) -> SegmentRequest {
         SegmentRequest(
-            try self.momentsTag(of: worker), count: self.reservedTicks, above: max(0, floor), scheme: self.layout.scheme)
+            try self.momentsTag(of: worker), count: self.reservedTicks, above: max(0, floor), scheme: self.layout.scheme
+        )
     }
 
     /// How long from `tick` until more ticks are to be reserved: when half of the last reservation is used.

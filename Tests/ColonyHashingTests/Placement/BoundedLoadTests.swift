@@ -72,7 +72,8 @@ struct BoundedLoadTests {
         #expect(try BoundedLoadRing(ring, loadFactor: 1.25).capacity(ofNodeAt: 0, totalLoad: 0) == 0)
     }
 
-    @Test("a factor of one or less, too large, or not a number is refused", arguments: [1, 0, -1, 1_001, .infinity, .nan])
+    @Test(
+        "a factor of one or less, too large, or not a number is refused", arguments: [1, 0, -1, 1_001, .infinity, .nan])
     func factors(factor: Double) throws {
         let ring = try HashRing(nodes: ["a", "b"])
         let error = #expect(throws: PlacementError.self) { try BoundedLoadRing(ring, loadFactor: factor) }

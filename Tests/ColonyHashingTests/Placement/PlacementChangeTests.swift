@@ -50,10 +50,12 @@ struct PlacementChangeTests {
         let smaller = table.merging(removed: [RingPoint(hash: 10, owner: 0), RingPoint(hash: 0, owner: 2)])
         #expect(smaller.owner(of: 10) == 1)
         #expect(smaller.owner(of: 0) == 2)
-        #expect(smaller == PointTable([
-            RingPoint(hash: 0, owner: 2), RingPoint(hash: 10, owner: 1), RingPoint(hash: 10, owner: 2),
-            RingPoint(hash: .max, owner: 1),
-        ]))
+        #expect(
+            smaller
+                == PointTable([
+                    RingPoint(hash: 0, owner: 2), RingPoint(hash: 10, owner: 1), RingPoint(hash: 10, owner: 2),
+                    RingPoint(hash: .max, owner: 1),
+                ]))
         #expect(smaller.merging(added: [RingPoint(hash: 10, owner: 0), RingPoint(hash: 0, owner: 2)]) == table)
     }
 

@@ -31,7 +31,9 @@ struct PlacementErrorTests {
     @Test("a node or a name twice")
     func duplicates() throws {
         for make in Self.makers {
-            Self.expect(.duplicateNode, quoting: "node-a") { try make([Member("node-a"), Member("b"), Member("node-a")]) }
+            Self.expect(.duplicateNode, quoting: "node-a") {
+                try make([Member("node-a"), Member("b"), Member("node-a")])
+            }
             Self.expect(.duplicateNode, quoting: "same") {
                 try make([Member("a", name: "same"), Member("b", name: "same")])
             }

@@ -11,7 +11,8 @@ import Testing
         clock: any MonotonicClock = ManualClock(), after last: SnowflakeID? = nil
     ) throws -> SnowflakeGenerator {
         try SnowflakeGenerator(
-            layout: layout, worker: worker, after: last, configuration: configuration, wallClock: wallClock, clock: clock)
+            layout: layout, worker: worker, after: last, configuration: configuration, wallClock: wallClock,
+            clock: clock)
     }
 
     @Test func anIdentifierHoldsTimeAndWorker() throws {

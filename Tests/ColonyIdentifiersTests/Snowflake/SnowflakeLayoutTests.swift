@@ -22,7 +22,8 @@ import Testing
     func aPresetPassesItsOwnChecks(layout: SnowflakeLayout) throws {
         let again = try SnowflakeLayout(
             timeBits: layout.timeBits, datacenterBits: layout.datacenterBits, workerBits: layout.workerBits,
-            sequenceBits: layout.sequenceBits, tick: layout.tick, epoch: layout.epoch, order: layout.order, now: Self.now)
+            sequenceBits: layout.sequenceBits, tick: layout.tick, epoch: layout.epoch, order: layout.order,
+            now: Self.now)
         #expect(again == layout)
         #expect(layout.end > Self.now.advanced(by: .seconds(5 * 365 * 86_400)))
     }

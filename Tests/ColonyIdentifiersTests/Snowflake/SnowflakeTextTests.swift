@@ -9,7 +9,8 @@ import Testing
         var generator = SeededGenerator(seed: 1)
         var numbers: [Int64] = [0, 1, 31, 32, 61, 62, .max - 1, .max]
         for _ in 0..<1_000 {
-            numbers.append(Int64.random(in: 0 ... .max, using: &generator) >> Int64.random(in: 0..<63, using: &generator))
+            numbers.append(
+                Int64.random(in: 0 ... .max, using: &generator) >> Int64.random(in: 0..<63, using: &generator))
         }
         let texts = numbers.sorted().map { SnowflakeID(rawValue: $0).text(encoding) }
         #expect(texts == texts.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) })
@@ -23,8 +24,9 @@ import Testing
     @Test func crockfordTextsAreReadAsTheirAuthorAsks() throws {
         #expect(SnowflakeID(rawValue: .max).text(.crockford32) == "7ZZZZZZZZZZZZ")
         #expect(try SnowflakeID(text: "7zzzzzzzzzzzz", encoding: .crockford32).rawValue == .max)
-        #expect(try SnowflakeID(text: "OoOIiLl000000", encoding: .crockford32)
-            == SnowflakeID(text: "0001111000000", encoding: .crockford32))
+        #expect(
+            try SnowflakeID(text: "OoOIiLl000000", encoding: .crockford32)
+                == SnowflakeID(text: "0001111000000", encoding: .crockford32))
     }
 
     @Test(arguments: [
@@ -51,7 +53,8 @@ import Testing
         var unsafe = 0
         for _ in 0..<10_000 {
             let id = SnowflakeID(
-                rawValue: Int64.random(in: 0 ... .max, using: &generator) >> Int64.random(in: 0..<20, using: &generator))
+                rawValue: Int64.random(in: 0 ... .max, using: &generator) >> Int64.random(in: 0..<20, using: &generator)
+            )
             let json = try encoder.encode([id])
             #expect(String(decoding: json, as: UTF8.self) == "[\"\(id.rawValue)\"]")
             #expect(try decoder.decode([SnowflakeID].self, from: json) == [id])

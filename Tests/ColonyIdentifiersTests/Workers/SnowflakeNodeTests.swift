@@ -107,7 +107,9 @@ import Testing
         try Simulation(seed: 4).run { simulation in
             let leases = NetworkLeases(MemoryLeaseEngine(clock: simulation.clock))
             leases.cutOff()
-            func attempt(_ remembered: Int?, _ moments: StoredMoments) async throws -> (SnowflakeNode, Task<Void, any Error>) {
+            func attempt(_ remembered: Int?, _ moments: StoredMoments) async throws -> (
+                SnowflakeNode, Task<Void, any Error>
+            ) {
                 let node = try Self.node(
                     in: simulation, "node", workers: .leased(from: leases, remembered: remembered), moments: moments)
                 let running = simulation.spawn { try await node.run() }
