@@ -12,9 +12,14 @@ public struct SnowflakeBatch: RandomAccessCollection, Hashable, Sendable {
         self.stride = stride
     }
 
+    /// Always zero.
     public var startIndex: Int { 0 }
+    /// How many identifiers there are.
     public var endIndex: Int { Int((self.lastWord - self.firstWord) / self.stride) + 1 }
 
+    /// The identifier at `position`, which must be below ``endIndex``.
+    ///
+    /// - Complexity: O(1).
     public subscript(position: Int) -> SnowflakeID {
         precondition(position >= 0 && position < self.endIndex, "the batch has no identifier at \(position)")
         return SnowflakeID(rawValue: self.firstWord + Int64(position) * self.stride)

@@ -54,6 +54,7 @@ extension ULID: LosslessStringConvertible {
         }
     }
 
+    /// Reads a ULID, as ``init(text:)`` does, without saying what is wrong.
     public init?(_ description: String) {
         try? self.init(text: description)
     }

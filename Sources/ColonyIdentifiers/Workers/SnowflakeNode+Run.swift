@@ -44,7 +44,9 @@ extension SnowflakeNode {
     public func withNode<Result: Sendable>(
         isolation: isolated (any Actor)? = #isolation, _ body: (SnowflakeNode) async throws -> Result
     ) async throws -> Result {
-        let running = Task { try await self.run() }
+        // A task of its own does not inherit the executor, which matters where the executor is a simulated one.
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
+        let running = Task(executorPreference: executor) { try await self.run() }
         do {
             let result = try await body(self)
             running.cancel()

@@ -352,12 +352,21 @@ import Testing
         }
     }
 
-    @Test func theScopedFormRunsTheNodeAndGivesTheNumberBack() async throws {
-        let leases = MemoryLeaseEngine()
-        let node = try SnowflakeNode(
-            namespace: "orders", workers: .leased(from: leases), moments: MemorySegmentEngine())
-        let id = try await node.withNode { try await $0.next(waitingUpTo: .seconds(60)) }
-        #expect(id.rawValue > 0)
-        #expect(try await leases.heldCount() == 0)
+    @Test func theScopedFormRunsTheNodeAndGivesTheNumberBack() throws {
+        try Simulation(seed: 8).run { simulation in
+            let leases = MemoryLeaseEngine(clock: simulation.clock)
+            let node = try Self.node(
+                in: simulation, "node", workers: .leased(from: leases), moments: MemorySegmentEngine())
+            let id = try await node.withNode { try await $0.next(waitingUpTo: .seconds(10)) }
+            #expect(id.rawValue > 0)
+            #expect(try await leases.heldCount() == 0)
+            // What ends the run is what the caller hears of.
+            let other = try Self.node(
+                in: simulation, "other", workers: .fixed(1), moments: StoredMoments(reach: .process))
+            await #expect(throws: CancellationError.self) {
+                try await other.withNode { _ in throw CancellationError() }
+            }
+            #expect(!other.isIssuing)
+        }
     }
 }
