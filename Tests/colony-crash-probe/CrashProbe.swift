@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 import ColonySQLite
 
 #if canImport(Darwin)
@@ -16,12 +17,15 @@ import Glibc
 ///   token when the grant was acknowledged. Never ends.
 /// - `turn FILE NAME OWNER COUNT`: takes its turn of a name so many times, and prints the instant of each grant.
 /// - `stand FILE NAME OWNER`: stands in the queue of a name, and prints its token should it get the name.
+/// - `segments FILE TAG COUNT`: takes one range of so many numbers after the other, and prints each. Never ends.
+/// - `numbers FILE TAG`: draws batches of numbers from a generator, from four tasks at once, and prints them as ranges.
+///   Never ends.
 @main
 struct CrashProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            say("usage: colony-crash-probe churn|turn|stand FILE …")
+            say("usage: colony-crash-probe churn|turn|stand|segments|numbers FILE …")
             exit(64)
         }
         let engine = SQLiteLeaseEngine.sqlite(path: arguments[2])
@@ -30,6 +34,10 @@ struct CrashProbe {
         case "turn":
             try await Self.turn(
                 engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]), count: Int(arguments[5]) ?? 1)
+        case "segments":
+            try await Self.takeSegments(
+                .sqlite(path: arguments[2]), SegmentTag(arguments[3]), count: Int64(arguments[4]) ?? 1)
+        case "numbers": try await Self.drawNumbers(.sqlite(path: arguments[2]), SegmentTag(arguments[3]))
         case "stand": try await Self.stand(engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]))
         default: exit(64)
         }
@@ -71,6 +79,37 @@ struct CrashProbe {
     private static func stand(_ engine: SQLiteLeaseEngine, _ name: LeaseName, owner: OwnerID) async throws {
         let answer = try await engine.acquire(name, owner: owner, for: .seconds(3_600), upTo: .seconds(3_600))
         if let lease = answer.lease { say("\(name) \(lease.token)") }
+    }
+
+    private static func takeSegments(_ engine: SQLiteSegmentEngine, _ tag: SegmentTag, count: Int64) async throws {
+        while true {
+            let range = try await engine.takeSegment(SegmentRequest(tag, count: count)).range
+            say("\(range.lowerBound) \(range.upperBound)")
+        }
+    }
+
+    private static func drawNumbers(_ engine: SQLiteSegmentEngine, _ tag: SegmentTag) async throws {
+        let generator = SegmentIDGenerator(
+            tag, on: engine,
+            configuration: SegmentIDConfiguration(initialStep: 50, minimumStep: 10, maximumStep: 200))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 1...4 {
+                group.addTask {
+                    while true {
+                        var numbers = try await generator.next(count: task * 5)[...]
+                        while let first = numbers.first {
+                            var end = first
+                            while numbers.first == end {
+                                numbers.removeFirst()
+                                end += 1
+                            }
+                            say("\(first) \(end)")
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
     }
 }
 
