@@ -17,10 +17,14 @@ let package = Package(
     platforms: [.macOS(.v15)],
     dependencies: [.package(name: "colony", path: "..")],
     targets: [
+        // What the hashes are compared with.
+        .systemLibrary(name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]),
         .executableTarget(
             name: "colony-benchmarks",
             dependencies: [
+                "CXXHash",
                 .product(name: "ColonyCore", package: "colony"),
+                .product(name: "ColonyHashing", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),
             ],
             swiftSettings: settings
