@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyIdentifiers
 import ColonyRemote
+import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -82,9 +83,20 @@ enum IdentifierSource {
             configuration: SnowflakeNodeConfiguration(
                 leaseDuration: .seconds(10), reservation: Self.reservation(for: count, wish.layout)))
         // A node that cannot live ends the call at once; waiting for an identifier of it would take until the limit.
-        let life = Task { try await node.run() }
+        let batch = Mutex<Task<[SnowflakeID], any Error>?>(nil)
+        let life = Task {
+            defer { batch.withLock { $0 }?.cancel() }
+            try await node.run()
+        }
         do {
-            try await Self.issue(count, from: node, while: life, print)
+            var missing = count
+            while missing > 0 {
+                let share = Int(min(missing, 4_096))
+                let work = Task { try await node.next(share, waitingUpTo: Self.longestWait) }
+                batch.withLock { $0 = work }
+                for id in try await work.value { print(id) }
+                missing -= Int64(share)
+            }
         } catch {
             life.cancel()
             if case .failure(let cause) = await life.result { throw cause }
@@ -92,27 +104,6 @@ enum IdentifierSource {
         }
         life.cancel()
         _ = await life.result
-    }
-
-    private static func issue(
-        _ count: Int64, from node: SnowflakeNode, while life: Task<Void, any Error>, _ print: (SnowflakeID) -> Void
-    ) async throws {
-        var missing = count
-        while missing > 0 {
-            let share = Int(min(missing, 4_096))
-            let batch = Task { try await node.next(share, waitingUpTo: Self.longestWait) }
-            let watch = Task {
-                if case .failure = await life.result { batch.cancel() }
-            }
-            let ids = try await withTaskCancellationHandler {
-                try await batch.value
-            } onCancel: {
-                batch.cancel()
-            }
-            watch.cancel()
-            for id in ids { print(id) }
-            missing -= Int64(share)
-        }
     }
 
     /// How far ahead a node reserves moments: what it needs and little more, because the next holder of the number waits
