@@ -109,7 +109,7 @@ public enum SnowflakeWorkload {
 
     /// A layout whose limit, a million in a millisecond, nobody reaches, so that only the calls are measured.
     private static func roomy() throws -> SnowflakeLayout {
-        try SnowflakeLayout(timeBits: 41, datacenterBits: 0, workerBits: 2, sequenceBits: 20)
+        try SnowflakeLayout(timeBits: 41, workerBits: 2, sequenceBits: 20, epoch: SnowflakeLayout.classic.epoch)
     }
 
     private static func cost(_ name: String, _ clockName: String, _ wallClock: any WallClock) -> Workload {
