@@ -32,6 +32,8 @@ final class DaemonConnection: Sendable {
         let body: ByteBuffer
         let place: String
         let isProblem: Bool
+        /// After how long the daemon asks to be asked again, if it says so.
+        let retryAfter: Duration?
     }
 
     /// A page of the most locks with the longest names and many waiters stays below this.
@@ -86,7 +88,8 @@ final class DaemonConnection: Sendable {
             return Answer(
                 status: response.status.code, body: try await response.body.collect(upTo: Self.bodyLimit),
                 place: self.place,
-                isProblem: response.headers.first(name: "content-type")?.hasPrefix("application/problem+json") ?? false)
+                isProblem: response.headers.first(name: "content-type")?.hasPrefix("application/problem+json") ?? false,
+                retryAfter: response.headers.first(name: "retry-after").flatMap { Int($0) }.map { .seconds($0) })
         } catch {
             throw self.translated(error)
         }
@@ -138,7 +141,7 @@ extension DaemonConnection.Answer {
     /// The stable code of a refusal, if the answer has one.
     var code: String? { self.problem?.code }
 
-    private var problem: ProblemDocument? {
+    var problem: ProblemDocument? {
         self.isProblem ? try? JSONDecoder().decode(ProblemDocument.self, from: self.body) : nil
     }
 

@@ -5,14 +5,17 @@ import ColonyCore
 struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
-        abstract: "Locks for programs in any language, on one machine or many.",
+        abstract: "Locks and identifiers for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
-            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy).
+            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, no worker is free).
             Shell completions: colony --generate-completion-script bash (or zsh, or fish).
             """,
         version: Version.current,
-        subcommands: [ServeCommand.self, LockCommand.self, VerifyCommand.self, BenchCommand.self, ExplainCommand.self]
+        subcommands: [
+            ServeCommand.self, LockCommand.self, IdCommand.self, VerifyCommand.self, BenchCommand.self,
+            ExplainCommand.self,
+        ]
     )
 }

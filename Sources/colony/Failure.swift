@@ -1,6 +1,7 @@
 import ArgumentParser
 import ColonyCoordination
 import ColonyCore
+import ColonyIdentifiers
 import ColonyServer
 
 #if canImport(Darwin)
@@ -30,6 +31,18 @@ extension ExitCode {
     static let usage = ExitCode(64)
     /// 75 in `sysexits.h`: nothing is wrong, and the same command may do well later.
     static let tryAgainLater = ExitCode(75)
+
+    /// What a failure to make or read an identifier means to a script.
+    init(_ error: IdentifierError) {
+        switch error.code {
+        case .invalidLayout, .invalidRequest, .malformedID, .unsafeNumber: self = .usage
+        case .workerLost:
+            // A node without a number says what keeps it from one, and that may not pass by waiting.
+            self = (error.cause as? IdentifierError).map { ExitCode($0) } ?? .tryAgainLater
+        case .tickExhausted, .clockMovedBack, .epochNotBegun, .noWorkerFree: self = .tryAgainLater
+        default: self = .failure
+        }
+    }
 }
 
 extension Failure {
@@ -76,6 +89,8 @@ extension Failure {
         case let error as DaemonError:
             let isUsage = [.invalidConfiguration, .unsafeAddress, .invalidStore].contains(error.code)
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: isUsage ? .usage : .failure)
+        case let error as IdentifierError:
+            self.init(Self.snakeCase(error.code.description), error.message, exitCode: ExitCode(error))
         case let error as InvalidName:
             self.init("invalid_name", "\(error)", exitCode: .usage)
         default:
@@ -86,7 +101,7 @@ extension Failure {
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
-            || error is InvalidName)
+            || error is IdentifierError || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

@@ -4,7 +4,8 @@ import Testing
 /// Help, version, completions, and explanations.
 @Suite struct HelpTests {
     static let commands = [
-        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["verify"],
+        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"], ["id", "new"],
+        ["id", "parse"], ["verify"],
         ["bench"], ["explain"],
     ]
 
@@ -52,7 +53,7 @@ import Testing
             let topics = list.output.split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
-            #expect(topics == ["cap", "base", "locks", "fencing"])
+            #expect(topics == ["cap", "base", "locks", "fencing", "ids", "hashing"])
             for topic in topics {
                 for width in [60, 80, 100] {
                     let text = try await scene.with(["COLUMNS": "\(width)"]).colony("explain", topic)

@@ -15,7 +15,7 @@ struct BenchCommand: AsyncParsableCommand {
     )
 
     @Argument(
-        help: ArgumentHelp("What to measure: locks. (default: everything)", valueName: "block"),
+        help: ArgumentHelp("What to measure: locks, ids, hashing. (default: everything)", valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
 
@@ -64,10 +64,14 @@ struct BenchCommand: AsyncParsableCommand {
 /// A block of Colony that has workloads.
 enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     case locks
+    case ids
+    case hashing
 
     var workloads: [Workload] {
         switch self {
         case .locks: LockWorkloads.all
+        case .ids: SnowflakeWorkload.all + UUIDWorkload.all + SegmentWorkload.all
+        case .hashing: HashSpeedWorkload.all + PlacementWorkload.all
         }
     }
 }

@@ -24,6 +24,11 @@ enum StandardOutput {
         Self.write(Array((text + "\n").utf8), to: STDOUT_FILENO)
     }
 
+    /// Writes bytes as they are.
+    static func write(bytes: [UInt8]) {
+        Self.write(bytes, to: STDOUT_FILENO)
+    }
+
     /// The columns of the terminal, or 80 if there is none to ask.
     static var width: Int {
         if let columns = getenv("COLUMNS").flatMap({ Int(String(cString: $0)) }), columns > 0 { return columns }

@@ -1,9 +1,10 @@
 import ColonyCore
+import ColonyIdentifiers
 import ColonyMemory
 import ColonyRemote
 import ColonySQLite
 
-/// A place where locks are kept.
+/// A place where locks, and the worker numbers and series of identifiers, are kept.
 enum StorePlace {
     /// The store in the data directory of this user.
     case file(DataDirectory)
@@ -60,6 +61,32 @@ enum StorePlace {
         case .url(let url):
             return try RemoteLeaseEngine(url: url, token: Environment["COLONY_TOKEN"])
         }
+    }
+}
+
+// MARK: Identifiers
+
+extension StorePlace {
+    /// What keeps the series of numbers and the moments of Snowflake identifiers here: the same file as the leases, so that
+    /// a number and its moments are always of one store. Nothing is opened yet, but the data directory is made.
+    func makeSegmentEngine() throws -> any SegmentEngine {
+        switch self {
+        case .file(let directory):
+            try directory.create()
+            return SQLiteSegmentEngine(path: directory.store)
+        case .url(let url) where url.scheme == "sqlite":
+            return SQLiteSegmentEngine(path: url.path)
+        case .url(let url) where url.scheme == "memory":
+            return MemorySegmentEngine()
+        case .url(let url):
+            return try RemoteSegmentEngine(url: url, token: Environment["COLONY_TOKEN"])
+        }
+    }
+
+    /// The daemon at this place, which issues identifiers itself, or `nil` for a store.
+    func makeRemoteIdentifiers() throws -> RemoteIdentifiers? {
+        guard case .url(let url) = self, Self.servers.contains(url.scheme) else { return nil }
+        return try RemoteIdentifiers(url: url, token: Environment["COLONY_TOKEN"])
     }
 }
 
