@@ -49,7 +49,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
+            "ColonyCore", "ColonyIdentifiers", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
         ],
         swiftSettings: settings
     ),
@@ -61,7 +61,7 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyCoordination",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -76,8 +76,8 @@ let floor5: [Target] = [
     .executableTarget(
         name: "colony",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyServer",
-            "ColonyConformance", "ColonyWorkloads",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyRemote",
+            "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -189,20 +189,25 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyServerTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyServer", "ColonyRemote", "ColonyConformance",
-                "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyServer",
+                "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["ColonyCore", "ColonySQLite", "ColonyRemote", "colony"],
+            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite", "ColonyRemote", "colony"],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ColonyWorkloadsTests",
             dependencies: ["ColonyCore", "ColonyHashing", "ColonyWorkloads", "colony-workload-worker"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "IdentifierProcessTests",
+            dependencies: ["ColonyCore", "colony-id-probe"],
             swiftSettings: settings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
@@ -212,6 +217,12 @@ var tests: [Target] {
             name: "colony-crash-probe",
             dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-id-probe",
+            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
+            path: "Tests/colony-id-probe",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -7,10 +7,12 @@ struct Arguments {
     var directory = "."
     var colony = ".build/release/colony"
     var etcdLocks = "Benchmarks/.peers/etcd-locks"
+    var uuidPeers = "Benchmarks/Peers/uuid"
     var names: [String] = []
 
     static let usage = """
-        usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE] [NAME...]
+        usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE] [--uuid-peers FOLDER]
+               [NAME...]
 
         Measures the workloads called NAME, or all. `make bench` builds what is needed and runs all.
         """
@@ -33,6 +35,7 @@ struct Arguments {
             case "--directory": self.directory = try value(of: word)
             case "--colony": self.colony = try value(of: word)
             case "--etcd-locks": self.etcdLocks = try value(of: word)
+            case "--uuid-peers": self.uuidPeers = try value(of: word)
             case let flag where flag.hasPrefix("-"): throw WorkloadError("\(flag) is not known\n\(Self.usage)")
             default: self.names.append(word)
             }
