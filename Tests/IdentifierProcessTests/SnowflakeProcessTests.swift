@@ -8,9 +8,10 @@ import Glibc
 
 /// Uniqueness where it matters: among real processes, and over kills of one.
 @Suite("Snowflake identifiers of real processes", .serialized, .timeLimit(.minutes(5)))
-struct IdentifierProcessTests {
+struct SnowflakeProcessTests {
     /// `workerIdUnique`: the numbers of two processes that start together differ, and so do all their identifiers.
-    @Test func `two processes, two worker ids, 50 million ids, and none is there twice`() async throws {
+    @Test("two processes, two worker ids, 50 million ids, and none is there twice")
+    func twoProcesses() async throws {
         let folder = try ProbeFolder()
         let count = 25_000_000
         let files = [folder.path(of: "first"), folder.path(of: "second")]
@@ -19,18 +20,20 @@ struct IdentifierProcessTests {
         let first = try Data(contentsOf: URL(filePath: files[0]), options: .alwaysMapped)
         let second = try Data(contentsOf: URL(filePath: files[1]), options: .alwaysMapped)
         #expect(first.count == count * 8 && second.count == count * 8)
-        let verdict = first.withUnsafeBytes { first in
+        let found = first.withUnsafeBytes { first in
             second.withUnsafeBytes { second in
                 Verdict(first.assumingMemoryBound(to: Int64.self), second.assumingMemoryBound(to: Int64.self))
             }
         }
+        let verdict = try #require(found)
         #expect(verdict.falls == 0, "the identifiers of a process rise strictly")
         #expect(verdict.common == 0, "no identifier is there twice")
         #expect(verdict.workers.count == 2, "each process keeps one number of its own: \(verdict.workers)")
     }
 
     /// `rollbackAcrossRestart`, by real kills: each run begins on an earlier clock than the one before it or a later one.
-    @Test func `20 kills and restarts with a clock that is set back issue no id twice`() async throws {
+    @Test("20 kills and restarts with a clock that is set back issue no id twice")
+    func killsAndRestarts() async throws {
         let folder = try ProbeFolder()
         var seen: Set<Int64> = []
         var total = 0
@@ -108,8 +111,9 @@ private struct Verdict {
         self.common = common
     }
 
-    init(_ first: UnsafeBufferPointer<Int64>, _ second: UnsafeBufferPointer<Int64>) {
-        guard let a = first.baseAddress, let b = second.baseAddress else { return }
+    /// - Returns: `nil` if a process has issued nothing.
+    init?(_ first: UnsafeBufferPointer<Int64>, _ second: UnsafeBufferPointer<Int64>) {
+        guard let a = first.baseAddress, let b = second.baseAddress else { return nil }
         self.init(a, count: first.count, b, count: second.count)
     }
 }
