@@ -1,4 +1,5 @@
 public import ColonyCore
+public import ColonyIdentifiers
 import HummingbirdCore
 import HummingbirdTLS
 public import Logging
@@ -8,7 +9,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The lock server: the HTTP API, the console, and the metrics over one engine.
+/// The server: the HTTP API of locks and identifiers, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -19,7 +20,7 @@ import Synchronization
 /// renews for a client; a client that stops renewing loses its lease when that runs out.
 ///
 /// On graceful shutdown it stops accepting, answers those who wait with `draining`, lets requests that run finish
-/// within ``DaemonConfiguration/Limits/drain``, and then closes the engine.
+/// within ``DaemonConfiguration/Limits/drain``, gives its worker number back, and then closes the engine.
 public final class Daemon: Service {
     private enum Phase {
         case idle
@@ -45,6 +46,8 @@ public final class Daemon: Service {
     /// - Parameters:
     ///   - configuration: Checked by ``DaemonConfiguration/validate()``.
     ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
+    ///   - segments: Where ranges of numbers live, which Snowflake identifiers and numbered series are made of. It should
+    ///     be in the same store as the leases. Without it the daemon says `not_offered` to who asks for them.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
     ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)`
     ///     to see the metrics of its libraries as well.
@@ -52,7 +55,7 @@ public final class Daemon: Service {
     ///   - logger: Gets `info` and above about the life of the daemon, and `debug` for every request.
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
-        configuration: DaemonConfiguration, engine: any LeaseEngine,
+        configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
         closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
@@ -61,11 +64,14 @@ public final class Daemon: Service {
         self.closeEngine = closeEngine
         self.logger = logger
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
+        let metrics = DaemonMetrics(registry: metrics)
         let responder = Responder(
             locks: LockService(
                 engine: engine, limits: configuration.limits,
-                hub: EventHub(limit: configuration.limits.streams, clock: clock),
-                metrics: DaemonMetrics(registry: metrics), clock: clock),
+                hub: EventHub(limit: configuration.limits.streams, clock: clock), metrics: metrics, clock: clock),
+            identifiers: IdentifierService(
+                engine: engine, segments: segments, settings: configuration.identifiers, limits: configuration.limits,
+                metrics: metrics, clock: clock, wallClock: wallClock),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
@@ -88,6 +94,8 @@ public final class Daemon: Service {
     /// - Throws: ``DaemonError`` with code `addressInUse` or `cannotListen` if the address cannot be listened on.
     public func run() async throws {
         let failure = await self.serve()
+        // The worker number is given back while the engine is still open.
+        await self.responder.identifiers.close()
         await self.closeEngine()
         self.settle(failure.map(Phase.failed) ?? .ended)
         if let failure { throw failure }

@@ -39,6 +39,33 @@ struct ConfigurationTests {
         #expect(configuration.limits.batch == 1_000)
     }
 
+    @Test("Which identifiers are issued can be set, and what cannot work is refused before anything starts")
+    func identifiers() throws {
+        let configuration = try self.load(
+            "ids:\n  namespace: shop\n  layout: javascript-safe\n  worker: 63\n",
+            environment: ["COLONY_IDS_DATACENTER": "0"])
+        #expect(configuration.identifiers.namespace == "shop")
+        #expect(configuration.identifiers.layout == .javaScriptSafe)
+        #expect(configuration.identifiers.worker == 63)
+        #expect(throws: Never.self) { try configuration.validate() }
+        #expect(self.refusal("ids:\n  layout: clasic\n").contains("did you mean classic?"))
+        #expect(self.refusal("ids:\n  layout: clasic\n").contains("sonyflake"))
+        #expect(self.refusal("ids:\n  wroker: 1\n").contains("did you mean ids.worker?"))
+        #expect(self.refusal("ids:\n  worker: -1\n").contains("-1"))
+        #expect(self.refusal("ids:\n  worker: many\n").contains("many"))
+        for (overrides, reason) in [
+            (["ids.worker": "32"], "from 0 to 31 in the layout classic, not 32"),
+            (["ids.datacenter": "32"], "from 0 to 31 in the layout classic, not 32"),
+            (["ids.layout": "sonyflake", "ids.datacenter": "1"], "from 0 to 0 in the layout sonyflake, not 1"),
+            (["ids.namespace": String(repeating: "n", count: 201)], "201 bytes"),
+            (["ids.namespace": "a\u{7}b"], "control"),
+        ] {
+            let error = #expect(throws: DaemonError.self) { try self.load(nil, overrides: overrides).validate() }
+            #expect(error?.code == .invalidConfiguration)
+            #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test("Every key can be set in the file and by its variable, and its default is the one that is documented")
     func everyKey() throws {
         for key in ConfigurationKey.all {

@@ -65,7 +65,8 @@ struct SurfaceTests {
             for operation in documented {
                 let parts = operation.split(separator: " ")
                 let target = String(parts[1]).replacing("{name}", with: "some-name").replacing(
-                    "{file}", with: "index.html")
+                    "{file}", with: "index.html"
+                ).replacing("{tag}", with: "some-tag").replacing("{id}", with: "uuid7")
                 #expect(throws: Never.self) { try RouteMatch.find(method: String(parts[0]), target: target) }
             }
         }

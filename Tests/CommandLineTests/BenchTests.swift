@@ -3,10 +3,10 @@ import Testing
 
 /// `colony bench`, at a scale at which the figures say nothing, so that it stays alive.
 @Suite struct BenchTests {
-    @Test(.timeLimit(.minutes(5)))
-    func `bench prints every workload with its figure, and leaves nothing behind`() async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: ["locks", "ids", "hashing"])
+    func `bench prints every workload with its figure, and leaves nothing behind`(block: String) async throws {
         try await Scene.run { scene in
-            let outcome = try await scene.colony("bench", "locks", "--scale", "0.001", "--json")
+            let outcome = try await scene.colony("bench", block, "--scale", "0.001", "--json")
             #expect(outcome.code == 0, "\(outcome.errors)")
             let report = try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any]
             let measurements = try #require(report?["measurements"] as? [[String: Any]])

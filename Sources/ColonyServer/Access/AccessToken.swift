@@ -3,9 +3,9 @@ import Crypto
 
 /// What a token allows. `admin` allows everything; `write` allows what `read` does.
 public enum Scope: String, CaseIterable, Sendable, Comparable {
-    /// Looking: lists, single locks, events, metrics.
+    /// Looking: lists, single locks, tags, identifiers, events, metrics.
     case read = "locks:read"
-    /// Acquiring, renewing, and releasing.
+    /// Acquiring, renewing, and releasing; issuing identifiers and taking ranges.
     case write = "locks:write"
     /// Breaking what others hold.
     case admin
@@ -29,7 +29,7 @@ public struct AccessToken: Sendable, Hashable {
     public let digest: [UInt8]
     /// What the token allows; at least one.
     public let scopes: Set<Scope>
-    /// The beginnings of the names that the token may be used for; empty for all names.
+    /// The beginnings of the names of locks and tags that the token may be used for; empty for all names.
     public let prefixes: [String]
 
     /// Makes a token from what a configuration holds.

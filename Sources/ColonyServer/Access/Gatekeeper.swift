@@ -112,11 +112,14 @@ struct Gatekeeper: Sendable {
 extension AccessToken {
     /// Refuses a name that none of the token's prefixes covers.
     func check(_ name: LeaseName) throws(Problem) {
-        guard self.prefixes.isEmpty || self.prefixes.contains(where: { Self.bytes(name.rawValue, startWith: $0) })
-        else {
+        try self.check(name.rawValue)
+    }
+
+    /// Refuses the name of a lock or a tag that none of the token's prefixes covers.
+    func check(_ name: String) throws(Problem) {
+        guard self.prefixes.isEmpty || self.prefixes.contains(where: { Self.bytes(name, startWith: $0) }) else {
             throw Problem(
-                .forbidden,
-                "token \(NameRules.quoted(self.name)) is for other names than \(NameRules.quoted(name.rawValue))")
+                .forbidden, "token \(NameRules.quoted(self.name)) is for other names than \(NameRules.quoted(name))")
         }
     }
 

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 
 /// One thing that can be configured: its name in the file, its variable, what it takes, and what it means.
 ///
@@ -18,6 +19,8 @@ public struct ConfigurationKey: Sendable {
     /// Why a value is refused: what it must be.
     struct Refusal: Error {
         var expectation: String
+        /// What was probably meant.
+        var nearest: String?
     }
 
     /// The environment variable of the key: `COLONY_HTTP_PORT`.
@@ -101,6 +104,31 @@ public struct ConfigurationKey: Sendable {
         duration("limits.drain", "10s", "How long running requests may take to finish after the signal to stop.") {
             $0.limits.drain = $1
         },
+        text("ids.namespace", "colony", "Among whom Snowflake identifiers are unique: all that share it and the store.") {
+            $0.identifiers.namespace = $1
+        },
+        choice(
+            "ids.layout", SnowflakeLayout.presets.map(\.name), "classic",
+            "How the bits of Snowflake identifiers are shared out. A namespace keeps the layout that it began with."
+        ) { configuration, name in
+            if let preset = SnowflakeLayout.presets.first(where: { $0.name == name }) {
+                configuration.identifiers.layout = preset.layout
+            }
+        },
+        integer(
+            "ids.datacenter", "number", 0...Int(Int32.max), 0,
+            "The datacenter in Snowflake identifiers; the layout says how many there are."
+        ) { $0.identifiers.datacenter = $1 },
+        ConfigurationKey(
+            name: "ids.worker", type: "number", defaultValue: nil,
+            meaning: "The worker number in Snowflake identifiers. Without it, a free one is leased from the store, "
+                + "which is safe however many daemons there are."
+        ) { value, configuration throws(Refusal) in
+            guard let worker = Int(value), (0...Int(Int32.max)).contains(worker) else {
+                throw Refusal(expectation: "a whole number from 0 to \(Int32.max)")
+            }
+            configuration.identifiers.worker = worker
+        },
         choice("log.level", DaemonConfiguration.Log.Level.allCases.map(\.rawValue), "info", "How much is logged.") {
             $0.log.level = DaemonConfiguration.Log.Level(rawValue: $1) ?? $0.log.level
         },
@@ -159,7 +187,10 @@ extension ConfigurationKey {
         return ConfigurationKey(
             name: name, type: choices.joined(separator: "|"), defaultValue: defaultValue, meaning: meaning
         ) { value, configuration throws(Refusal) in
-            guard choices.contains(value) else { throw Refusal(expectation: "one of \(list)") }
+            guard choices.contains(value) else {
+                throw Refusal(
+                    expectation: "one of \(list)", nearest: EditDistance.nearest(to: value, among: choices))
+            }
             set(&configuration, value)
         }
     }

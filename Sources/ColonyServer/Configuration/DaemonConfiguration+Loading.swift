@@ -37,9 +37,10 @@ extension DaemonConfiguration {
                     try key.apply(value, &configuration)
                 } catch {
                     let place = source.name == "the environment" ? key.environmentVariable : key.name
+                    let hint = error.nearest.map { "; did you mean \($0)?" } ?? ""
                     throw DaemonError(
                         .invalidConfiguration,
-                        "\(place) from \(source.name) must be \(error.expectation), not \(NameRules.quoted(value))")
+                        "\(place) from \(source.name) must be \(error.expectation), not \(NameRules.quoted(value))\(hint)")
                 }
                 break
             }

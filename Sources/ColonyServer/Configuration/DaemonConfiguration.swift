@@ -1,4 +1,5 @@
 public import ColonyCore
+public import ColonyIdentifiers
 
 /// Everything that can be set about the daemon.
 ///
@@ -19,6 +20,8 @@ public struct DaemonConfiguration: Sendable {
     public var tokens: [AccessToken] = []
     /// Listen on an address that is not loopback although there are no tokens.
     public var isInsecure = false
+    /// Which identifiers the daemon issues.
+    public var identifiers = Identifiers()
     /// How much clients may ask for.
     public var limits = Limits()
     /// How much is logged, and in which form.
@@ -41,6 +44,45 @@ public struct DaemonConfiguration: Sendable {
         public init(chainFile: String, keyFile: String) {
             self.chainFile = chainFile
             self.keyFile = keyFile
+        }
+    }
+
+    /// Which Snowflake identifiers the daemon issues.
+    public struct Identifiers: Sendable, Hashable {
+        /// Among whom the identifiers are unique: all daemons and nodes of this name that share a store.
+        public var namespace = "colony"
+        /// How the bits are shared out. A namespace keeps the layout that it began with.
+        public var layout = SnowflakeLayout.classic
+        /// The number of the datacenter, which the layout must have room for.
+        public var datacenter = 0
+        /// The worker number; `nil` leases a free one from the store, which is safe however many daemons there are.
+        public var worker: Int?
+
+        public init() {}
+
+        /// The preset that the layout is, or what it is made of.
+        var layoutName: String {
+            SnowflakeLayout.presets.first { $0.layout == self.layout }?.name ?? self.layout.scheme
+        }
+
+        func validate() throws(DaemonError) {
+            func refuse(_ reason: String) -> DaemonError { DaemonError(.invalidConfiguration, reason) }
+            if let defect = NameRules.defect(in: self.namespace) {
+                throw refuse("ids.namespace cannot be \(NameRules.quoted(self.namespace)): \(defect)")
+            }
+            guard self.namespace.utf8.count <= 200 else {
+                throw refuse("ids.namespace has \(self.namespace.utf8.count) bytes, and 200 are the most")
+            }
+            guard self.layout.datacenters.contains(self.datacenter) else {
+                throw refuse(
+                    "ids.datacenter must be from 0 to \(self.layout.datacenters.upperBound) in the layout "
+                        + "\(self.layoutName), not \(self.datacenter)")
+            }
+            if let worker, !self.layout.workers.contains(worker) {
+                throw refuse(
+                    "ids.worker must be from 0 to \(self.layout.workers.upperBound) in the layout \(self.layoutName), "
+                        + "not \(worker)")
+            }
         }
     }
 
@@ -102,6 +144,7 @@ public struct DaemonConfiguration: Sendable {
                 "\(NameRules.quoted(self.host)) is not a loopback address, so everybody on the network could break locks: "
                     + "configure tokens, or set insecure to true if that is what you want")
         }
+        try self.identifiers.validate()
         if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
             throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
         }

@@ -1,3 +1,4 @@
+import ColonyCore
 import HTTPTypes
 import NIOCore
 
@@ -35,7 +36,9 @@ struct Answer {
         var body = ByteBufferAllocator().buffer(capacity: 256)
         problem.write(to: &body)
         self.init(status: problem.code.status, content: .problem, body: body)
-        if let seconds = problem.code.retryAfterSeconds {
+        if var seconds = problem.code.retryAfterSeconds {
+            // Rounded up, since asking too early is asking twice.
+            if let known = problem.retryAfter { seconds = max(1, Int((known.clampedMilliseconds + 999) / 1_000)) }
             self.fields.append(HTTPField(name: .retryAfter, value: String(seconds)))
         }
         if let allowed = problem.allowedMethods {

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 
 /// Reading what a URL carries.
 enum PercentDecoding {
@@ -26,26 +27,39 @@ enum PercentDecoding {
 
     /// The name of a lock in a path.
     static func leaseName(_ text: Substring.UTF8View, atMost maximumBytes: Int) throws(Problem) -> LeaseName {
+        let bytes = try Self.nameBytes(text, of: "lock name", atMost: maximumBytes)
+        do throws(InvalidName) {
+            return try LeaseName(utf8: bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The tag of a segment in a path.
+    static func segmentTag(_ text: Substring.UTF8View, atMost maximumBytes: Int) throws(Problem) -> SegmentTag {
+        let bytes = try Self.nameBytes(text, of: "segment tag", atMost: maximumBytes)
+        do throws(InvalidName) {
+            return try SegmentTag(utf8: bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The bytes of a name; those that are longer than every name may be are left to the type, which says so.
+    private static func nameBytes(
+        _ text: Substring.UTF8View, of role: String, atMost maximumBytes: Int
+    ) throws(Problem) -> [UInt8] {
         guard let bytes = Self.bytes(of: text) else {
             let shown = NameRules.quoted(String(decoding: text, as: UTF8.self))
-            throw Problem(.invalidName, "\(shown) cannot be a lock name: it is not well percent-encoded")
+            throw Problem(.invalidName, "\(shown) cannot be a \(role): it is not well percent-encoded")
         }
-        do {
-            let name = try LeaseName(utf8: bytes)
-            guard bytes.count <= maximumBytes else {
-                throw Problem(
-                    .invalidName,
-                    "\(NameRules.quoted(name.rawValue)) cannot be a lock name: "
-                        + "it has \(bytes.count) bytes, and this server takes \(maximumBytes) at the most")
-            }
-            return name
-        } catch let error as InvalidName {
-            throw Problem(error)
-        } catch let problem as Problem {
-            throw problem
-        } catch {
-            preconditionFailure("a name is refused with InvalidName only, not \(error)")
+        guard bytes.count <= maximumBytes || bytes.count > NameRules.maximumBytes else {
+            throw Problem(
+                .invalidName,
+                "\(NameRules.quoted(String(decoding: bytes, as: UTF8.self))) cannot be a \(role): "
+                    + "it has \(bytes.count) bytes, and this server takes \(maximumBytes) at the most")
         }
+        return bytes
     }
 }
 

@@ -8,6 +8,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case invalidRequest = "invalid_request"
     case invalidJSON = "invalid_json"
     case unknownField = "unknown_field"
+    case malformedID = "malformed_id"
     // 401, 403
     case unauthorized
     case forbidden
@@ -19,6 +20,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case bodyTimeout = "body_timeout"
     case held
     case lost
+    case schemeMismatch = "scheme_mismatch"
+    case segmentsExhausted = "segments_exhausted"
+    case epochOver = "epoch_over"
     // 413, 415, 429
     case bodyTooLarge = "body_too_large"
     case unsupportedMediaType = "unsupported_media_type"
@@ -27,27 +31,34 @@ enum ProblemCode: String, CaseIterable, Sendable {
     // 5xx
     case storeFailed = "store_failed"
     case unsupported
+    case notOffered = "not_offered"
     case storeUnavailable = "store_unavailable"
     case draining
+    case tickExhausted = "tick_exhausted"
+    case clockMovedBack = "clock_moved_back"
+    case epochNotBegun = "epoch_not_begun"
+    case workerLost = "worker_lost"
+    case noWorkerFree = "no_worker_free"
     /// The client closed the connection while it waited. Nobody is left to read the answer, so it is never sent.
     case clientGone = "client_gone"
 
     var status: Int {
         switch self {
-        case .invalidName, .invalidRequest, .invalidJSON, .unknownField: 400
+        case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
         case .notFound: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
-        case .held, .lost: 409
+        case .held, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
         case .bodyTooLarge: 413
         case .unsupportedMediaType: 415
         case .tooManyWaiters, .tooManyStreams: 429
         case .clientGone: 499
         case .storeFailed: 500
-        case .unsupported: 501
-        case .storeUnavailable, .draining: 503
+        case .unsupported, .notOffered: 501
+        case .storeUnavailable, .draining, .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree:
+            503
         }
     }
 
@@ -57,6 +68,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidRequest: "A value in the request is not valid"
         case .invalidJSON: "The body is not JSON"
         case .unknownField: "The body contains a field that is not known"
+        case .malformedID: "The text is no identifier"
         case .unauthorized: "A valid token is needed"
         case .forbidden: "The token does not allow this"
         case .hostRefused: "The Host header does not name this host"
@@ -66,6 +78,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .bodyTimeout: "The body came too slowly"
         case .held: "Another owner holds the lock"
         case .lost: "The lease is over"
+        case .schemeMismatch: "The tag or the namespace is used in another way"
+        case .segmentsExhausted: "The tag has no numbers left"
+        case .epochOver: "The layout has no time left"
         case .bodyTooLarge: "The body is too large"
         case .unsupportedMediaType: "The body is not declared as JSON"
         case .tooManyWaiters: "Too many requests wait already"
@@ -74,6 +89,12 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .unsupported: "The store cannot do this"
         case .storeUnavailable: "The store does not answer"
         case .draining: "The server is shutting down"
+        case .notOffered: "This server does not offer this"
+        case .tickExhausted: "The numbers of this moment are used up"
+        case .clockMovedBack: "The clock of the server was set back"
+        case .epochNotBegun: "The clock of the server stands before the layout's epoch"
+        case .workerLost: "The server has no worker number at present"
+        case .noWorkerFree: "Every worker number is held by others"
         case .clientGone: "The client went away"
         }
     }
@@ -82,6 +103,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     var retryAfterSeconds: Int? {
         switch self {
         case .tooManyWaiters, .tooManyStreams, .storeUnavailable, .draining: 1
+        case .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree: 1
         default: nil
         }
     }

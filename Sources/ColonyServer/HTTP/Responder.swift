@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -8,6 +9,7 @@ import Synchronization
 /// Turns requests into answers: who may ask, where it goes, and what is written back.
 final class Responder: Sendable {
     let locks: LockService
+    let identifiers: IdentifierService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -21,10 +23,12 @@ final class Responder: Sendable {
     private let isReady = Atomic(true)
 
     init(
-        locks: LockService, gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits,
-        clock: any MonotonicClock, wallClock: any WallClock, logger: Logger
+        locks: LockService, identifiers: IdentifierService, gatekeeper: Gatekeeper, about: ServerAbout,
+        limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
+        logger: Logger
     ) {
         self.locks = locks
+        self.identifiers = identifiers
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -41,6 +45,7 @@ final class Responder: Sendable {
     func drain() {
         self.isReady.store(false, ordering: .relaxed)
         self.locks.register.drain()
+        self.identifiers.drain()
         self.hub.close()
     }
 
@@ -107,6 +112,20 @@ final class Responder: Sendable {
             return try await self.locks.inspect(try self.name(match, token), query: match.query, client: client)
         case .breakLock:
             return try await self.locks.breakLock(try self.name(match, token))
+        case .issueIDs:
+            return try await self.identifiers.issue(
+                match.name, query: match.query, body: try await self.body(of: request), token: token)
+        case .readID:
+            return try self.identifiers.read(match.name, query: match.query)
+        case .identifiers:
+            return try self.identifiers.status(query: match.query)
+        case .takeSegment:
+            let tag = try self.tag(match, token)
+            return try await self.identifiers.take(tag, body: try await self.body(of: request))
+        case .listSegments:
+            return try await self.identifiers.list(match.query, token: token)
+        case .inspectSegment:
+            return try await self.identifiers.inspect(try self.tag(match, token), query: match.query)
         case .server:
             return self.about.answer(now: self.clock.now)
         case .healthz:
@@ -151,6 +170,14 @@ final class Responder: Sendable {
             ("colony_event_streams", self.hub.count, "Open event streams."),
             ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
+            (
+                "colony_ids_issuing", (self.identifiers.keeper?.status).map { $0.phase == .issuing ? 1 : 0 } ?? -1,
+                "Whether Snowflake identifiers would be issued now."
+            ),
+            (
+                "colony_segment_generators", self.identifiers.generators?.count ?? -1,
+                "Tags that numbers are kept ready for."
+            ),
         ] where value >= 0 {
             PrometheusRegistry.writeHeader(name, .gauge, help: help, to: &body)
             body.writeString("\(name) \(value)\n")
@@ -184,6 +211,12 @@ final class Responder: Sendable {
         let name = try PercentDecoding.leaseName(match.name, atMost: self.limits.nameBytes)
         try token?.check(name)
         return name
+    }
+
+    private func tag(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> SegmentTag {
+        let tag = try PercentDecoding.segmentTag(match.name, atMost: self.limits.nameBytes)
+        try token?.check(tag.rawValue)
+        return tag
     }
 
     // MARK: Bodies

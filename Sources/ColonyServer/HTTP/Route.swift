@@ -4,6 +4,7 @@ import ColonyCore
 /// against each other.
 enum Route: UInt8, CaseIterable, Sendable {
     case acquire, renew, release, renewMany, list, inspect, breakLock
+    case issueIDs, readID, identifiers, takeSegment, listSegments, inspectSegment
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -14,13 +15,15 @@ enum Route: UInt8, CaseIterable, Sendable {
 
     var method: Method {
         switch self {
-        case .acquire, .renew, .release, .renewMany: .post
+        case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .post
         case .breakLock: .delete
         default: .get
         }
     }
 
     /// The path with `{name}` where a lock's name stands; also the label of metrics, so that their number is bounded.
+    ///
+    /// `POST` takes a kind where `GET` takes an identifier. OpenAPI has one name for what stands in one place.
     var template: StaticString {
         switch self {
         case .acquire: "/v1/locks/{name}/acquire"
@@ -29,6 +32,11 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .renewMany: "/v1/locks/renew"
         case .list: "/v1/locks"
         case .inspect, .breakLock: "/v1/locks/{name}"
+        case .issueIDs, .readID: "/v1/ids/{id}"
+        case .identifiers: "/v1/ids"
+        case .takeSegment: "/v1/segments/{tag}/take"
+        case .listSegments: "/v1/segments"
+        case .inspectSegment: "/v1/segments/{tag}"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -42,9 +50,10 @@ enum Route: UInt8, CaseIterable, Sendable {
     /// What a token must allow; `nil` for what everybody may see.
     var scope: Scope? {
         switch self {
-        case .acquire, .renew, .release, .renewMany: .write
+        case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .write
         case .breakLock: .admin
         case .list, .inspect, .events, .server, .metrics: .read
+        case .readID, .identifiers, .listSegments, .inspectSegment: .read
         case .openAPI, .healthz, .readyz, .console: nil
         }
     }
@@ -53,7 +62,7 @@ enum Route: UInt8, CaseIterable, Sendable {
 /// Where a request wants to go.
 struct RouteMatch {
     var route: Route
-    /// The lock's name or the file's, still percent-encoded.
+    /// The lock's name, the tag, the identifier or its kind, or the file's name, still percent-encoded.
     var name: Substring.UTF8View
     var query: Substring.UTF8View
 }
@@ -85,6 +94,8 @@ extension RouteMatch {
 
     private static let locksPrefix = Array("/v1/locks/".utf8)
     private static let consolePrefix = Array("/console/".utf8)
+    private static let idsPrefix = Array("/v1/ids/".utf8)
+    private static let segmentsPrefix = Array("/v1/segments/".utf8)
 
     private static func candidates(_ path: Substring.UTF8View) -> ([Route], Substring.UTF8View) {
         if path.starts(with: self.locksPrefix) {
@@ -102,10 +113,22 @@ extension RouteMatch {
         if path.starts(with: self.consolePrefix) {
             return ([.console], path.dropFirst(self.consolePrefix.count))
         }
+        if path.starts(with: self.idsPrefix) {
+            let rest = path.dropFirst(self.idsPrefix.count)
+            return (rest.contains(UInt8(ascii: "/")) ? [] : self.idRoutes, rest)
+        }
+        if path.starts(with: self.segmentsPrefix) {
+            let rest = path.dropFirst(self.segmentsPrefix.count)
+            guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else { return (self.segmentRoutes, rest) }
+            let isTake = rest[rest.index(after: slash)...].elementsEqual("take".utf8)
+            return (isTake ? self.takeRoutes : [], rest[..<slash])
+        }
         let nothing = path[path.endIndex...]
         switch String(decoding: path, as: UTF8.self) {
         case "/", "/console": return ([.console], nothing)
         case "/v1/locks": return ([.list], nothing)
+        case "/v1/ids": return ([.identifiers], nothing)
+        case "/v1/segments": return ([.listSegments], nothing)
         case "/v1/events": return ([.events], nothing)
         case "/v1/server": return ([.server], nothing)
         case "/v1/openapi.json": return ([.openAPI], nothing)
@@ -121,5 +144,8 @@ extension RouteMatch {
     private static let releaseRoutes: [Route] = [.release]
     private static let renewRoutes: [Route] = [.renew]
     private static let lockRoutes: [Route] = [.inspect, .breakLock]
+    private static let idRoutes: [Route] = [.readID, .issueIDs]
+    private static let segmentRoutes: [Route] = [.inspectSegment]
+    private static let takeRoutes: [Route] = [.takeSegment]
     private static let renewManyRoutes: [Route] = [.renewMany, .inspect, .breakLock]
 }

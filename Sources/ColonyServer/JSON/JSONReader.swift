@@ -149,6 +149,21 @@ struct JSONReader {
         return number
     }
 
+    /// Reads a whole number from 0 up that may be text, as those write it whose numbers are not whole beyond 2⁵³.
+    mutating func readDecimal() throws(JSONDefect) -> Int64 {
+        let expected = "a whole number from 0 to \(Int64.max), or one as text"
+        let start = self.position
+        if self.peek() == UInt8(ascii: "\"") {
+            let text = try self.scanString()
+            // Only the digits as they are written: Swift's reader also takes signs and leading zeros.
+            if let number = Int64(text), number >= 0, String(number) == text { return number }
+        } else if let value = try self.scanWholeNumber(), let number = Int64(exactly: value), number >= 0 {
+            return number
+        }
+        self.position = start
+        throw self.wrongType(expected: expected)
+    }
+
     mutating func readBool() throws(JSONDefect) -> Bool {
         if self.consume("true") { return true }
         if self.consume("false") { return false }

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 import NIOCore
 
 /// What the daemon counts about itself.
@@ -20,6 +21,9 @@ final class DaemonMetrics: Sendable {
     let breaks: PrometheusCounter
     let waits: PrometheusHistogram
     let connections: PrometheusGauge
+    let segments: PrometheusCounter
+    private let issues: [IdentifierKind: PrometheusCounter]
+    private let refusals: [IdentifierKind: PrometheusCounter]
 
     init(registry: PrometheusRegistry) {
         self.registry = registry
@@ -54,6 +58,17 @@ final class DaemonMetrics: Sendable {
         self.waits = registry.histogram(
             "colony_lock_wait_seconds", [], buckets: PrometheusRegistry.secondsBuckets,
             help: "How long requests waited for a lock that was not free at once.")
+        func counters(_ name: String, _ help: String) -> [IdentifierKind: PrometheusCounter] {
+            Dictionary(
+                uniqueKeysWithValues: IdentifierKind.allCases.map { kind in
+                    (kind, registry.counter(name, [("kind", kind.rawValue)], help: help))
+                })
+        }
+        self.issues = counters("colony_ids_issued_total", "Identifiers issued, by kind.")
+        self.refusals = counters(
+            "colony_ids_refused_total", "Requests for identifiers that were understood and not fulfilled, by kind.")
+        self.segments = registry.counter(
+            "colony_segments_taken_total", [], help: "Ranges of numbers that clients took.")
         self.connections = registry.gauge("colony_http_connections", [], help: "Open connections.")
     }
 
@@ -64,6 +79,8 @@ final class DaemonMetrics: Sendable {
         self.latencies[index].recordNanoseconds(duration.clampedNanoseconds)
     }
 
+    func issued(_ kind: IdentifierKind, count: Int) { self.issues[kind]?.increment(by: Int64(count)) }
+    func refused(_ kind: IdentifierKind) { self.refusals[kind]?.increment(by: 1) }
     func acquired(_ result: AcquireResult) { self.acquires[result]?.increment(by: 1) }
     func renewed(_ result: RenewalResult, count: Int = 1) { self.renewals[result]?.increment(by: Int64(count)) }
     func released(_ result: ReleaseResult) { self.releases[result]?.increment(by: 1) }

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 import NIOCore
 
 /// The description of the API for programs: OpenAPI 3.1.
@@ -33,7 +34,7 @@ struct OpenAPIDocument {
                 "info",
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
-                    "description": "Named, owned, expiring locks with fencing tokens. Durations are in milliseconds.",
+                    "description": "Named, owned, expiring locks with fencing tokens; identifiers. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -65,13 +66,18 @@ struct OpenAPIDocument {
         ]
         var parameters = self.parameters(route)
         if path.contains("{name}") { parameters.insert(self.nameParameter, at: 0) }
+        if path.contains("{tag}") { parameters.insert(self.tagParameter, at: 0) }
+        if path.contains("{id}") { parameters.insert(self.idParameter(route), at: 0) }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if let schema = route.requestSchema {
             members.append(
                 (
                     "requestBody",
-                    ["required": true, "content": ["application/json": ["schema": .reference(schema)]]]
+                    [
+                        "required": .bool(!route.bodyMayBeMissing),
+                        "content": ["application/json": ["schema": .reference(schema)]],
+                    ]
                 ))
         }
         members.append(("responses", .object(self.responses(route))))
@@ -88,6 +94,26 @@ struct OpenAPIDocument {
             "name": "name", "in": "path", "required": true, "schema": .reference("Name"),
             "description": "The lock's name, percent-encoded; a slash is %2F.",
         ]
+    }
+
+    private var tagParameter: JSONValue {
+        [
+            "name": "tag", "in": "path", "required": true, "schema": .reference("Name"),
+            "description": "The name of the series of numbers, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private func idParameter(_ route: Route) -> JSONValue {
+        route == .issueIDs
+            ? [
+                "name": "id", "in": "path", "required": true, "schema": .reference("IdentifierKind"),
+                "description": "The kind that is wanted.",
+            ]
+            : [
+                "name": "id", "in": "path", "required": true,
+                // What is an identifier is more than a pattern can say: a Snowflake is at most 2^63 - 1.
+                "schema": ["type": "string", "minLength": 1], "description": "The identifier.",
+            ]
     }
 
     private var fileParameter: JSONValue {
@@ -123,6 +149,24 @@ struct OpenAPIDocument {
                     "token", .reference("Token"),
                     "The grant to wait for the end of, or to ask about if there is no `wait_ms`; without it, the present one."
                 ),
+            ]
+        case .issueIDs:
+            return [
+                query(
+                    "count",
+                    [
+                        "type": "integer", "minimum": 1, "maximum": .number(UInt64(IdentifierService.largestBatch)),
+                        "default": 1,
+                    ],
+                    "How many."),
+                query("tag", .reference("Name"), "Whose numbers: needed for `segment`, refused for every other kind."),
+            ]
+        case .listSegments:
+            return [
+                query("after", .reference("Name"), "Only tags after this one: `next` of the page before."),
+                query(
+                    "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
+                    "How many at the most."),
             ]
         default:
             return []
@@ -197,6 +241,20 @@ struct OpenAPIDocument {
                 .draining,
             ]
         case .breakLock: codes += [.invalidName, .notFound, .storeFailed, .unsupported, .storeUnavailable]
+        case .issueIDs:
+            codes += [
+                .notOffered, .schemeMismatch, .segmentsExhausted, .epochOver, .tickExhausted, .clockMovedBack,
+                .epochNotBegun, .workerLost, .noWorkerFree, .tooManyWaiters, .draining,
+            ]
+        case .readID: codes += [.malformedID, .invalidRequest, .unknownField]
+        case .identifiers: codes += [.invalidRequest, .unknownField]
+        case .takeSegment: codes += [.notOffered, .schemeMismatch, .segmentsExhausted]
+        case .listSegments:
+            codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .notOffered, .storeUnavailable]
+        case .inspectSegment:
+            codes += [
+                .invalidName, .invalidRequest, .unknownField, .notFound, .storeFailed, .notOffered, .storeUnavailable,
+            ]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]
         case .console: codes += [.notFound]
@@ -228,6 +286,9 @@ extension Route {
         }
     }
 
+    /// Whether a request without a body says the same as one with an empty object.
+    fileprivate var bodyMayBeMissing: Bool { self == .issueIDs }
+
     fileprivate var summary: String {
         switch self {
         case .acquire: "Take a lock, waiting in turn if asked to."
@@ -237,6 +298,12 @@ extension Route {
         case .list: "List held locks in the byte order of their names."
         case .inspect: "Look at one lock, or wait until one of its grants is over."
         case .breakLock: "End the lease of a lock, whoever holds it."
+        case .issueIDs: "Make identifiers of a kind."
+        case .readID: "Take an identifier apart."
+        case .identifiers: "Which identifiers are issued here, and how the worker number stands."
+        case .takeSegment: "Take a range of numbers, which nobody else is given."
+        case .listSegments: "List tags in the byte order of their names."
+        case .inspectSegment: "Look at one tag."
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -256,6 +323,12 @@ extension Route {
         case .list: "A page of locks; `next` is there if more may follow."
         case .inspect: "The lock, or, with `wait_ms` or `token`, whether the grant is over."
         case .breakLock: "The lock as it was."
+        case .issueIDs: "As many identifiers as were asked for."
+        case .readID: "The parts."
+        case .identifiers: "How it stands; `worker` is there while there is one."
+        case .takeSegment: "The range: `count` numbers from `first` on."
+        case .listSegments: "A page of tags; `next` is there if more may follow."
+        case .inspectSegment: "What is known of the tag."
         case .events: "A stream of events named `locks`."
         case .server: "What this server is."
         case .openAPI: "The document."
@@ -271,6 +344,8 @@ extension Route {
         case .renew: "RenewRequest"
         case .release: "ReleaseRequest"
         case .renewMany: "RenewManyRequest"
+        case .issueIDs: "IssueRequest"
+        case .takeSegment: "TakeSegmentRequest"
         default: nil
         }
     }
@@ -283,6 +358,12 @@ extension Route {
         case .list: "LockPage"
         case .inspect: "LockOrChange"
         case .breakLock: "Lock"
+        case .issueIDs: "Issued"
+        case .readID: "ParsedIdentifier"
+        case .identifiers: "Identifiers"
+        case .takeSegment: "Segment"
+        case .listSegments: "SegmentPage"
+        case .inspectSegment: "SegmentRecord"
         case .server: "Server"
         default: "Status"
         }

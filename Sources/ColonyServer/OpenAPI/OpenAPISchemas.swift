@@ -5,7 +5,7 @@ struct OpenAPISchemas {
     let limits: DaemonConfiguration.Limits
 
     var all: JSONValue {
-        .object(self.values + self.requests + self.answers + self.problems)
+        .object(self.values + self.requests + self.answers + self.identifiers + self.problems)
     }
 
     private var values: [(String, JSONValue)] {
@@ -166,18 +166,7 @@ struct OpenAPISchemas {
                     required: ["version", "uptime_ms", "store", "guarantee", "data"],
                     [
                         ("version", text), ("uptime_ms", .reference("Milliseconds")), ("store", text),
-                        (
-                            "guarantee",
-                            .closed(
-                                required: ["reach", "survival"],
-                                [
-                                    ("reach", ["enum": .array(Guarantee.Reach.allCases.map { .string("\($0)") })]),
-                                    (
-                                        "survival",
-                                        ["enum": .array(Guarantee.Survival.allCases.map { .string("\($0)") })]
-                                    ),
-                                ])
-                        ),
+                        ("guarantee", self.guarantee),
                         ("data", ["type": ["string", "null"]]),
                     ])
             ),
@@ -206,6 +195,16 @@ struct OpenAPISchemas {
         ]
     }
 
+    /// What the daemon's store is worth.
+    var guarantee: JSONValue {
+        .closed(
+            required: ["reach", "survival"],
+            [
+                ("reach", ["enum": .array(Guarantee.Reach.allCases.map { .string("\($0)") })]),
+                ("survival", ["enum": .array(Guarantee.Survival.allCases.map { .string("\($0)") })]),
+            ])
+    }
+
     private static func milliseconds(_ duration: Duration) -> UInt64 {
         UInt64(duration.clampedMilliseconds)
     }
@@ -213,7 +212,7 @@ struct OpenAPISchemas {
 
 extension JSONValue {
     /// An object with exactly these members.
-    fileprivate static func closed(
+    static func closed(
         required: JSONValue, _ members: [(String, JSONValue)], also extra: (String, JSONValue)? = nil
     ) -> JSONValue {
         var schema: [(String, JSONValue)] = [

@@ -54,7 +54,8 @@ struct ServeCommand: AsyncParsableCommand {
         let served = try await ServedStore(configuration)
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(
-            configuration: configuration, engine: served.engine, closeEngine: { await served.close() }, logger: logger)
+            configuration: configuration, engine: served.engine, segments: served.segments,
+            closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
             try ServeAnnouncement(configuration, port: port, place: served.place).write(asJSON: output.json)

@@ -1,10 +1,13 @@
 import ColonyCore
+import ColonyIdentifiers
+import ColonyMemory
 import ColonySQLite
 import ColonyServer
 
-/// The engine that the daemon serves.
+/// The engines that the daemon serves: leases and ranges of one store.
 struct ServedStore {
     let engine: any LeaseEngine
+    let segments: any SegmentEngine
     let place: StorePlace
 
     /// Makes the engine and asks it once, so that a store that cannot be opened is told before anything listens.
@@ -22,11 +25,17 @@ struct ServedStore {
             self.place = .file(try DataDirectory.ofThisUser())
         }
         self.engine = try self.place.makeEngine()
+        if let store = self.engine as? SQLiteLeaseEngine {
+            self.segments = SQLiteSegmentEngine(path: store.path)
+        } else {
+            self.segments = MemorySegmentEngine()
+        }
         _ = try await self.engine.inspect("colony")
     }
 
     /// Closes the store after the last request.
     func close() async {
+        if let segments = self.segments as? SQLiteSegmentEngine { await segments.close() }
         if let engine = self.engine as? SQLiteLeaseEngine { await engine.close() }
     }
 }

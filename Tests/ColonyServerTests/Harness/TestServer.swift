@@ -1,5 +1,6 @@
 import AsyncHTTPClient
 import ColonyCore
+import ColonyIdentifiers
 import ColonyMemory
 import ColonyServer
 import Foundation
@@ -64,7 +65,8 @@ struct TestServer: Sendable {
 
 /// Runs `body` against a daemon of its own.
 func withServer(
-    engine: any LeaseEngine = MemoryLeaseEngine(),
+    engine: any LeaseEngine = MemoryLeaseEngine(), segments: (any SegmentEngine)? = MemorySegmentEngine(),
+    clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(),
     configure: (inout DaemonConfiguration) -> Void = { _ in },
     _ body: (TestServer) async throws -> Void
 ) async throws {
@@ -72,7 +74,9 @@ func withServer(
     configuration.port = 0
     configure(&configuration)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-    let daemon = try Daemon(configuration: configuration, engine: engine, logger: logger)
+    let daemon = try Daemon(
+        configuration: configuration, engine: engine, segments: segments, clock: clock, wallClock: wallClock,
+        logger: logger)
     let group = ServiceGroup(services: [daemon], logger: logger)
     let running = Task { try await group.run() }
     let port: Int

@@ -99,6 +99,30 @@ export class Api {
         return this.#json("DELETE", `/v1/locks/${encodeURIComponent(name)}`);
     }
 
+    /** Which identifiers the daemon issues, and how its worker number stands. */
+    identifiers() {
+        return this.#json("GET", "/v1/ids");
+    }
+
+    /** New identifiers; `tag` for numbers of a segment, `null` for the other kinds. */
+    issue(kind, count, tag = null) {
+        const query = new URLSearchParams({ count: String(count) });
+        if (tag !== null) query.set("tag", tag);
+        return this.#json("POST", `/v1/ids/${encodeURIComponent(kind)}?${query}`);
+    }
+
+    /** The parts of an identifier. */
+    identifier(text) {
+        // A browser takes a path of one or two dots for a step, also an encoded one; the daemon would be asked elsewhere.
+        if (/^\.{1,2}$/.test(text)) throw new Problem(400, "malformed_id", `"${text}" is no identifier`);
+        return this.#json("GET", `/v1/ids/${encodeURIComponent(text)}`);
+    }
+
+    /** One page of tags in the order of their names. `next` in the answer is the `after` of the next page. */
+    segments({ after = null } = {}) {
+        return this.#json("GET", `/v1/segments${after === null ? "" : `?${new URLSearchParams({ after })}`}`);
+    }
+
     /**
      * Opens the stream of events.
      *

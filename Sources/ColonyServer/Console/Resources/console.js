@@ -3,14 +3,16 @@
 import { Api } from "./api.js";
 import { announce, askForToken, isDialogOpen, showHelp } from "./dialogs.js";
 import { element, replaceChildren, setAttribute, setText } from "./dom.js";
+import { identifiersKeys, identifiersMarks } from "./identifiers-help.js";
+import { IdentifiersPage } from "./identifiers-page.js";
 import { LiveUpdates } from "./live.js";
 import { locksKeys, locksMarks } from "./locks-help.js";
 import { LocksPage } from "./locks-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
 
 /**
- * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `changed(event)`,
- * `refresh()`, `tick()`, `key(event)`, `escapeFromField()`, and `leaveFieldDown()`.
+ * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `stop()`,
+ * `changed(event)`, `refresh()`, `tick()`, `key(event)`, `escapeFromField()`, and `leaveFieldDown()`.
  */
 const pages = {
     locks: {
@@ -19,6 +21,12 @@ const pages = {
         make: (context) => new LocksPage(context),
         keys: locksKeys,
         marks: locksMarks,
+    },
+    identifiers: {
+        title: "Identifiers",
+        make: (context) => new IdentifiersPage(context),
+        keys: identifiersKeys,
+        marks: identifiersMarks,
     },
 };
 
@@ -154,6 +162,8 @@ function openAddress() {
     const [, key = "", query = ""] = /^#\/(\w+)(?:\?(.*))?$/.exec(location.hash) ?? [];
     const wanted = key in pages ? key : Object.keys(pages)[0];
     if (wanted !== pageKey) {
+        // What a page that was left still learns must not show in the title or the connection.
+        page?.stop();
         pageKey = wanted;
         page = pages[wanted].make(context);
         replaceChildren(parts.page, page.element);

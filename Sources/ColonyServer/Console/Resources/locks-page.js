@@ -23,6 +23,7 @@ export class LocksPage {
     #lastLoad = 0;
     #again = null;
     #known = null;
+    #isStopped = false;
 
     #overview = new Overview({
         onOpen: (name) => this.#open(name, true),
@@ -89,6 +90,13 @@ export class LocksPage {
         this.refresh();
     }
 
+    /** The page is left: it asks no more, and says nothing of what it still learns. */
+    stop() {
+        this.#isStopped = true;
+        clearTimeout(this.#timer);
+        clearTimeout(this.#again);
+    }
+
     /** The daemon says that something changed. Many such words close together lead to one question. */
     changed() {
         this.#isWanted = true;
@@ -97,6 +105,7 @@ export class LocksPage {
 
     /** Asks the daemon now, or right after the answer that is under way. */
     async refresh() {
+        if (this.#isStopped) return;
         if (this.#loading !== null) {
             this.#isWanted = true;
             return;
@@ -108,14 +117,16 @@ export class LocksPage {
         this.#loading = this.#load();
         try {
             await this.#loading;
-            this.#context.onLoaded(this.#book.answeredDate);
+            if (!this.#isStopped) this.#context.onLoaded(this.#book.answeredDate);
         } catch (error) {
-            this.#failed(error);
+            if (!this.#isStopped) this.#failed(error);
         } finally {
             this.#loading = null;
             this.#lastLoad = performance.now() - began;
-            if (this.#isWanted) this.#schedule();
-            this.#lookAgain();
+            if (!this.#isStopped) {
+                if (this.#isWanted) this.#schedule();
+                this.#lookAgain();
+            }
         }
     }
 
@@ -191,12 +202,14 @@ export class LocksPage {
             this.#isWanted = true;
             return;
         }
+        if (this.#isStopped) return;
         const { name } = this.#panel;
         if (name !== null) {
             const listed = this.#book.find(name);
             const lock = listed ?? await this.#context.api.lock(name);
             if (this.#panel.name === name) this.#panel.update(lock, listed === null ? 0 : this.#book.elapsed);
         }
+        if (this.#isStopped) return;
         replaceChildren(this.#problem);
         this.#announceChanges();
         this.#draw();
