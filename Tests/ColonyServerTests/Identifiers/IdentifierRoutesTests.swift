@@ -14,7 +14,7 @@ struct IdentifierRoutesTests {
     func `every kind is issued, each identifier once, in rising order where the kind rises`(
         kind: IdentifierKind
     ) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let tag = kind == .segment ? "&tag=orders%2F42" : ""
             var all: [String] = []
             for count in [1, 500, 10_000] {
@@ -37,7 +37,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `without a count there is one, and no body, an empty body, and an empty object say the same`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             for body in [nil, "", "{}", " { } "] {
                 let reply = try await server.send(.POST, "/v1/ids/uuid7", body)
                 #expect(reply.status == 200, "\(reply.text)")
@@ -68,7 +68,7 @@ struct IdentifierRoutesTests {
     func `a request that is wrong is refused with what is wrong`(
         path: String, body: String, code: String, quoted: String, reason: String
     ) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let reply = try await server.send(.POST, path, body.isEmpty ? nil : body)
             #expect(reply.status == 400)
             #expect(reply.code == code, "\(reply.text)")
@@ -77,7 +77,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `a body that is too long, and one of another type, are refused`() async throws {
-        try await withServer(configure: { $0.limits.bodyBytes = 1_024 }) { server in
+        try await withServer(configure: { $0.limits.bodyBytes = 1_024 }) { server async throws in
             let long = "{" + String(repeating: " ", count: 2_000) + "}"
             #expect(try await server.send(.POST, "/v1/ids/uuid4", long).code == "body_too_large")
             let text = try await server.send(.POST, "/v1/ids/uuid4", "{}", headers: ["Content-Type": "text/plain"])
@@ -86,7 +86,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `only what has a method is allowed`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             #expect(try await server.send(.DELETE, "/v1/ids/uuid7").headers["allow"] == "GET, HEAD, POST")
             #expect(try await server.send(.POST, "/v1/ids").headers["allow"] == "GET, HEAD")
             #expect(try await server.send(.GET, "/v1/segments/a/take").headers["allow"] == "POST")
@@ -103,7 +103,7 @@ struct IdentifierRoutesTests {
         let time = WallTime(millisecondsSince1970: 1_750_000_000_123)
         let tick = time.millisecondsSince1970 - SnowflakeLayout.classic.epoch.millisecondsSince1970
         let id = try SnowflakeLayout.classic.compose(tick: tick, datacenter: 3, worker: 17, sequence: 4_095)
-        try await withServer { server in
+        try await withServer { server async throws in
             for text in [id.description, id.text(.crockford32), id.text(.base62)] {
                 let reply = try await server.send(.GET, "/v1/ids/\(text)")
                 #expect(reply.status == 200, "\(reply.text)")
@@ -145,7 +145,7 @@ struct IdentifierRoutesTests {
         ("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", #"{"id":"7ZZZZZZZZZZZZZZZZZZZZZZZZZ","kind":"ulid","time_ms":281474976710655}"#),
     ])
     func `UUIDs and ULIDs are taken apart`(text: String, answer: String) async throws {
-        try await withServer(segments: nil) { server in
+        try await withServer(segments: nil) { server async throws in
             #expect(try await server.send(.GET, "/v1/ids/\(text)").text == answer)
         }
     }
@@ -154,7 +154,7 @@ struct IdentifierRoutesTests {
         "hello", "9223372036854775808", "00", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "919108f7-52d1-4320-9bac-f847db4148ag", "%20",
     ])
     func `text that is no identifier is refused and quoted`(text: String) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let reply = try await server.send(.GET, "/v1/ids/\(text)")
             #expect(reply.status == 400)
             #expect(reply.code == "malformed_id")
@@ -163,7 +163,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `an identifier that is no UTF-8, a parameter, and no identifier at all are refused`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             #expect(try await server.send(.GET, "/v1/ids/%FF").code == "malformed_id")
             #expect(try await server.send(.GET, "/v1/ids/%G0").code == "malformed_id")
             #expect(try await server.send(.GET, "/v1/ids/").code == "malformed_id")
@@ -174,7 +174,7 @@ struct IdentifierRoutesTests {
     // MARK: Metrics, tokens, and a daemon without a store
 
     @Test func `identifiers and ranges are counted by kind and never by tag`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             _ = try await server.send(.POST, "/v1/ids/snowflake?count=7")
             _ = try await server.send(.POST, "/v1/ids/segment?tag=secret&count=3")
             _ = try await server.post("/v1/segments/secret/take", #"{"count":5}"#)
@@ -194,7 +194,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `a daemon without ranges issues what needs none, and says what it does not offer`() async throws {
-        try await withServer(segments: nil) { server in
+        try await withServer(segments: nil) { server async throws in
             for kind in ["uuid7", "uuid4", "ulid"] {
                 #expect(try await server.send(.POST, "/v1/ids/\(kind)?count=3").status == 200)
             }
@@ -219,7 +219,7 @@ struct IdentifierRoutesTests {
                 AccessToken(name: "orders", token: "w", scopes: [.write], prefixes: ["orders", "z/"]),
                 AccessToken(name: "all", token: "a", scopes: [.write]),
             ]
-        }) { server in
+        }) { server async throws in
             func send(_ token: String?, _ method: TestServer.Verb, _ path: String, _ body: String? = nil) async throws
                 -> TestServer.Reply
             {
