@@ -62,7 +62,7 @@ struct SegmentRoutesTests {
 
     @Test func `names that cannot be tags are refused`() async throws {
         try await withServer(configure: { $0.limits.nameBytes = 16 }) { server async throws in
-            for tag in ["", "%00", "%2", "seventeen-letters"] {
+            for tag in ["", "%00", "seventeen-letters"] {
                 #expect(try await server.send(.GET, "/v1/segments/\(tag)").code == "invalid_name", "\(tag)")
                 #expect(try await server.post("/v1/segments/\(tag)/take", #"{"count":1}"#).code == "invalid_name", "\(tag)")
             }
