@@ -66,6 +66,8 @@ extension DaemonConnection.Answer {
     /// The words of the daemon for what only identifiers know.
     private static let identifierCodes: [String: IdentifierError.Code] = [
         "malformed_id": .malformedID,
+        // The daemon stays without a store of ranges however often it is asked.
+        "not_offered": .invalidRequest,
         "tick_exhausted": .tickExhausted,
         "clock_moved_back": .clockMovedBack,
         "epoch_not_begun": .epochNotBegun,

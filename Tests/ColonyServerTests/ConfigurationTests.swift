@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyIdentifiers
 import ColonyServer
 import Foundation
 import Testing

@@ -115,7 +115,9 @@ extension RouteMatch {
         }
         if path.starts(with: self.idsPrefix) {
             let rest = path.dropFirst(self.idsPrefix.count)
-            return (rest.contains(UInt8(ascii: "/")) ? [] : self.idRoutes, rest)
+            if rest.contains(UInt8(ascii: "/")) { return ([], rest) }
+            // The name of a kind is no identifier that could be looked at.
+            return (rest.elementsEqual("segment".utf8) ? self.issueRoutes : self.idRoutes, rest)
         }
         if path.starts(with: self.segmentsPrefix) {
             let rest = path.dropFirst(self.segmentsPrefix.count)
@@ -145,6 +147,7 @@ extension RouteMatch {
     private static let renewRoutes: [Route] = [.renew]
     private static let lockRoutes: [Route] = [.inspect, .breakLock]
     private static let idRoutes: [Route] = [.readID, .issueIDs]
+    private static let issueRoutes: [Route] = [.issueIDs]
     private static let segmentRoutes: [Route] = [.inspectSegment]
     private static let takeRoutes: [Route] = [.takeSegment]
     private static let renewManyRoutes: [Route] = [.renewMany, .inspect, .breakLock]

@@ -65,6 +65,7 @@ struct OpenAPIDocument {
             ("summary", .string(route.summary)),
         ]
         var parameters = self.parameters(route)
+        if path == Route.segmentIDsPath { parameters.append(self.neededTagParameter) }
         if path.contains("{name}") { parameters.insert(self.nameParameter, at: 0) }
         if path.contains("{tag}") { parameters.insert(self.tagParameter, at: 0) }
         if path.contains("{id}") { parameters.insert(self.idParameter(route), at: 0) }
@@ -106,14 +107,26 @@ struct OpenAPIDocument {
     private func idParameter(_ route: Route) -> JSONValue {
         route == .issueIDs
             ? [
-                "name": "id", "in": "path", "required": true, "schema": .reference("IdentifierKind"),
+                "name": "id", "in": "path", "required": true,
+                "schema": [
+                    "enum": .array(IdentifierKind.allCases.filter { $0 != .segment }.map { .string($0.rawValue) })
+                ],
                 "description": "The kind that is wanted.",
             ]
             : [
                 "name": "id", "in": "path", "required": true,
-                // What is an identifier is more than a pattern can say: a Snowflake is at most 2^63 - 1.
-                "schema": ["type": "string", "minLength": 1], "description": "The identifier.",
+                "schema": [
+                    "type": "string", "anyOf": .array(OpenAPISchemas.identifierPatterns.map { ["pattern": .string($0)] }),
+                ],
+                "description": "A Snowflake in decimal, base 32, or base 62; a UUID; a ULID.",
             ]
+    }
+
+    private var neededTagParameter: JSONValue {
+        [
+            "name": "tag", "in": "query", "required": true, "schema": .reference("Name"),
+            "description": "Whose numbers are wanted.",
+        ]
     }
 
     private var fileParameter: JSONValue {
@@ -159,7 +172,6 @@ struct OpenAPIDocument {
                         "default": 1,
                     ],
                     "How many."),
-                query("tag", .reference("Name"), "Whose numbers: needed for `segment`, refused for every other kind."),
             ]
         case .listSegments:
             return [
@@ -276,11 +288,15 @@ extension JSONValue {
 }
 
 extension Route {
+    /// The one kind that takes a tag, and needs it.
+    static let segmentIDsPath = "/v1/ids/segment"
+
     /// The paths of the route. `renew` is a name like any other for the routes of one lock, although the path that it
     /// makes has a meaning of its own for `POST`.
     var documentedPaths: [String] {
         switch self {
         case .inspect, .breakLock: [self.template.description, "/v1/locks/renew"]
+        case .issueIDs: [self.template.description, Self.segmentIDsPath]
         case .console: ["/", "/console", self.template.description]
         default: [self.template.description]
         }

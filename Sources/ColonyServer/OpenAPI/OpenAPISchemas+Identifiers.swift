@@ -140,6 +140,12 @@ extension OpenAPISchemas {
         ]
     }
 
+    /// What identifiers look like. Text of digits only is a decimal number, whatever its length.
+    static let identifierPatterns = [
+        Self.pattern(of: 0...Int64.max), "^(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{12}$", "^(?=.*[A-Za-z])[0-9][0-9A-Za-z]{10}$",
+        "^(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{25}$", "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+    ]
+
     /// The regular expression of the decimal numbers of a range that begins at 0 or 1.
     static func pattern(of range: ClosedRange<Int64>) -> String {
         let digits = Array(String(range.upperBound))

@@ -15,7 +15,7 @@ struct IdentifierLifeTests {
     @Test func `no number is taken before it is needed, and draining gives it back`() async throws {
         let engine = MemoryLeaseEngine()
         var name: LeaseName = "snowflake"
-        try await withServer(engine: engine) { server in
+        try await withServer(engine: engine) { server async throws in
             let idle = try await server.send(.GET, "/v1/ids")
             #expect(idle.json["state"] as? String == "idle")
             #expect(idle.json["worker"] == nil)
@@ -43,7 +43,7 @@ struct IdentifierLifeTests {
         try await withServer(engine: engine, configure: {
             $0.identifiers.worker = 9
             $0.identifiers.datacenter = 3
-        }) { server in
+        }) { server async throws in
             let issued = try await server.send(.POST, "/v1/ids/snowflake")
             let id = try #require((issued.json["ids"] as? [String])?.first)
             let parts = try await server.send(.GET, "/v1/ids/\(id)")
@@ -63,7 +63,7 @@ struct IdentifierLifeTests {
         for round in 0..<4 {
             let engine = SQLiteLeaseEngine(path: path)
             let segments = SQLiteSegmentEngine(path: path)
-            try await withServer(engine: engine, segments: segments) { server in
+            try await withServer(engine: engine, segments: segments) { server async throws in
                 let ids = try await server.send(.POST, "/v1/ids/snowflake?count=5000").json["ids"] as? [String]
                 for id in try #require(ids) { #expect(seen.insert(id).inserted, "round \(round) repeats \(id)") }
                 let more = try await server.send(.POST, "/v1/ids/segment?tag=orders&count=100").json["ids"] as? [String]
@@ -84,7 +84,7 @@ struct IdentifierLifeTests {
         for _ in 0..<2 {
             try await withServer(engine: engine, segments: segments, wallClock: wall, configure: {
                 $0.identifiers.worker = 1
-            }) { server in
+            }) { server async throws in
                 // The second daemon starts an hour earlier and must not issue in the hour that the first one used.
                 let reply = try await server.send(.POST, "/v1/ids/snowflake?count=100")
                 if seen.isEmpty {
@@ -125,7 +125,7 @@ struct IdentifierLifeTests {
             _ = try await engine.tryAcquire(
                 LeaseName("snowflake/colony/0/\(worker)"), owner: other, for: .seconds(600))
         }
-        try await withServer(engine: engine) { server in
+        try await withServer(engine: engine) { server async throws in
             let reply = try await server.send(.POST, "/v1/ids/snowflake")
             #expect(reply.status == 503 && reply.code == "no_worker_free", "\(reply.text)")
             #expect(reply.detail.contains("all 32 worker numbers"))
@@ -142,7 +142,7 @@ struct IdentifierLifeTests {
     }
 
     @Test func `a clock that stands still uses up its tick`() async throws {
-        try await withServer(wallClock: ManualWallClock()) { server in
+        try await withServer(wallClock: ManualWallClock()) { server async throws in
             let reply = try await server.send(.POST, "/v1/ids/snowflake?count=10000")
             #expect(reply.status == 503 && reply.code == "tick_exhausted", "\(reply.text)")
             #expect(reply.headers["retry-after"] == "1")
@@ -151,7 +151,7 @@ struct IdentifierLifeTests {
 
     @Test func `a clock that is set back is told with how long it takes to catch up`() async throws {
         let wall = ManualWallClock()
-        try await withServer(wallClock: wall) { server in
+        try await withServer(wallClock: wall) { server async throws in
             #expect(try await server.send(.POST, "/v1/ids/snowflake").status == 200)
             wall.step(by: .seconds(-600))
             let reply = try await server.send(.POST, "/v1/ids/snowflake")
@@ -179,10 +179,10 @@ struct IdentifierLifeTests {
 
     @Test func `a namespace that began with another layout is refused, and the next request tries again`() async throws {
         let segments = MemorySegmentEngine()
-        try await withServer(segments: segments) { server in
+        try await withServer(segments: segments) { server async throws in
             #expect(try await server.send(.POST, "/v1/ids/snowflake").status == 200)
         }
-        try await withServer(segments: segments, configure: { $0.identifiers.layout = .sonyflake }) { server in
+        try await withServer(segments: segments, configure: { $0.identifiers.layout = .sonyflake }) { server async throws in
             for _ in 0..<2 {
                 let reply = try await server.send(.POST, "/v1/ids/snowflake")
                 #expect(reply.status == 409 && reply.code == "scheme_mismatch", "\(reply.text)")
@@ -197,7 +197,7 @@ struct IdentifierLifeTests {
     @Test func `a lease engine that hangs is no worker, and does not keep the daemon from its end`() async throws {
         let engine = FaultyLeaseEngine(
             MemoryLeaseEngine(), clock: HostClock(), plan: .on(.tryAcquire, .hangBefore))
-        try await withServer(engine: engine) { server in
+        try await withServer(engine: engine) { server async throws in
             let reply = try await server.send(.POST, "/v1/ids/snowflake")
             #expect(reply.status == 503 && reply.code == "worker_lost", "\(reply.text)")
             #expect(reply.headers["retry-after"] != nil)
@@ -206,7 +206,7 @@ struct IdentifierLifeTests {
 
     @Test func `a store of ranges that is away is unavailable, and numbers in hand go on`() async throws {
         let segments = FaultySegmentEngine(MemorySegmentEngine(), clock: HostClock())
-        try await withServer(segments: segments) { server in
+        try await withServer(segments: segments) { server async throws in
             #expect(try await server.send(.POST, "/v1/ids/segment?tag=a").status == 200)
             segments.follow { _, _ in .errorBefore }
             #expect(try await server.send(.POST, "/v1/ids/segment?tag=a&count=500").status == 200)
@@ -224,7 +224,7 @@ struct IdentifierLifeTests {
 
     @Test func `those who wait when the daemon drains are told so`() async throws {
         let segments = FaultySegmentEngine(MemorySegmentEngine(), clock: HostClock()) { _, _ in .hangBefore }
-        try await withServer(segments: segments) { server in
+        try await withServer(segments: segments) { server async throws in
             let replies = Task {
                 try await withThrowingTaskGroup(of: String?.self) { group in
                     for path in ["/v1/ids/snowflake", "/v1/ids/segment?tag=a"] {

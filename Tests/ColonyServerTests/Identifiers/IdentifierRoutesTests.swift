@@ -2,6 +2,7 @@ import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
 import Foundation
+import NIOCore
 import Testing
 
 @testable import ColonyServer
@@ -14,7 +15,7 @@ struct IdentifierRoutesTests {
     func `every kind is issued, each identifier once, in rising order where the kind rises`(
         kind: IdentifierKind
     ) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let tag = kind == .segment ? "&tag=orders%2F42" : ""
             var all: [String] = []
             for count in [1, 500, 10_000] {
@@ -37,7 +38,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `without a count there is one, and no body, an empty body, and an empty object say the same`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             for body in [nil, "", "{}", " { } "] {
                 let reply = try await server.send(.POST, "/v1/ids/uuid7", body)
                 #expect(reply.status == 200, "\(reply.text)")
@@ -50,7 +51,6 @@ struct IdentifierRoutesTests {
         ("/v1/ids/snowflaek", "", "invalid_request", "snowflaek", "snowflake, uuid7, uuid4, ulid, segment"),
         ("/v1/ids/UUID7", "", "invalid_request", "UUID7", "uuid7"),
         ("/v1/ids/", "", "invalid_request", "", "the kinds are"),
-        ("/v1/ids/%FF", "", "invalid_request", "", "the kinds are"),
         ("/v1/ids/uuid7?count=0", "", "invalid_request", "0", "from 1 to 10000"),
         ("/v1/ids/uuid7?count=10001", "", "invalid_request", "10001", "from 1 to 10000"),
         ("/v1/ids/uuid7?count=-1", "", "invalid_request", "-1", "from 1 to 10000"),
@@ -68,16 +68,24 @@ struct IdentifierRoutesTests {
     func `a request that is wrong is refused with what is wrong`(
         path: String, body: String, code: String, quoted: String, reason: String
     ) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let reply = try await server.send(.POST, path, body.isEmpty ? nil : body)
             #expect(reply.status == 400)
             #expect(reply.code == code, "\(reply.text)")
-            #expect(reply.detail.contains(quoted) && reply.detail.contains(reason), "\(reply.detail)")
+            #expect((quoted.isEmpty || reply.detail.contains(quoted)) && reply.detail.contains(reason), "\(reply.detail)")
         }
     }
 
+    @Test func `a kind that is no UTF-8 is no kind`() {
+        // Clients do not send such a path, so the request is read here.
+        let error = #expect(throws: Problem.self) {
+            try IssueRequest(kind: "%FF"[...].utf8, query: ""[...].utf8, body: ByteBuffer())
+        }
+        #expect(error?.code == .invalidRequest && error?.detail.contains("the kinds are") == true)
+    }
+
     @Test func `a body that is too long, and one of another type, are refused`() async throws {
-        try await withServer(configure: { $0.limits.bodyBytes = 1_024 }) { server in
+        try await withServer(configure: { $0.limits.bodyBytes = 1_024 }) { server async throws in
             let long = "{" + String(repeating: " ", count: 2_000) + "}"
             #expect(try await server.send(.POST, "/v1/ids/uuid4", long).code == "body_too_large")
             let text = try await server.send(.POST, "/v1/ids/uuid4", "{}", headers: ["Content-Type": "text/plain"])
@@ -86,7 +94,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `only what has a method is allowed`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             #expect(try await server.send(.DELETE, "/v1/ids/uuid7").headers["allow"] == "GET, HEAD, POST")
             #expect(try await server.send(.POST, "/v1/ids").headers["allow"] == "GET, HEAD")
             #expect(try await server.send(.GET, "/v1/segments/a/take").headers["allow"] == "POST")
@@ -103,7 +111,7 @@ struct IdentifierRoutesTests {
         let time = WallTime(millisecondsSince1970: 1_750_000_000_123)
         let tick = time.millisecondsSince1970 - SnowflakeLayout.classic.epoch.millisecondsSince1970
         let id = try SnowflakeLayout.classic.compose(tick: tick, datacenter: 3, worker: 17, sequence: 4_095)
-        try await withServer { server in
+        try await withServer { server async throws in
             for text in [id.description, id.text(.crockford32), id.text(.base62)] {
                 let reply = try await server.send(.GET, "/v1/ids/\(text)")
                 #expect(reply.status == 200, "\(reply.text)")
@@ -145,7 +153,7 @@ struct IdentifierRoutesTests {
         ("7ZZZZZZZZZZZZZZZZZZZZZZZZZ", #"{"id":"7ZZZZZZZZZZZZZZZZZZZZZZZZZ","kind":"ulid","time_ms":281474976710655}"#),
     ])
     func `UUIDs and ULIDs are taken apart`(text: String, answer: String) async throws {
-        try await withServer(segments: nil) { server in
+        try await withServer(segments: nil) { server async throws in
             #expect(try await server.send(.GET, "/v1/ids/\(text)").text == answer)
         }
     }
@@ -154,7 +162,7 @@ struct IdentifierRoutesTests {
         "hello", "9223372036854775808", "00", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "919108f7-52d1-4320-9bac-f847db4148ag", "%20",
     ])
     func `text that is no identifier is refused and quoted`(text: String) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let reply = try await server.send(.GET, "/v1/ids/\(text)")
             #expect(reply.status == 400)
             #expect(reply.code == "malformed_id")
@@ -162,9 +170,8 @@ struct IdentifierRoutesTests {
         }
     }
 
-    @Test func `an identifier that is no UTF-8, a parameter, and no identifier at all are refused`() async throws {
-        try await withServer { server in
-            #expect(try await server.send(.GET, "/v1/ids/%FF").code == "malformed_id")
+    @Test func `an identifier that is badly encoded, a parameter, and no identifier at all are refused`() async throws {
+        try await withServer { server async throws in
             #expect(try await server.send(.GET, "/v1/ids/%G0").code == "malformed_id")
             #expect(try await server.send(.GET, "/v1/ids/").code == "malformed_id")
             #expect(try await server.send(.GET, "/v1/ids/1?layout=x").code == "unknown_field")
@@ -174,7 +181,7 @@ struct IdentifierRoutesTests {
     // MARK: Metrics, tokens, and a daemon without a store
 
     @Test func `identifiers and ranges are counted by kind and never by tag`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             _ = try await server.send(.POST, "/v1/ids/snowflake?count=7")
             _ = try await server.send(.POST, "/v1/ids/segment?tag=secret&count=3")
             _ = try await server.post("/v1/segments/secret/take", #"{"count":5}"#)
@@ -194,7 +201,7 @@ struct IdentifierRoutesTests {
     }
 
     @Test func `a daemon without ranges issues what needs none, and says what it does not offer`() async throws {
-        try await withServer(segments: nil) { server in
+        try await withServer(segments: nil) { server async throws in
             for kind in ["uuid7", "uuid4", "ulid"] {
                 #expect(try await server.send(.POST, "/v1/ids/\(kind)?count=3").status == 200)
             }
@@ -219,7 +226,7 @@ struct IdentifierRoutesTests {
                 AccessToken(name: "orders", token: "w", scopes: [.write], prefixes: ["orders", "z/"]),
                 AccessToken(name: "all", token: "a", scopes: [.write]),
             ]
-        }) { server in
+        }) { server async throws in
             func send(_ token: String?, _ method: TestServer.Verb, _ path: String, _ body: String? = nil) async throws
                 -> TestServer.Reply
             {

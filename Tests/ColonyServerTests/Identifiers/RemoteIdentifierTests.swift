@@ -12,7 +12,7 @@ import Testing
 struct RemoteIdentifierTests {
     @Test(arguments: SegmentConformance.cases)
     func `the promises of the segment port hold through a daemon`(check: SegmentCase) async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let url = try EngineURL(server.url)
             let harness = LiveSegmentHarness(effort: 0.1) { try await RemoteSegmentEngine.connect(to: url) }
             #expect(await check.run(on: harness) == .passed)
@@ -24,7 +24,7 @@ struct RemoteIdentifierTests {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
         let segments = SQLiteSegmentEngine(path: folder.appendingPathComponent("colony.db").path)
-        try await withServer(segments: segments) { server in
+        try await withServer(segments: segments) { server async throws in
             let url = try EngineURL(server.url)
             let engine = try await RemoteSegmentEngine.connect(to: url)
             #expect(engine.guarantee == Guarantee(reach: .network, survival: .powerLoss))
@@ -35,7 +35,7 @@ struct RemoteIdentifierTests {
     }
 
     @Test func `every kind is issued, and each identifier once`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let identifiers = try RemoteIdentifiers(url: EngineURL(server.url))
             for kind in IdentifierKind.allCases {
                 let tag: SegmentTag? = kind == .segment ? "a/b?c" : nil
@@ -69,16 +69,17 @@ struct RemoteIdentifierTests {
     @Test func `refusals keep their codes, their words, and how long to wait`() async throws {
         let lease = MemoryLeaseEngine()
         for worker in SnowflakeLayout.classic.workers {
-            _ = try await lease.tryAcquire("snowflake/colony/0/\(worker)", owner: "another", for: .seconds(600))
+            _ = try await lease.tryAcquire(
+                LeaseName("snowflake/colony/0/\(worker)"), owner: "another", for: .seconds(600))
         }
-        try await withServer(engine: lease) { server in
+        try await withServer(engine: lease) { server async throws in
             let identifiers = try RemoteIdentifiers(url: EngineURL(server.url))
             let error = await #expect(throws: IdentifierError.self) { try await identifiers.issue(.snowflake) }
             #expect(error?.code == .noWorkerFree)
             #expect(error?.retryAfter != nil)
             #expect(error?.message.contains("the daemon at \(server.url) says: ") == true)
         }
-        try await withServer(segments: nil) { server in
+        try await withServer(segments: nil) { server async throws in
             let identifiers = try RemoteIdentifiers(url: EngineURL(server.url))
             let url = try EngineURL(server.url)
             let error = await #expect(throws: IdentifierError.self) { try await identifiers.issue(.snowflake) }
@@ -93,9 +94,10 @@ struct RemoteIdentifierTests {
     @Test func `a cancelled request is cancelled`() async throws {
         let lease = MemoryLeaseEngine()
         for worker in SnowflakeLayout.classic.workers {
-            _ = try await lease.tryAcquire("snowflake/colony/0/\(worker)", owner: "another", for: .seconds(600))
+            _ = try await lease.tryAcquire(
+                LeaseName("snowflake/colony/0/\(worker)"), owner: "another", for: .seconds(600))
         }
-        try await withServer(engine: lease) { server in
+        try await withServer(engine: lease) { server async throws in
             let identifiers = try RemoteIdentifiers(url: EngineURL(server.url))
             let request = Task { try await identifiers.issue(.snowflake) }
             try await eventually("the daemon looks for a number") {
@@ -108,14 +110,14 @@ struct RemoteIdentifierTests {
     }
 
     @Test func `a node and a generator run over a daemon`() async throws {
-        try await withServer { server in
+        try await withServer { server async throws in
             let segments: RemoteSegmentEngine = try .colony(server.url)
             let numbers = SegmentIDGenerator("orders", on: segments)
             #expect(try await numbers.next() == 1)
             await numbers.close()
             let leases: RemoteLeaseEngine = try .colony(server.url)
             let node = try SnowflakeNode(namespace: "elsewhere", workers: .leased(from: leases), moments: segments)
-            let ids = try await node.withNode { try await node.next(100, waitingUpTo: .seconds(10)) }
+            let ids = try await node.withNode { node in try await node.next(100, waitingUpTo: .seconds(10)) }
             #expect(Set(ids).count == 100)
         }
     }
