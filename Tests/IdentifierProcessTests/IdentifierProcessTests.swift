@@ -19,11 +19,12 @@ struct IdentifierProcessTests {
         let first = try Data(contentsOf: URL(filePath: files[0]), options: .alwaysMapped)
         let second = try Data(contentsOf: URL(filePath: files[1]), options: .alwaysMapped)
         #expect(first.count == count * 8 && second.count == count * 8)
-        let verdict = first.withUnsafeBytes { first in
+        let found = first.withUnsafeBytes { first in
             second.withUnsafeBytes { second in
                 Verdict(first.assumingMemoryBound(to: Int64.self), second.assumingMemoryBound(to: Int64.self))
             }
         }
+        let verdict = try #require(found)
         #expect(verdict.falls == 0, "the identifiers of a process rise strictly")
         #expect(verdict.common == 0, "no identifier is there twice")
         #expect(verdict.workers.count == 2, "each process keeps one number of its own: \(verdict.workers)")
@@ -108,8 +109,8 @@ private struct Verdict {
         self.common = common
     }
 
-    init(_ first: UnsafeBufferPointer<Int64>, _ second: UnsafeBufferPointer<Int64>) {
-        guard let a = first.baseAddress, let b = second.baseAddress else { return }
+    init?(_ first: UnsafeBufferPointer<Int64>, _ second: UnsafeBufferPointer<Int64>) {
+        guard let a = first.baseAddress, let b = second.baseAddress else { return nil }
         self.init(a, count: first.count, b, count: second.count)
     }
 }
