@@ -190,7 +190,8 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyServer",
-                "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore, .nioFoundationCompat, .nioHTTP1,
+                "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore,
+                .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings

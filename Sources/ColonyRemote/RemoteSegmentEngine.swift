@@ -61,6 +61,11 @@ public final class RemoteSegmentEngine: SegmentEngine {
 
     // MARK: SegmentEngine
 
+    /// Takes a range from the daemon's store.
+    ///
+    /// - Throws: ``IdentifierError``, as the port says. An answer that cannot be right, such as a range that does not lie
+    ///   above the floor, is `unavailable`, because its numbers might be another's.
+    /// - Complexity: One request.
     public func takeSegment(_ request: SegmentRequest) async throws(IdentifierError) -> Segment {
         try request.check()
         let answer = try await self.connection.ask("\(Self.path(of: request.tag))/take", TakeRequest(request))

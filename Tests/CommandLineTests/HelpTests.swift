@@ -4,7 +4,8 @@ import Testing
 /// Help, version, completions, and explanations.
 @Suite struct HelpTests {
     static let commands = [
-        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"], ["id", "new"],
+        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"],
+        ["id", "new"],
         ["id", "parse"], ["verify"],
         ["bench"], ["explain"],
     ]

@@ -104,7 +104,8 @@ public struct ConfigurationKey: Sendable {
         duration("limits.drain", "10s", "How long running requests may take to finish after the signal to stop.") {
             $0.limits.drain = $1
         },
-        text("ids.namespace", "colony", "Among whom Snowflake identifiers are unique: all that share it and the store.") {
+        text("ids.namespace", "colony", "Among whom Snowflake identifiers are unique: all that share it and the store.")
+        {
             $0.identifiers.namespace = $1
         },
         choice(

@@ -40,7 +40,8 @@ extension DaemonConfiguration {
                     let hint = error.nearest.map { "; did you mean \($0)?" } ?? ""
                     throw DaemonError(
                         .invalidConfiguration,
-                        "\(place) from \(source.name) must be \(error.expectation), not \(NameRules.quoted(value))\(hint)")
+                        "\(place) from \(source.name) must be \(error.expectation), not \(NameRules.quoted(value))\(hint)"
+                    )
                 }
                 break
             }

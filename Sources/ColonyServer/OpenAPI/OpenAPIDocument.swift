@@ -34,7 +34,8 @@ struct OpenAPIDocument {
                 "info",
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
-                    "description": "Named, owned, expiring locks with fencing tokens; identifiers. Durations are in milliseconds.",
+                    "description":
+                        "Named, owned, expiring locks with fencing tokens; identifiers. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -116,7 +117,8 @@ struct OpenAPIDocument {
             : [
                 "name": "id", "in": "path", "required": true,
                 "schema": [
-                    "type": "string", "anyOf": .array(OpenAPISchemas.identifierPatterns.map { ["pattern": .string($0)] }),
+                    "type": "string",
+                    "anyOf": .array(OpenAPISchemas.identifierPatterns.map { ["pattern": .string($0)] }),
                 ],
                 "description": "A Snowflake in decimal, base 32, or base 62; a UUID; a ULID.",
             ]
@@ -171,7 +173,7 @@ struct OpenAPIDocument {
                         "type": "integer", "minimum": 1, "maximum": .number(UInt64(IdentifierService.largestBatch)),
                         "default": 1,
                     ],
-                    "How many."),
+                    "How many.")
             ]
         case .listSegments:
             return [

@@ -142,7 +142,8 @@ extension OpenAPISchemas {
 
     /// What identifiers look like. Text of digits only is a decimal number, whatever its length.
     static let identifierPatterns = [
-        Self.pattern(of: 0...Int64.max), "^(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{12}$", "^(?=.*[A-Za-z])[0-9][0-9A-Za-z]{10}$",
+        Self.pattern(of: 0...Int64.max), "^(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{12}$",
+        "^(?=.*[A-Za-z])[0-9][0-9A-Za-z]{10}$",
         "^(?=.*[A-Z])[0-7][0-9A-HJKMNP-TV-Z]{25}$", "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
     ]
 

@@ -40,10 +40,13 @@ struct IdentifierLifeTests {
 
     @Test func `a fixed number takes no lease`() async throws {
         let engine = MemoryLeaseEngine()
-        try await withServer(engine: engine, configure: {
-            $0.identifiers.worker = 9
-            $0.identifiers.datacenter = 3
-        }) { server async throws in
+        try await withServer(
+            engine: engine,
+            configure: {
+                $0.identifiers.worker = 9
+                $0.identifiers.datacenter = 3
+            }
+        ) { server async throws in
             let issued = try await server.send(.POST, "/v1/ids/snowflake")
             let id = try #require((issued.json["ids"] as? [String])?.first)
             let parts = try await server.send(.GET, "/v1/ids/\(id)")
@@ -82,9 +85,12 @@ struct IdentifierLifeTests {
         let wall = ManualWallClock()
         var seen: Set<String> = []
         for _ in 0..<2 {
-            try await withServer(engine: engine, segments: segments, wallClock: wall, configure: {
-                $0.identifiers.worker = 1
-            }) { server async throws in
+            try await withServer(
+                engine: engine, segments: segments, wallClock: wall,
+                configure: {
+                    $0.identifiers.worker = 1
+                }
+            ) { server async throws in
                 // The second daemon starts an hour earlier and must not issue in the hour that the first one used.
                 let reply = try await server.send(.POST, "/v1/ids/snowflake?count=100")
                 if seen.isEmpty {
@@ -177,12 +183,14 @@ struct IdentifierLifeTests {
         }
     }
 
-    @Test func `a namespace that began with another layout is refused, and the next request tries again`() async throws {
+    @Test func `a namespace that began with another layout is refused, and the next request tries again`() async throws
+    {
         let segments = MemorySegmentEngine()
         try await withServer(segments: segments) { server async throws in
             #expect(try await server.send(.POST, "/v1/ids/snowflake").status == 200)
         }
-        try await withServer(segments: segments, configure: { $0.identifiers.layout = .sonyflake }) { server async throws in
+        try await withServer(segments: segments, configure: { $0.identifiers.layout = .sonyflake }) {
+            server async throws in
             for _ in 0..<2 {
                 let reply = try await server.send(.POST, "/v1/ids/snowflake")
                 #expect(reply.status == 409 && reply.code == "scheme_mismatch", "\(reply.text)")

@@ -37,7 +37,9 @@ struct IdentifierRoutesTests {
         }
     }
 
-    @Test func `without a count there is one, and no body, an empty body, and an empty object say the same`() async throws {
+    @Test func `without a count there is one, and no body, an empty body, and an empty object say the same`()
+        async throws
+    {
         try await withServer { server async throws in
             for body in [nil, "", "{}", " { } "] {
                 let reply = try await server.send(.POST, "/v1/ids/uuid7", body)
@@ -72,7 +74,8 @@ struct IdentifierRoutesTests {
             let reply = try await server.send(.POST, path, body.isEmpty ? nil : body)
             #expect(reply.status == 400)
             #expect(reply.code == code, "\(reply.text)")
-            #expect((quoted.isEmpty || reply.detail.contains(quoted)) && reply.detail.contains(reason), "\(reply.detail)")
+            #expect(
+                (quoted.isEmpty || reply.detail.contains(quoted)) && reply.detail.contains(reason), "\(reply.detail)")
         }
     }
 
@@ -159,7 +162,8 @@ struct IdentifierRoutesTests {
     }
 
     @Test(arguments: [
-        "hello", "9223372036854775808", "00", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "919108f7-52d1-4320-9bac-f847db4148ag", "%20",
+        "hello", "9223372036854775808", "00", "8ZZZZZZZZZZZZZZZZZZZZZZZZZ", "919108f7-52d1-4320-9bac-f847db4148ag",
+        "%20",
     ])
     func `text that is no identifier is refused and quoted`(text: String) async throws {
         try await withServer { server async throws in
@@ -207,14 +211,16 @@ struct IdentifierRoutesTests {
             }
             for (method, path, body) in [
                 (TestServer.Verb.POST, "/v1/ids/snowflake", nil), (.POST, "/v1/ids/segment?tag=a", nil),
-                (.POST, "/v1/segments/a/take", #"{"count":1}"#), (.GET, "/v1/segments", nil), (.GET, "/v1/segments/a", nil),
+                (.POST, "/v1/segments/a/take", #"{"count":1}"#), (.GET, "/v1/segments", nil),
+                (.GET, "/v1/segments/a", nil),
             ] as [(TestServer.Verb, String, String?)] {
                 let reply = try await server.send(method, path, body)
                 #expect(reply.status == 501 && reply.code == "not_offered", "\(path): \(reply.text)")
             }
             let status = try await server.send(.GET, "/v1/ids")
             #expect(
-                status.text == #"{"kinds":["uuid7","uuid4","ulid"],"namespace":"colony","layout":"classic","datacenter":0}"#
+                status.text
+                    == #"{"kinds":["uuid7","uuid4","ulid"],"namespace":"colony","layout":"classic","datacenter":0}"#
             )
         }
     }
@@ -230,7 +236,8 @@ struct IdentifierRoutesTests {
             func send(_ token: String?, _ method: TestServer.Verb, _ path: String, _ body: String? = nil) async throws
                 -> TestServer.Reply
             {
-                try await server.send(method, path, body, headers: token.map { ["Authorization": "Bearer \($0)"] } ?? [:])
+                try await server.send(
+                    method, path, body, headers: token.map { ["Authorization": "Bearer \($0)"] } ?? [:])
             }
             #expect(try await send(nil, .POST, "/v1/ids/uuid7").code == "unauthorized")
             #expect(try await send("r", .POST, "/v1/ids/uuid7").code == "forbidden")

@@ -49,9 +49,12 @@ struct SegmentRoutesTests {
         (#"{"count":1,"above":9223372036854775808}"#, "invalid_request", "9223372036854775808"),
         (#"{"count":1,"above":"9223372036854775808"}"#, "invalid_request", "9223372036854775808"),
         (#"{"count":1,"abvoe":1}"#, "unknown_field", "did you mean above?"),
-        (#"{"count":1,"scheme":"a\u0007b"}"#, "invalid_request", "control"), (#"{"count":1,"scheme":7}"#, "invalid_request", "7"),
+        (#"{"count":1,"scheme":"a\u0007b"}"#, "invalid_request", "control"),
+        (#"{"count":1,"scheme":7}"#, "invalid_request", "7"),
     ])
-    func `a request that is wrong is refused with what is wrong`(body: String, code: String, reason: String) async throws {
+    func `a request that is wrong is refused with what is wrong`(body: String, code: String, reason: String)
+        async throws
+    {
         try await withServer { server async throws in
             let reply = try await server.post("/v1/segments/orders/take", body)
             #expect(reply.status == 400 && reply.code == code, "\(reply.text)")
@@ -64,7 +67,8 @@ struct SegmentRoutesTests {
         try await withServer(configure: { $0.limits.nameBytes = 16 }) { server async throws in
             for tag in ["", "%00", "seventeen-letters"] {
                 #expect(try await server.send(.GET, "/v1/segments/\(tag)").code == "invalid_name", "\(tag)")
-                #expect(try await server.post("/v1/segments/\(tag)/take", #"{"count":1}"#).code == "invalid_name", "\(tag)")
+                #expect(
+                    try await server.post("/v1/segments/\(tag)/take", #"{"count":1}"#).code == "invalid_name", "\(tag)")
             }
             let long = String(repeating: "n", count: 300)
             let refusal = try await server.send(.GET, "/v1/segments/\(long)")
