@@ -43,7 +43,8 @@ extension SegmentRequest {
                 throw IdentifierError(
                     .schemeMismatch,
                     "the numbers of \(NameRules.quoted(self.tag.rawValue)) are used as \(Self.text(record.scheme)), "
-                        + "and were asked for as \(Self.text(self.scheme)); use another tag for another scheme")
+                        + "and were asked for as \(Self.text(self.scheme)); use another tag, or another namespace, for another scheme"
+                )
             }
         }
         let (aboveFloor, floorIsLast) = self.floor.addingReportingOverflow(1)

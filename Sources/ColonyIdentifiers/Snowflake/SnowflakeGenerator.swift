@@ -37,6 +37,8 @@ public final class SnowflakeGenerator: Sendable {
     private let wallClock: any WallClock
     private let clock: any MonotonicClock
     private let resumptions = Mutex<[ObjectIdentifier: OneShotSignal]>([:])
+    /// Why nothing will be issued any more, until somebody begins anew.
+    private let ending = Mutex<IdentifierError?>(nil)
 
     private enum TimeSource { case exact, coarse, other }
     private static let suspended: UInt64 = 1 << 63
@@ -244,6 +246,8 @@ extension SnowflakeGenerator {
             do {
                 return try attempt()
             } catch {
+                // A wait for what cannot come would only hide its reason.
+                if error.code == .workerLost, let ending = self.ending.withLock({ $0 }) { throw ending }
                 let now = self.clock.now
                 guard error.isTemporary, now < deadline, error.retryAfter ?? .zero <= now.duration(to: deadline) else {
                     throw error
@@ -299,6 +303,7 @@ extension SnowflakeGenerator {
     /// puts the number of one node into the time of another.
     func issue(for node: UInt64, after tick: UInt64, through ceiling: UInt64, until expiry: MonotonicInstant) {
         self.suspend()
+        self.ending.withLock { $0 = nil }
         self.ceiling.store(min(ceiling, self.sequencing.fields.lastTick), ordering: .relaxed)
         self.validity.store(expiry.nanoseconds, ordering: .relaxed)
         self.state.store(self.sequencing.exhausted(tick, node: node), ordering: .releasing)
@@ -331,6 +336,13 @@ extension SnowflakeGenerator {
     /// Issues nothing from now on; a call that has already taken its number may still return it.
     func suspend() {
         self.state.bitwiseOr(Self.suspended, ordering: .acquiringAndReleasing)
+    }
+
+    /// Issues nothing from now on, and tells those who wait why.
+    func end(because reason: IdentifierError) {
+        self.suspend()
+        self.ending.withLock { $0 = reason }
+        self.wakeAll()
     }
 
     private func wakeAll() {

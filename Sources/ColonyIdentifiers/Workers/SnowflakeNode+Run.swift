@@ -29,9 +29,12 @@ extension SnowflakeNode {
                 try outcome.get()
             } catch {
                 if error.code == .cancelled { return }
-                guard error.mayPass else { throw error }
-                failures += 1
                 self.note(error)
+                guard error.mayPass else {
+                    self.generator.end(because: error)
+                    throw error
+                }
+                failures += 1
                 let pause = self.chance.withLock { chance in
                     Self.delay(self.plan.configuration.backoff, after: failures, using: &chance)
                 }

@@ -306,6 +306,13 @@ import Testing
                 #expect(error?.message.contains(classic.scheme) == true)
                 #expect(error?.message.contains(other.scheme) == true)
                 #expect(!second.isIssuing)
+                // Who waits for the refused one is told why, and at once.
+                let began = simulation.clock.now
+                let refusal = await #expect(throws: IdentifierError.self) {
+                    try await second.withNode { try await $0.next(waitingUpTo: .seconds(60)) }
+                }
+                #expect(refusal?.code == .schemeMismatch)
+                #expect(simulation.clock.now == began)
                 // Who was there first is not disturbed.
                 _ = try first.next()
                 running.cancel()
