@@ -17,7 +17,7 @@ extension Topic {
               Ketama       log of all    all points     yes       any server
 
             - HashRing: the usual choice. Gives replicas on distinct servers and zones, and bounds loads.
-            - Rendezvous: perfect balance without a table, for few servers.
+            - Rendezvous: shares as even as chance makes them, without a table, for few servers.
             - Maglev: the fastest look-up, for balancers. A change moves a few keys more than it must.
             - JumpHash: for shards that are numbered and never lost, only added or taken off the end.
             - Ketama: where keys must be found that libmemcached placed. Not for new things.

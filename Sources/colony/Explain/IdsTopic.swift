@@ -11,14 +11,14 @@ extension Topic {
               kind        bits   order                 guessable   asks
               uuid4       128    none                  no          nobody
               uuid7       128    time, per process     hardly      nobody
-              ulid        128    time, per process     hardly      nobody
+              ulid        128    time, per process     the next    nobody
               snowflake    63    time, per worker      yes         a store, every second or so
               segment      63    by range              yes         a store, once for each range
 
             - uuid4: 122 bits of chance. The choice if the age is nobody's business, or if guessing must be hopeless.
             - uuid7: milliseconds and chance (RFC 9562, section 5.7). Those of one process rise strictly, also within a \
             millisecond and when the clock steps back. The choice for the key of a table, if 16 bytes do no harm.
-            - ulid: the same idea in 26 letters that sort as the number does.
+            - ulid: the same idea in 26 letters that sort as the number does. Those of one millisecond are consecutive.
             - snowflake: 8 bytes: time, datacenter, worker, sequence. The classic layout gives 4,096 in a millisecond for \
             each of 1,024 workers (32 datacenters of 32), and ends in 2093.
             - segment: 1, 2, 3 … in ranges, for people who read numbers. Gaps stay where a process ended within its range.
