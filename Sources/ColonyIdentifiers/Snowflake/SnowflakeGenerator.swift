@@ -17,7 +17,7 @@ import Synchronization
 /// ``next(waitingUpTo:)`` waits; none of them stops the program or borrows from the future.
 ///
 /// - Complexity: One reading of the wall clock and one compare-and-swap. No lock, no allocation.
-/// - SeeAlso: ``SnowflakeSequencing`` in the source for the algorithm and what it avoids.
+/// - SeeAlso: `SnowflakeSequencing` in the source for the algorithm and what it avoids.
 public final class SnowflakeGenerator: Sendable {
     /// The layout of the identifiers.
     public let layout: SnowflakeLayout
