@@ -54,7 +54,7 @@ extension IdentifierService {
         // RFC 3339 has four digits for the year, and a ULID reaches further.
         if time.millisecondsSince1970 < Self.endOfRFC3339 {
             body.writeJSON(#","time":"#)
-            body.writeJSON(string: LogLine.timestamp(time))
+            body.writeJSON(string: time.rfc3339)
         }
         body.writeJSON(#","time_ms":"#)
         body.writeJSON(time.millisecondsSince1970)
@@ -116,7 +116,7 @@ extension IdentifierService {
                 body.writeJSON(node.isLeased)
                 if let reserved = node.reservedThrough {
                     body.writeJSON(#","reserved_until":"#)
-                    body.writeJSON(string: LogLine.timestamp(reserved))
+                    body.writeJSON(string: reserved.rfc3339)
                     body.writeJSON(#","reserved_until_ms":"#)
                     body.writeJSON(reserved.millisecondsSince1970)
                 }

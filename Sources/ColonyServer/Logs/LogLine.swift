@@ -69,15 +69,4 @@ enum LogLine {
         guard needsQuotes else { return text }
         return "\"" + self.singleLine(text).replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
-
-    /// A point in time as RFC 3339 writes it, in UTC with milliseconds.
-    static func timestamp(_ time: WallTime) -> String {
-        let date = CivilDate(millisecondsSince1970: time.millisecondsSince1970)
-        func padded(_ number: Int, _ digits: Int) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, digits - text.count)) + text
-        }
-        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T"
-            + "\(padded(date.hour, 2)):\(padded(date.minute, 2)):\(padded(date.second, 2)).\(padded(date.millisecond, 3))Z"
-    }
 }

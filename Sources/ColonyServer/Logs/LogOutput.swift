@@ -41,7 +41,7 @@ struct LineLogHandler: LogHandler {
     func log(event: LogEvent) {
         let metadata = self.metadata.merging(event.metadata ?? [:]) { _, latest in latest }
             .map { ($0.key, "\($0.value)") }.sorted { $0.0 < $1.0 }
-        let time = LogLine.timestamp(self.clock.now)
+        let time = self.clock.now.rfc3339
         switch self.format {
         case .text:
             let pairs = metadata.map { " \($0.0)=\(LogLine.quotedIfNeeded($0.1))" }.joined()

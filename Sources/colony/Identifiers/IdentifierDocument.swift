@@ -81,36 +81,3 @@ struct IdentifierDocument: Encodable {
         }
     }
 }
-
-extension WallTime {
-    /// The point as RFC 3339 writes it, in UTC with milliseconds: `2024-01-01T00:00:00.000Z`.
-    var rfc3339: String {
-        let milliseconds = self.millisecondsSince1970
-        let (day, ofDay) = milliseconds.flooredQuotientAndRemainder(dividingBy: 86_400_000)
-        let (year, month, dayOfMonth) = Self.civil(fromDays: day)
-        func padded(_ number: Int64, _ digits: Int) -> String {
-            let text = String(number)
-            return String(repeating: "0", count: max(0, digits - text.count)) + text
-        }
-        return "\(padded(year, 4))-\(padded(month, 2))-\(padded(dayOfMonth, 2))T\(padded(ofDay / 3_600_000, 2)):"
-            + "\(padded(ofDay / 60_000 % 60, 2)):\(padded(ofDay / 1_000 % 60, 2)).\(padded(ofDay % 1_000, 3))Z"
-    }
-
-    /// - SeeAlso: H. Hinnant, *chrono-Compatible Low-Level Date Algorithms*, 2021, `civil_from_days`.
-    private static func civil(fromDays days: Int64) -> (year: Int64, month: Int64, day: Int64) {
-        // Years that begin in March put the leap day at their end; an era has 400 of them.
-        let (era, dayOfEra) = (days + 719_468).flooredQuotientAndRemainder(dividingBy: 146_097)
-        let yearOfEra = (dayOfEra - dayOfEra / 1_460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
-        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let fromMarch = (5 * dayOfYear + 2) / 153
-        let month = fromMarch < 10 ? fromMarch + 3 : fromMarch - 9
-        return (yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, dayOfYear - (153 * fromMarch + 2) / 5 + 1)
-    }
-}
-
-extension Int64 {
-    fileprivate func flooredQuotientAndRemainder(dividingBy divisor: Int64) -> (Int64, Int64) {
-        let (quotient, remainder) = self.quotientAndRemainder(dividingBy: divisor)
-        return remainder < 0 ? (quotient - 1, remainder + divisor) : (quotient, remainder)
-    }
-}

@@ -1,7 +1,6 @@
 import ColonyCore
 import ColonyIdentifiers
 import ColonyRemote
-import Synchronization
 
 #if canImport(FoundationEssentials)
 import FoundationEssentials
@@ -82,28 +81,14 @@ enum IdentifierSource {
             moments: try place.makeSegmentEngine(),
             configuration: SnowflakeNodeConfiguration(
                 leaseDuration: .seconds(10), reservation: Self.reservation(for: count, wish.layout)))
-        // A node that cannot live ends the call at once; waiting for an identifier of it would take until the limit.
-        let batch = Mutex<Task<[SnowflakeID], any Error>?>(nil)
-        let life = Task {
-            defer { batch.withLock { $0 }?.cancel() }
-            try await node.run()
-        }
-        do {
+        try await node.withNode { node in
             var missing = count
             while missing > 0 {
                 let share = Int(min(missing, 4_096))
-                let work = Task { try await node.next(share, waitingUpTo: Self.longestWait) }
-                batch.withLock { $0 = work }
-                for id in try await work.value { print(id) }
+                for id in try await node.next(share, waitingUpTo: Self.longestWait) { print(id) }
                 missing -= Int64(share)
             }
-        } catch {
-            life.cancel()
-            if case .failure(let cause) = await life.result { throw cause }
-            throw error
         }
-        life.cancel()
-        _ = await life.result
     }
 
     /// How far ahead a node reserves moments: what it needs and little more, because the next holder of the number waits

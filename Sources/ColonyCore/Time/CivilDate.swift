@@ -1,20 +1,20 @@
 /// A point in time as the Gregorian calendar and the clock on the wall show it, in UTC.
 ///
 /// - SeeAlso: H. Hinnant, *chrono-Compatible Low-Level Date Algorithms*, 2021, `civil_from_days`.
-struct CivilDate {
-    var year: Int
+package struct CivilDate {
+    package var year: Int
     /// From 1 to 12.
-    var month: Int
+    package var month: Int
     /// From 1 to 31.
-    var day: Int
-    var hour: Int
-    var minute: Int
-    var second: Int
-    var millisecond: Int
+    package var day: Int
+    package var hour: Int
+    package var minute: Int
+    package var second: Int
+    package var millisecond: Int
     /// From 0, which is Sunday.
-    var weekday: Int
+    package var weekday: Int
 
-    init(millisecondsSince1970 milliseconds: Int64) {
+    package init(millisecondsSince1970 milliseconds: Int64) {
         let days = milliseconds.dividedRoundingDown(by: 86_400_000)
         let ofDay = Int(milliseconds - days * 86_400_000)
         // Years that begin in March put the leap day at their end.
@@ -32,6 +32,19 @@ struct CivilDate {
         self.minute = ofDay / 60_000 % 60
         self.second = ofDay / 1_000 % 60
         self.millisecond = ofDay % 1_000
+    }
+}
+
+extension WallTime {
+    /// The point as RFC 3339 writes it, in UTC with milliseconds: `2024-01-01T00:00:00.000Z`.
+    package var rfc3339: String {
+        let date = CivilDate(millisecondsSince1970: self.millisecondsSince1970)
+        func padded(_ number: Int, _ digits: Int) -> String {
+            let text = String(number)
+            return String(repeating: "0", count: max(0, digits - text.count)) + text
+        }
+        return "\(padded(date.year, 4))-\(padded(date.month, 2))-\(padded(date.day, 2))T\(padded(date.hour, 2)):"
+            + "\(padded(date.minute, 2)):\(padded(date.second, 2)).\(padded(date.millisecond, 3))Z"
     }
 }
 
