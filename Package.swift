@@ -25,6 +25,8 @@ let floor1: [Target] = [
     .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings),
     .target(name: "ColonyHashing", dependencies: [.crypto], swiftSettings: settings),
     .target(name: "ColonyClocks", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
+    .target(name: "ColonyRESP", swiftSettings: settings),
 ]
 
 // MARK: Floor 2, blocks with a port
@@ -40,7 +42,8 @@ let floor2: [Target] = [
 // MARK: Floor 3, engines
 
 let floor3: [Target] = [
-    .target(name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
+    .target(
+        name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"], swiftSettings: settings),
     .target(
         name: "ColonySQLite",
         dependencies: ["ColonyCore", "ColonyIdentifiers", .grdb, .sqlite],
@@ -49,8 +52,19 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", .asyncHTTPClient, .nioCore, .nioHTTP1,
+            .nioFoundationCompat,
         ],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyRedis",
+        dependencies: ["ColonyCore", "ColonyCaches", "ColonyRESP", .deque, .nioCore, .nioPosix, .nioSSL],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyMemcached",
+        dependencies: ["ColonyCore", "ColonyCaches", .deque, .nioCore, .nioPosix],
         swiftSettings: settings
     ),
 ]
@@ -61,7 +75,7 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -76,8 +90,8 @@ let floor5: [Target] = [
     .executableTarget(
         name: "colony",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyRemote",
-            "ColonyServer", "ColonyConformance", "ColonyWorkloads",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
+            "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -88,13 +102,16 @@ let floor5: [Target] = [
 
 let beside: [Target] = [
     .target(
-        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
+        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        swiftSettings: settings),
     .target(
-        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers"], swiftSettings: settings),
+        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        swiftSettings: settings),
     .target(
         name: "ColonyWorkloads",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
+            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
+            "ColonySQLite",
         ],
         swiftSettings: settings
     ),
@@ -108,10 +125,14 @@ let package = Package(
         .library(name: "ColonyIdentifiers", targets: ["ColonyIdentifiers"]),
         .library(name: "ColonyHashing", targets: ["ColonyHashing"]),
         .library(name: "ColonyClocks", targets: ["ColonyClocks"]),
+        .library(name: "ColonyCaches", targets: ["ColonyCaches"]),
+        .library(name: "ColonyRESP", targets: ["ColonyRESP"]),
         .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
         .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
         .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
         .library(name: "ColonyRemote", targets: ["ColonyRemote"]),
+        .library(name: "ColonyRedis", targets: ["ColonyRedis"]),
+        .library(name: "ColonyMemcached", targets: ["ColonyMemcached"]),
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
@@ -160,6 +181,24 @@ var tests: [Target] {
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ColonyCachesTests",
+            dependencies: ["ColonyCore", "ColonyCaches", "ColonyMemory", "ColonySimulation", "ColonyConformance"],
+            swiftSettings: settings
+        ),
+        .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
+        .testTarget(
+            name: "ColonyRedisTests",
+            dependencies: [
+                "ColonyCore", "ColonyCaches", "ColonyRESP", "ColonyRedis", "ColonyConformance", .nioCore, .nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyMemcachedTests",
+            dependencies: ["ColonyCore", "ColonyCaches", "ColonyMemcached", "ColonyConformance", .nioCore, .nioPosix],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ColonySimulationTests",
             dependencies: ["ColonyCore", "ColonySimulation", "ColonyMemory"],
             swiftSettings: settings
@@ -167,7 +206,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyMemoryTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyMemory", "ColonyConformance", "ColonySimulation",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyMemory", "ColonyConformance",
+                "ColonySimulation",
             ],
             swiftSettings: settings
         ),
@@ -189,8 +229,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyServerTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySQLite", "ColonyServer",
-                "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore,
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
+                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
             ],
@@ -198,12 +238,14 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "CommandLineTests",
-            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite", "ColonyRemote", "colony"],
+            dependencies: [
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonySQLite", "ColonyRemote", "colony",
+            ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ColonyWorkloadsTests",
-            dependencies: ["ColonyCore", "ColonyHashing", "ColonyWorkloads", "colony-workload-worker"],
+            dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", "ColonyWorkloads", "colony-workload-worker"],
             swiftSettings: settings
         ),
         .testTarget(

@@ -1,0 +1,141 @@
+public import Synchronization
+
+/// The number of an entry's place in the tables of its cache, from 1. Zero stands for no entry.
+@usableFromInline
+package typealias EntryIndex = UInt32
+
+/// What a cache and its eviction policy keep for each entry beside key and value: 32 bytes, two entries to a cache line.
+///
+/// Only `chain` and `mark` are touched by readers, without a lock; everything else belongs to whoever holds the lock of
+/// the cache.
+@usableFromInline
+package struct EntryNode: ~Copyable {
+    /// The hash of the key.
+    @usableFromInline package var hash: UInt64
+    /// The next entry of the same bucket.
+    @usableFromInline package let chain: Atomic<UInt32>
+    /// How often the entry was read since the policy last looked; it stays at the limit that the policy names.
+    @usableFromInline package let mark: Atomic<UInt8>
+    /// Which of its policy's queues the entry stands in, from 1; zero for an entry that stands in none.
+    @usableFromInline package var queue: UInt8
+    /// For the policy's own use, such as a count of uses.
+    @usableFromInline package var tally: UInt16
+    /// The neighbour towards the older end of the queue.
+    @usableFromInline package var older: EntryIndex
+    /// The neighbour towards the newer end of the queue.
+    @usableFromInline package var newer: EntryIndex
+    /// What the entry counts against the bound of the cache.
+    @usableFromInline package var weight: UInt32
+    /// For the policy's own use, such as the place of a bucket.
+    @usableFromInline package var place: UInt32
+
+    @inlinable
+    package init(hash: UInt64, weight: UInt32) {
+        self.hash = hash
+        self.chain = Atomic(0)
+        self.mark = Atomic(0)
+        self.queue = 0
+        self.tally = 0
+        self.older = 0
+        self.newer = 0
+        self.weight = weight
+        self.place = 0
+    }
+}
+
+/// The nodes of a cache, by index. A copy is valid until the cache grows, so none is kept beyond a call.
+@frozen
+@usableFromInline
+package struct EntryNodes: @unchecked Sendable {
+    @usableFromInline package let base: UnsafeMutablePointer<EntryNode>
+
+    @inlinable
+    package init(base: UnsafeMutablePointer<EntryNode>) { self.base = base }
+
+    @inlinable
+    package subscript(_ index: EntryIndex) -> UnsafeMutablePointer<EntryNode> {
+        @inline(__always) get { self.base + Int(index) }
+    }
+}
+
+/// A queue of entries, linked through their nodes, from the oldest to the newest.
+///
+/// - Complexity: Every operation O(1).
+@frozen
+@usableFromInline
+package struct EntryQueue: Sendable {
+    /// What `EntryNode.queue` holds for entries of this queue.
+    @usableFromInline package let tag: UInt8
+    @usableFromInline package private(set) var oldest: EntryIndex = 0
+    @usableFromInline package private(set) var newest: EntryIndex = 0
+    @usableFromInline package private(set) var count = 0
+    /// The sum of the weights.
+    @usableFromInline package private(set) var weight = 0
+
+    @usableFromInline
+    package init(tag: UInt8) { self.tag = tag }
+
+    @usableFromInline package var isEmpty: Bool { self.oldest == 0 }
+
+    /// Puts an entry that stands in no queue at the newest end.
+    @usableFromInline
+    package mutating func append(_ entry: EntryIndex, _ nodes: EntryNodes) {
+        let node = nodes[entry]
+        node.pointee.queue = self.tag
+        node.pointee.older = self.newest
+        node.pointee.newer = 0
+        if self.newest == 0 { self.oldest = entry } else { nodes[self.newest].pointee.newer = entry }
+        self.newest = entry
+        self.count += 1
+        self.weight += Int(node.pointee.weight)
+    }
+
+    /// Takes an entry of this queue out of it.
+    @usableFromInline
+    package mutating func remove(_ entry: EntryIndex, _ nodes: EntryNodes) {
+        let node = nodes[entry]
+        let (older, newer) = (node.pointee.older, node.pointee.newer)
+        if older == 0 { self.oldest = newer } else { nodes[older].pointee.newer = newer }
+        if newer == 0 { self.newest = older } else { nodes[newer].pointee.older = older }
+        node.pointee.older = 0
+        node.pointee.newer = 0
+        node.pointee.queue = 0
+        self.count -= 1
+        self.weight -= Int(node.pointee.weight)
+    }
+
+    /// Takes the oldest entry out.
+    @usableFromInline
+    package mutating func removeOldest(_ nodes: EntryNodes) -> EntryIndex? {
+        let entry = self.oldest
+        if entry == 0 { return nil }
+        self.remove(entry, nodes)
+        return entry
+    }
+
+    /// Makes an entry of this queue its newest.
+    @usableFromInline
+    package mutating func moveToNewest(_ entry: EntryIndex, _ nodes: EntryNodes) {
+        if self.newest == entry { return }
+        self.remove(entry, nodes)
+        self.append(entry, nodes)
+    }
+
+    /// Gives the place of `old` to `new`, which stands in no queue. The policy's own fields are copied, not the weight.
+    @usableFromInline
+    package mutating func replace(_ old: EntryIndex, by new: EntryIndex, _ nodes: EntryNodes) {
+        let (from, to) = (nodes[old], nodes[new])
+        to.pointee.queue = self.tag
+        to.pointee.tally = from.pointee.tally
+        to.pointee.place = from.pointee.place
+        to.pointee.mark.store(from.pointee.mark.load(ordering: .relaxed), ordering: .relaxed)
+        to.pointee.older = from.pointee.older
+        to.pointee.newer = from.pointee.newer
+        if to.pointee.older == 0 { self.oldest = new } else { nodes[to.pointee.older].pointee.newer = new }
+        if to.pointee.newer == 0 { self.newest = new } else { nodes[to.pointee.newer].pointee.older = new }
+        from.pointee.older = 0
+        from.pointee.newer = 0
+        from.pointee.queue = 0
+        self.weight += Int(to.pointee.weight) - Int(from.pointee.weight)
+    }
+}
