@@ -64,9 +64,9 @@ struct MemcachedCacheTierTests {
     }
 
     @Test func `a value over the server's own limit is refused, and the connection goes on`() async throws {
-        let memcached = try await MemcachedProcess(["-I", "64k"])
+        let memcached = try await MemcachedProcess(["-I", "512k"])
         let tier = try memcached.tier()
-        let large = CacheWrite("b", [UInt8](repeating: 0, count: 500_000))
+        let large = CacheWrite("b", [UInt8](repeating: 0, count: 700_000))
         #expect(await code { () throws(CacheError) in try await tier.set([large]) } == .valueTooLarge)
         let comparing = await code { () throws(CacheError) in try await tier.compareAndSet(large, expecting: nil) }
         #expect(comparing == .valueTooLarge)
@@ -215,8 +215,9 @@ struct MemcachedCacheTierTests {
             try await group.waitForAll()
         }
         let answer = try RawSocket(port: memcached.port).ask("stats\r\nmn\r\n")
-        // The tier's, those of the start that are over, and this one.
-        #expect(answer.contains("STAT curr_connections 3\r\n") || answer.contains("STAT curr_connections 4\r\n"), "\(answer)")
+        // The tier's and this one; those of the start may not be counted out yet.
+        let counts = (2...4).map { "STAT curr_connections \($0)\r\n" }
+        #expect(counts.contains { answer.contains($0) }, "\(answer)")
         await tier.close()
     }
 }

@@ -64,6 +64,21 @@ final class MemcachedProcess: @unchecked Sendable {
         if let process, process.isRunning { Self.send(number, to: process.processIdentifier) }
     }
 
+    /// Has it stand still, and waits until every thread of it does.
+    func suspend() async throws {
+        self.signal(SIGSTOP)
+        #if os(Linux)
+        let folder = "/proc/\(try #require(self.process).processIdentifier)/task"
+        try await eventually("memcached stands still") {
+            try FileManager.default.contentsOfDirectory(atPath: folder).allSatisfy { thread in
+                let line = try String(contentsOfFile: "\(folder)/\(thread)/stat", encoding: .utf8)
+                // The name in brackets may hold anything; the state stands behind it.
+                return line.split(separator: ")").last?.hasPrefix(" T") == true
+            }
+        }
+        #endif
+    }
+
     /// Ends it without a chance to say anything, and waits until it is gone.
     func kill() {
         guard let process else { return }

@@ -32,8 +32,9 @@ struct MetaParser: Sendable {
         self.longestValue = longestValue
     }
 
-    /// Adds what has come.
+    /// Adds what has come; without effect after ``Nonsense``.
     mutating func append(_ bytes: some Sequence<UInt8>) {
+        if self.hasFailed { return }
         if self.start > 0, self.start >= self.buffer.count / 2 {
             self.buffer.removeFirst(self.start)
             self.searched -= self.start
