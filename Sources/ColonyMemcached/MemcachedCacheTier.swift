@@ -14,8 +14,8 @@ public import ColonyCore
 /// key is stored as its bytes, the value as it is, and the client flags are 0.
 ///
 /// - **A server that is down takes its keys with it.** Calls that need it throw `unavailable`; they are not sent to
-///   another server, because two programs that see different servers up would then read and write different entries. The
-///   next call after the server's return, and after a pause of ``MemcachedOptions/backoff`` at the most, finds it.
+///   another server, because two programs that see different servers up would then read and write different entries.
+///   The next call after the server's return, and after a pause of ``MemcachedOptions/backoff`` at the most, finds it.
 /// - **Times to live** are counted in seconds, by the server's clock. Longer ones than 30 days are sent as a point in
 ///   civil time, so there the server's civil clock counts, and no entry stays past January 2038.
 /// - **Versions** are memcached's CAS tokens. They begin again when a server is started anew, which empties it.
@@ -233,7 +233,9 @@ extension MemcachedCacheTier {
         guard entry.value.count <= self.limits.valueBytes else {
             throw CacheError(
                 .valueTooLarge,
-                "the value of \"\(entry.key)\" has \(entry.value.count) bytes, and \(self.limits.valueBytes) are the most")
+                """
+                the value of "\(entry.key)" has \(entry.value.count) bytes, and \(self.limits.valueBytes) are the most
+                """)
         }
         return (
             try MetaKey(entry.key),
@@ -263,8 +265,8 @@ extension CacheVersion {
         self.init(bytes: withUnsafeBytes(of: token.bigEndian) { Array($0) })
     }
 
-    /// - Throws: ``CacheError`` with `invalidRequest` if this is no token. 0 is none: memcached reads it as "whatever is
-    ///   there".
+    /// - Throws: ``CacheError`` with `invalidRequest` if this is no token. 0 is none: memcached takes it for
+    ///   "whatever is there".
     fileprivate func token() throws(CacheError) -> UInt64 {
         let token = self.bytes.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         guard self.bytes.count == 8, token != 0 else {

@@ -28,13 +28,13 @@ public struct MemcachedServer: Hashable, Sendable, CustomStringConvertible {
 public struct MemcachedOptions: Sendable {
     /// The servers, in the order in which the other clients list them; at least one, all different.
     public var servers: [MemcachedServer]
-    /// How long a call may take in all, connecting included; above zero. A second is longer than any answer of a healthy
-    /// server and shorter than people wait.
+    /// How long a call may take in all, connecting included; above zero. A second is longer than any answer of a
+    /// healthy server and shorter than people wait.
     public var requestTimeout: Duration = .seconds(1)
     /// How long after a failed connection the next one is tried. Calls in between fail at once.
     public var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(1))
-    /// The largest value; from 1 to 1,073,741,824. The default leaves 1 KiB of memcached's own limit of 1 MiB (`-I`) for
-    /// the key and memcached's header.
+    /// The largest value; from 1 to 1,073,741,824. The default leaves 1 KiB of memcached's own limit of 1 MiB (`-I`)
+    /// for the key and memcached's header.
     public var maximumValueBytes = 1_048_576 - 1_024
     /// The most keys in one call; from 1 to 100,000.
     public var maximumKeysPerCall = 1_000

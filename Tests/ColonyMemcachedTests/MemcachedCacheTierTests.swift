@@ -58,7 +58,8 @@ struct MemcachedCacheTierTests {
         let tier = try memcached.tier()
         try await tier.set([CacheWrite("b", [7])])
         let large = CacheWrite("b", [UInt8](repeating: 0, count: tier.limits.valueBytes + 1))
-        #expect(await code { () throws(CacheError) in try await tier.set([CacheWrite("a", [1]), large]) } == .valueTooLarge)
+        let entries = [CacheWrite("a", [1]), large]
+        #expect(await code { () throws(CacheError) in try await tier.set(entries) } == .valueTooLarge)
         #expect(try await tier.get(["a", "b"]).map { $0?.value } == [nil, [7]])
         await tier.close()
     }

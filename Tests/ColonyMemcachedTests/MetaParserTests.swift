@@ -85,7 +85,9 @@ struct MetaParserTests {
     @Test func `no bytes whatever stop the program`() {
         var generator = Seeded(state: 42)
         let whole = Array(Self.stream.utf8)
-        let words = ["VA ", "HD", "EN", " ", "\r\n", "\n", "\r", "9", "1073741824", "SERVER_ERROR", "ERROR", "MN", "O", "c"]
+        let words = [
+            "VA ", "HD", "EN", " ", "\r\n", "\n", "\r", "9", "1073741824", "SERVER_ERROR", "ERROR", "MN", "O", "c",
+        ]
         for _ in 0..<20_000 {
             var bytes: [UInt8] = []
             switch Int.random(in: 0..<3, using: &generator) {

@@ -54,7 +54,8 @@ final class ServerLink: Sendable {
         self.loop.execute { confined.value.channel?.close(promise: nil) }
     }
 
-    /// Sends commands as soon as there is a connection. The call ends by itself at the latest after the request timeout.
+    /// Sends commands as soon as there is a connection. The call ends by itself at the latest after the request
+    /// timeout.
     func submit(_ call: PendingCall) {
         let deadline = NIODeadline.now() + .nanoseconds(self.options.requestTimeout.clampedNanoseconds)
         let limit = self.options.maximumPendingBytes
@@ -71,7 +72,8 @@ final class ServerLink: Sendable {
             call.finish(
                 .failure(
                     CacheError(
-                        .overloaded, "more than \(limit) bytes of commands wait for answers of memcached at \(self.server)")))
+                        .overloaded,
+                        "more than \(limit) bytes of commands wait for answers of memcached at \(self.server)")))
         } else if wakes {
             self.loop.execute { self.drain() }
         }

@@ -3,10 +3,10 @@ import ColonyCore
 
 /// A time to live as memcached wants it.
 ///
-/// memcached counts in seconds, and reads a number above 2,592,000, which is 30 days, as a point in civil time: `T` with
-/// 2,592,001 is a moment in January 1970, and the entry is gone at once. Longer times are therefore sent as the point at
-/// which they end. That point is of the client's civil clock and is compared with the server's; on 30 days and more, the
-/// difference between two clocks that are kept right does not count.
+/// memcached counts in seconds, and reads a number above 2,592,000, which is 30 days, as a point in civil time: `T`
+/// with 2,592,001 is a moment in January 1970, and the entry is gone at once. Longer times are therefore sent as the
+/// point at which they end. That point is of the client's civil clock and is compared with the server's; on 30 days and
+/// more, the difference between two clocks that are kept right does not count.
 enum MetaExpiry {
     /// The longest time that is counted from now.
     static let longestRelativeSeconds: Int64 = 30 * 24 * 60 * 60

@@ -1,8 +1,8 @@
 /// Takes answers apart as their bytes come in, wherever they were cut.
 ///
 /// An answer is a line that ends with `\r\n`; that of `VA` says how many bytes follow, and those end with `\r\n` as
-/// well. Nothing is set aside on a server's word: memory grows with the bytes that have really come. A line that memcached
-/// could not have written ends the conversation, because what comes after it cannot be told apart.
+/// well. Nothing is set aside on a server's word: memory grows with the bytes that have really come. A line that
+/// memcached could not have written ends the conversation, because what comes after it cannot be told apart.
 ///
 /// - Complexity: O(*n*) in the bytes, in however many pieces they come: what was searched for the end of a line is not
 ///   searched again.

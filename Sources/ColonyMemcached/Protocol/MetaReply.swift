@@ -20,8 +20,8 @@ struct MetaReply: Hashable, Sendable {
         case serverError(String)
         /// `CLIENT_ERROR`: the command was wrong in its parts.
         case clientError(String)
-        /// `ERROR`: the command is not known, or, with a text behind it, the server wants to say something before it ends
-        /// the connection, such as that it has too many.
+        /// `ERROR`: the command is not known, or, with a text behind it, the server wants to say something before it
+        /// ends the connection, such as that it has too many.
         case unknownCommand(String)
     }
 

@@ -79,9 +79,9 @@ struct MetaRequest: Sendable {
 
 /// A key as it stands in a command.
 ///
-/// A space would end the key and a control character the line, and bytes above 127 are not in every client's keys. A key
-/// with anything but printable ASCII is sent as base64 with the flag `b`; memcached decodes it and stores the bytes, so
-/// that a key is the same key whoever writes it and in which form.
+/// A space would end the key and a control character the line, and bytes above 127 are not in every client's keys. A
+/// key with anything but printable ASCII is sent as base64 with the flag `b`; memcached decodes it and stores the
+/// bytes, so that a key is the same key whoever writes it and in which form.
 struct MetaKey: Hashable, Sendable {
     /// The most bytes that a key may have in a command, in either form.
     static let maximumBytes = 250

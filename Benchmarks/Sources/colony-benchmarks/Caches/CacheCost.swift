@@ -15,7 +15,7 @@ enum CacheCost {
         name: "cache-entry", title: "memory of a cache of 1,000,000 entries, Int to Int, full",
         target: .atMost(80, "bytes", of: Self.overhead)
     ) { workload, options in
-        guard colony_counts_allocations() else { throw WorkloadError("allocations are counted on Linux with glibc only") }
+        try Self.requireCounting()
         let entries = options.count(1_000_000, atLeast: 10_000)
         let residentBefore = try Self.residentBytes()
         let allocatedBefore = colony_allocated_bytes()
@@ -42,7 +42,7 @@ enum CacheCost {
         name: "cache-hit-allocations", title: "allocations of 1,000,000 look-ups that hit, 1 thread",
         target: .atMost(0, "allocations")
     ) { workload, options in
-        guard colony_counts_allocations() else { throw WorkloadError("allocations are counted on Linux with glibc only") }
+        try Self.requireCounting()
         let keys = KeySequence(keySpace: CacheLoad.hits.keySpace, threads: 1)
         let operations = options.count(1_000_000, atLeast: 10_000)
         let cache = try CacheLoad.hits.makeCache(policy: .adaptive)
@@ -63,6 +63,12 @@ enum CacheCost {
         return Measurement(
             workload: workload.name, title: workload.title, figure: Double(counts[0].0), unit: "allocations",
             count: operations, target: workload.target)
+    }
+
+    private static func requireCounting() throws {
+        guard colony_counts_allocations() else {
+            throw WorkloadError("allocations are counted on Linux with glibc only")
+        }
     }
 
     private static func residentBytes() throws -> Int {
