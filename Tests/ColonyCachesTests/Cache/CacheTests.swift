@@ -31,7 +31,7 @@ struct CacheTests {
         await withTaskGroup(of: Int.self) { group in
             for worker in 0..<4 {
                 group.addTask {
-                    var random = SeededGenerator(seed: UInt64(worker))
+                    var random = SeededGenerator(seed: Seed(rawValue: UInt64(worker)))
                     var largest = 0
                     for _ in 0..<5_000 {
                         let key = Int.random(in: 0..<300, using: &random)
@@ -102,7 +102,7 @@ struct CacheTests {
     @Test("agrees with a dictionary, but for what it has given up", arguments: EvictionPolicy.allCases)
     func model(policy: EvictionPolicy) throws {
         for seed in 0..<200 as Range<UInt64> {
-            var random = SeededGenerator(seed: seed)
+            var random = SeededGenerator(seed: Seed(rawValue: seed))
             let clock = ManualClock()
             var options = CacheOptions<Int, [Int]>(.weight(60, of: { $1[0] }))
             options.policy = policy
