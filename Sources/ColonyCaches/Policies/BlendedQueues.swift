@@ -195,7 +195,7 @@ package struct BlendedQueues: Sendable {
         if self.count >= self.prepared {
             // As far as the entries can count, no more of them come than the capacity says.
             self.prepared = min(self.count + self.count / 4 + 1, max(self.capacity, self.count + 1))
-            self.sketch.grow(toFit: self.prepared)
+            self.sketch.grow(toFit: self.prepared < 4096 ? self.prepared * 4 : self.prepared)
             self.ghosts.grow(toHold: self.prepared)
         }
         self.sketch.add(hash)

@@ -46,11 +46,9 @@ package struct TraceReplay: ~Copyable {
         self.keys.deallocate()
     }
 
-    nonisolated(unsafe) package static var salt: UInt64 = 0
-
     /// The hash of a key: a mixed number, the same in every run.
     package static func hash(_ key: UInt32) -> UInt64 {
-        var mixed = (UInt64(key) &+ 1 &+ Self.salt) &* 0x9E37_79B9_7F4A_7C15
+        var mixed = (UInt64(key) &+ 1) &* 0x9E37_79B9_7F4A_7C15
         mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
         mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
         return mixed ^ (mixed >> 31)
