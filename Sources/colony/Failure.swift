@@ -3,6 +3,7 @@ import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyServer
+import ColonyWorkloads
 
 #if canImport(Darwin)
 import Darwin
@@ -91,6 +92,10 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: isUsage ? .usage : .failure)
         case let error as IdentifierError:
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: ExitCode(error))
+        case let error as TraceError:
+            self.init(
+                Self.snakeCase(error.code.rawValue), error.description,
+                exitCode: error.code == .invalidSize ? .usage : .failure)
         case let error as InvalidName:
             self.init("invalid_name", "\(error)", exitCode: .usage)
         default:
@@ -101,7 +106,7 @@ extension Failure {
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
-            || error is IdentifierError || error is InvalidName)
+            || error is IdentifierError || error is TraceError || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

@@ -90,6 +90,19 @@ package struct EntryQueue: Sendable {
         self.weight += Int(node.pointee.weight)
     }
 
+    /// Puts an entry that stands in no queue at the oldest end.
+    @usableFromInline
+    package mutating func prepend(_ entry: EntryIndex, _ nodes: EntryNodes) {
+        let node = nodes[entry]
+        node.pointee.queue = self.tag
+        node.pointee.older = 0
+        node.pointee.newer = self.oldest
+        if self.oldest == 0 { self.newest = entry } else { nodes[self.oldest].pointee.older = entry }
+        self.oldest = entry
+        self.count += 1
+        self.weight += Int(node.pointee.weight)
+    }
+
     /// Takes an entry of this queue out of it.
     @usableFromInline
     package mutating func remove(_ entry: EntryIndex, _ nodes: EntryNodes) {

@@ -1,90 +1,81 @@
 /// A bounded memory of keys that left: which hashes were among the last *n* that were noted.
 ///
 /// S3-FIFO as published keeps a queue of ghosts and a table of their keys. Neither is needed to answer "was it noted
-/// within the last *n*": each slot holds 32 bits of the hash and the number of the note, a running count, and is as good as
-/// empty once that lies *n* back. A hash may stand in any slot of one group of eight, one cache line. When a group is
-/// full of live notes the oldest is overwritten, so a few of the oldest are lost; with twice as many slots as notes that is rare.
-/// Two keys are mixed up with a chance of about 8 in 2^32 at each look-up, which costs a needless stay and nothing else.
+/// within the last *n*". Here a slot of four bytes holds 16 bits of the hash and the time of the note, and is as good as
+/// empty once that lies too far back. Time is counted in notes, or in groups of notes when *n* is large, so that 16 bits
+/// suffice. A hash may stand in any slot of a group of eight; when all are live, the oldest is overwritten. With one and a
+/// half slots per note that is rare, and what is lost was about to be forgotten.
 ///
-/// - Complexity: O(1) per operation; 16 to 32 bytes per note.
+/// Two keys are mixed up with a chance of about 8 in 65,536 at each look-up, and a slot that was not touched for 65,536
+/// units of time may look new once. Both cost a needless stay of one entry and nothing else.
+///
+/// - Complexity: O(1) per operation; six bytes per note.
 package struct GhostTable: Sendable {
-    /// Pairs of 32 bits of the hash (high) and the number of the note (low); zero for none.
-    private var slots: [UInt64]
-    private var groupMask: UInt64
-    /// The number of the last note, from 1; it starts again after 2^32 notes, and a slot untouched for that long may then
-    /// look new, which again costs a needless stay.
-    private var clock: UInt32 = 0
+    /// 16 bits of the hash (high) and the time of the note (low); zero for none.
+    private var slots: [UInt32]
+    private var groups: UInt64
+    private var time: UInt16 = 0
+    /// Notes since the time moved on.
+    private var notes = 0
 
     /// Makes a memory for `count` notes, from 1.
     package init(holding count: Int) {
-        let groups = Self.groups(for: count)
-        self.slots = Array(repeating: 0, count: groups * 8)
-        self.groupMask = UInt64(groups - 1)
+        self.groups = Self.groups(for: count)
+        self.slots = Array(repeating: 0, count: Int(self.groups) * 8)
     }
 
-    private static func groups(for count: Int) -> Int {
-        var groups = 1
-        while groups * 4 < count { groups *= 2 }
-        return groups
-    }
+    private static func groups(for count: Int) -> UInt64 { UInt64((count * 3 / 2 + 15) / 8) }
 
-    /// Makes room for `count` notes, if there is less. What was noted is kept.
+    /// Makes room for `count` notes. If there is less, what was noted so far is forgotten.
     package mutating func grow(toHold count: Int) {
-        let groups = Self.groups(for: count)
-        guard groups * 8 > self.slots.count else { return }
-        let old = self.slots
-        self.slots = Array(repeating: 0, count: groups * 8)
-        let oldMask = self.groupMask
-        self.groupMask = UInt64(groups - 1)
-        // The high bits of a slot and its group give back the bits of the hash that choose the new group.
-        for (place, slot) in old.enumerated() where slot != 0 {
-            let group = ((slot >> 32) & ~oldMask | UInt64(place / 8)) & self.groupMask
-            let base = Int(group) * 8
-            if let free = (base..<base + 8).first(where: { self.slots[$0] == 0 }) { self.slots[free] = slot }
-        }
+        if Self.groups(for: count) > self.groups { self = GhostTable(holding: count) }
     }
 
-    /// Where the eight slots of a hash begin, and the 32 bits that are kept of it; its group is their lowest bits.
+    /// Where the eight slots of a hash begin, and the bits that are kept of it, in the high half.
     @inline(__always)
-    private func find(_ hash: UInt64) -> (base: Int, print: UInt64) {
+    private func find(_ hash: UInt64) -> (base: Int, print: UInt32) {
         let mixed = (hash ^ (hash >> 32)) &* 0x9E37_79B9_7F4A_7C15
-        let print = mixed >> 32
-        return (Int(print & self.groupMask) &* 8, print)
+        let group = ((mixed >> 32) &* self.groups) >> 32
+        // A print of zero would look like an empty slot.
+        return (Int(group) &* 8, UInt32(truncatingIfNeeded: mixed & 0xFFFF_0000) | 0x1_0000)
     }
 
     /// Notes a hash.
     ///
     /// - Parameter window: How many notes back one counts as there.
     package mutating func note(_ hash: UInt64, window: Int) {
-        self.clock &+= 1
-        if self.clock == 0 { self.clock = 1 }
-        let clock = self.clock
+        self.notes += 1
+        if self.notes >= max(1, window / 64) {
+            self.notes = 0
+            self.time &+= 1
+        }
+        let time = self.time
         let (base, print) = self.find(hash)
         self.slots.withUnsafeMutableBufferPointer { slots in
-            var chosen = base
-            var oldest: UInt32 = 0
+            var (chosen, oldest) = (base, UInt16(0))
             for place in base..<base + 8 {
                 let slot = slots[place]
-                if slot == 0 || slot >> 32 == print {
+                if slot == 0 || slot & 0xFFFF_0000 == print {
                     chosen = place
                     break
                 }
-                let age = clock &- UInt32(truncatingIfNeeded: slot)
+                let age = time &- UInt16(truncatingIfNeeded: slot)
                 if age > oldest { (chosen, oldest) = (place, age) }
             }
-            slots[chosen] = print << 32 | UInt64(clock)
+            slots[chosen] = print | UInt32(time)
         }
     }
 
-    /// Whether a hash is among the last `window` notes; it is forgotten if so.
+    /// Whether a hash is among the last `window` notes; it is forgotten then.
     package mutating func take(_ hash: UInt64, window: Int) -> Bool {
-        let clock = self.clock
+        let time = self.time
         let (base, print) = self.find(hash)
+        let unit = max(1, window / 64)
         return self.slots.withUnsafeMutableBufferPointer { slots in
-            for place in base..<base + 8 where slots[place] != 0 && slots[place] >> 32 == print {
-                let age = clock &- UInt32(truncatingIfNeeded: slots[place])
+            for place in base..<base + 8 where slots[place] != 0 && slots[place] & 0xFFFF_0000 == print {
+                let age = time &- UInt16(truncatingIfNeeded: slots[place])
                 slots[place] = 0
-                return Int(age) < window
+                return Int(age) &* unit < window
             }
             return false
         }

@@ -4,9 +4,9 @@ import Synchronization
 ///
 /// In most traces most keys are asked for once within the time that a cache remembers. A newcomer therefore stands in a *small*
 /// queue of a tenth of the room. Who was read more than once while it stood there goes on to the *main* queue; the others
-/// leave, and their hashes are remembered as *ghosts*, about as many as the main queue has entries: who comes back as a ghost goes
-/// to the main queue at once. The main queue gives those that were read since another round, one less for each.
-/// A hit only raises a mark of at most 3.
+/// leave, and their hashes are remembered as *ghosts*, about as many as the main queue has entries: who comes back as a
+/// ghost goes to the main queue at once. The main queue gives those that were read another round, and lowers their mark.
+/// A hit only raises the mark, to at most 3.
 ///
 /// - SeeAlso: Yang, Zhang, Qiu, Yue, Rashmi, "FIFO queues are all you need for cache eviction", SOSP 2023, section 4.
 package final class S3FIFOOrder: EvictionOrder {
@@ -15,6 +15,8 @@ package final class S3FIFOOrder: EvictionOrder {
     private var weightless = EntryQueue(tag: EntryQueue.weightlessTag)
     private var ghosts: GhostTable
     private var mainShare: Int
+    /// The notes that the ghosts have room for, if the cache may be that large.
+    private var remembered = 16
 
     /// - Parameter capacity: The bound of the cache, in units of weight.
     package init(capacity: Int) {
@@ -59,7 +61,10 @@ package final class S3FIFOOrder: EvictionOrder {
             self.main.append(entry, nodes)
         } else {
             self.small.append(entry, nodes)
-            self.ghosts.grow(toHold: self.ghostCount)
+            if self.ghostCount > self.remembered {
+                self.remembered = self.ghostCount + self.ghostCount / 4
+                self.ghosts.grow(toHold: min(self.remembered, max(16, self.mainShare)))
+            }
         }
     }
 

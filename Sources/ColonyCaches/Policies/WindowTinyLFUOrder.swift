@@ -1,28 +1,30 @@
 /// W-TinyLFU with a fixed window.
 ///
 /// Newcomers enter a *window* of one hundredth of the room, in the order of the last use. Who has to leave it is a candidate
-/// for the *main* part and is compared with the entry that this would give up: whoever was asked for more often by the count of a
-/// ``FrequencySketch`` stays. The main part is a segmented LRU: an entry is on probation until it is read there, and then protected,
-/// as long as the protected are not more than four fifths.
+/// for the *main* part and is compared with the entry that this would give up: whoever was asked for more often by the
+/// count of a ``FrequencySketch`` stays. The main part is a segmented LRU: an entry is on probation until it is read there, and then
+/// protected, as long as the protected are not more than four fifths.
 ///
-/// A candidate that was asked for often and yet is not above its opponent is let in once in 128 times, by a generator with a fixed seed: else
-/// somebody who knows the hashes could hold a place for ever with one key that collides with popular ones.
+/// A candidate that was asked for often and yet is not above its opponent is let in once in 128 times, by a generator with
+/// a fixed seed: else somebody who knows the hashes could hold a place for ever with a key that collides with popular ones.
 ///
-/// - SeeAlso: Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM TOS 13(4), 2017, section 4;
-///   Caffeine's `BoundedLocalCache`, as of 2.6.
+/// - SeeAlso: Einziger, Friedman, Manes, "TinyLFU: A Highly Efficient Cache Admission Policy", ACM TOS 13(4), 2017,
+///   section 4; Caffeine's `BoundedLocalCache`, as of 2.6.
 package final class WindowTinyLFUOrder: EvictionOrder {
     private var window = EntryQueue(tag: 1)
     private var probation = EntryQueue(tag: 2)
     private var protected = EntryQueue(tag: 3)
     private var weightless = EntryQueue(tag: EntryQueue.weightlessTag)
-    private var sketch = FrequencySketch(entries: 16)
+    private var sketch: FrequencySketch
     private var windowShare: Int
     private var protectedShare: Int
     private var chance: UInt64 = 0x9E37_79B9_7F4A_7C15
+    /// The entries that the sketch is made for.
     private var sketched = 16
 
     /// - Parameter capacity: The bound of the cache, in units of weight.
     package init(capacity: Int) {
+        self.sketch = FrequencySketch(capacity: capacity)
         (self.windowShare, self.protectedShare) = Self.shares(of: capacity)
     }
 
@@ -38,7 +40,6 @@ package final class WindowTinyLFUOrder: EvictionOrder {
         // The newcomer will stand in the window, so the window has to give up to the main part what it pushes out.
         let candidate = self.window.weight + Int(weight) > self.windowShare ? self.window.oldest : 0
         let opponent = self.probation.isEmpty ? self.protected.oldest : self.probation.oldest
-        if candidate == 0, opponent == 0 { return self.window.removeOldest(nodes) }
         if opponent == 0 { return self.window.removeOldest(nodes) }
         if candidate != 0 {
             self.window.remove(candidate, nodes)
@@ -67,7 +68,7 @@ package final class WindowTinyLFUOrder: EvictionOrder {
         self.window.append(entry, nodes)
         let count = self.window.count + self.probation.count + self.protected.count
         if count > self.sketched {
-            self.sketched = max(count, self.sketched + self.sketched / 4)
+            self.sketched = count + count / 4
             self.sketch.grow(toFit: self.sketched)
         }
         self.sketch.add(nodes[entry].pointee.hash)

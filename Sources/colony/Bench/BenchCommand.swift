@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyCaches
 import ColonyCore
 import ColonyWorkloads
 
@@ -8,14 +9,18 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure how fast this machine is with Colony.",
         discussion: """
             Example: colony bench locks --directory /var/lib/app
+            Example: colony bench caches --trace keys.txt.xz --size 1000
 
             Prints each figure with what it should reach. Run it on an idle machine; durable figures are those of the disk \
             under --directory.
+
+            With --trace, prints how often caches of each eviction policy would have hit, beside the optimum that no policy \
+            can pass. A trace has one key a line, as plain text or compressed with gzip or xz.
             """
     )
 
     @Argument(
-        help: ArgumentHelp("What to measure: locks, ids, hashing. (default: everything)", valueName: "block"),
+        help: ArgumentHelp("What to measure: locks, ids, hashing, caches. (default: everything)", valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
 
@@ -28,12 +33,15 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to write. What is written is removed again.", valueName: "dir"))
     var directory = "."
 
+    @OptionGroup(title: "Traces (caches)") var trace: TraceOptions
+
     @OptionGroup var output: OutputOptions
 
     mutating func validate() throws {
         guard self.scale > 0, self.scale.isFinite else {
             throw ValidationError("--scale must be greater than zero, not \(self.scale).")
         }
+        try self.trace.check(for: self.blocks)
         let names = BenchBlock.allCases.flatMap(\.workloads).map(\.name)
         for name in self.only where !names.contains(name) {
             throw ValidationError(
@@ -42,6 +50,11 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
+        if let file = self.trace.trace {
+            let report = try self.trace.report(on: file)
+            StandardOutput.write(self.output.json ? try JSONText.of(report) : TraceOptions.table(of: report))
+            return
+        }
         let blocks = self.blocks.isEmpty ? BenchBlock.allCases : self.blocks
         let progress = ProgressLine()
         let options = WorkloadOptions(scale: self.scale, directory: self.directory) { name, share in
@@ -66,12 +79,15 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     case locks
     case ids
     case hashing
+    /// Traces only: it has no workload of its own.
+    case caches
 
     var workloads: [Workload] {
         switch self {
         case .locks: LockWorkloads.all
         case .ids: SnowflakeWorkload.all + UUIDWorkload.all + SegmentWorkload.all
         case .hashing: HashSpeedWorkload.all + PlacementWorkload.all
+        case .caches: []
         }
     }
 }

@@ -1,0 +1,142 @@
+import Synchronization
+
+/// A small cache of hashes without values, on which a rule is tried.
+///
+/// - Complexity: O(1) amortized per operation; about 64 bytes per entry.
+final class ShadowCache {
+    private var queues: BlendedQueues
+    private let isExact: Bool
+    private var capacity: Int
+    private var weight = 0
+    /// Nodes from 1 to one below `places`.
+    private var base: UnsafeMutablePointer<EntryNode>
+    private var places: Int
+    private var used: EntryIndex = 0
+    /// Entries given back, linked by `newer`.
+    private var free: EntryIndex = 0
+    /// Entries by hash: open addressing, the next free slot if one's own is taken; at most half full.
+    private var table: UnsafeMutablePointer<EntryIndex>
+    private var mask: Int
+
+    /// Makes an empty cache.
+    ///
+    /// - Parameters:
+    ///   - capacity: In units of weight; from 1.
+    ///   - isExact: Whether recency is LRU and not CLOCK.
+    init(_ rule: BlendedQueues.Rule, capacity: Int, isExact: Bool) {
+        self.queues = BlendedQueues(rule: rule, capacity: capacity)
+        self.isExact = isExact && rule == .recency
+        self.capacity = capacity
+        self.places = 64
+        self.base = .allocate(capacity: self.places)
+        self.mask = 127
+        self.table = .allocate(capacity: self.mask + 1)
+        self.table.initialize(repeating: 0, count: self.mask + 1)
+    }
+
+    deinit {
+        self.base.deallocate()
+        self.table.deallocate()
+    }
+
+    /// Asks for a key, puts it in if it is not there, and says whether it was.
+    func access(_ hash: UInt64, weight: UInt32) -> Bool {
+        let nodes = EntryNodes(base: self.base)
+        let slot = self.slot(of: hash)
+        let found = self.table[slot]
+        if found != 0 {
+            if self.isExact {
+                self.queues.moveToNewest(found, nodes)
+            } else {
+                self.queues.raiseMark(found, nodes)
+            }
+            return true
+        }
+        guard Int(weight) <= self.capacity else { return false }
+        while self.weight + Int(weight) > self.capacity, let victim = self.queues.victim(weight: weight, nodes) {
+            self.forget(victim)
+        }
+        self.insert(hash, weight: weight)
+        return false
+    }
+
+    /// Changes the bound, and gives up what is above it.
+    func resize(to capacity: Int) {
+        self.capacity = capacity
+        self.queues.resize(to: capacity)
+        let nodes = EntryNodes(base: self.base)
+        while self.weight > capacity, let victim = self.queues.victim(weight: 0, nodes) { self.forget(victim) }
+    }
+
+    /// Forgets a key.
+    func remove(_ hash: UInt64) {
+        let found = self.table[self.slot(of: hash)]
+        if found == 0 { return }
+        self.queues.remove(found, EntryNodes(base: self.base))
+        self.forget(found)
+    }
+
+    private func insert(_ hash: UInt64, weight: UInt32) {
+        let entry: EntryIndex
+        if self.free != 0 {
+            entry = self.free
+            self.free = self.base[Int(entry)].newer
+        } else {
+            if Int(self.used) + 1 == self.places { self.grow() }
+            self.used += 1
+            entry = self.used
+        }
+        (self.base + Int(entry)).initialize(to: EntryNode(hash: hash, weight: weight))
+        self.table[self.slot(of: hash)] = entry
+        self.weight += Int(weight)
+        self.queues.insert(entry, EntryNodes(base: self.base))
+    }
+
+    /// Doubles the nodes and the table.
+    private func grow() {
+        let base = UnsafeMutablePointer<EntryNode>.allocate(capacity: self.places * 2)
+        (base + 1).moveInitialize(from: self.base + 1, count: self.places - 1)
+        self.base.deallocate()
+        self.base = base
+        self.places *= 2
+        let old = self.table
+        let slots = self.mask + 1
+        self.mask = slots * 2 - 1
+        self.table = .allocate(capacity: slots * 2)
+        self.table.initialize(repeating: 0, count: slots * 2)
+        for place in 0..<slots where old[place] != 0 {
+            self.table[self.slot(of: self.base[Int(old[place])].hash)] = old[place]
+        }
+        old.deallocate()
+    }
+
+    @inline(__always)
+    private func home(_ hash: UInt64) -> Int {
+        Int(truncatingIfNeeded: (hash ^ (hash >> 31)) &* 0xD6E8_FEB8_6659_FD93 >> 32) & self.mask
+    }
+
+    @inline(__always)
+    private func slot(of hash: UInt64) -> Int {
+        var slot = self.home(hash)
+        while self.table[slot] != 0, self.base[Int(self.table[slot])].hash != hash { slot = (slot + 1) & self.mask }
+        return slot
+    }
+
+    /// Takes an entry that the queues have forgotten out of the table, and closes the gap.
+    private func forget(_ entry: EntryIndex) {
+        self.weight -= Int(self.base[Int(entry)].weight)
+        var gap = self.slot(of: self.base[Int(entry)].hash)
+        var next = (gap + 1) & self.mask
+        while self.table[next] != 0 {
+            let home = self.home(self.base[Int(self.table[next])].hash)
+            if (next &- home) & self.mask >= (next &- gap) & self.mask {
+                self.table[gap] = self.table[next]
+                gap = next
+            }
+            next = (next + 1) & self.mask
+        }
+        self.table[gap] = 0
+        self.base[Int(entry)].newer = self.free
+        self.free = entry
+    }
+}
