@@ -16,8 +16,10 @@ public import ColonyCore
 /// - **A server that is down takes its keys with it.** Calls that need it throw `unavailable`; they are not sent to
 ///   another server, because two programs that see different servers up would then read and write different entries.
 ///   The next call after the server's return, and after a pause of ``MemcachedOptions/backoff`` at the most, finds it.
-/// - **Times to live** are counted in seconds, by the server's clock. Longer ones than 30 days are sent as a point in
-///   civil time, so there the server's civil clock counts, and no entry stays past January 2038.
+/// - **Keys** with a space may have 186 bytes, because they are sent as base64; all others 250.
+/// - **Times to live** are counted in seconds, by the server's clock; an entry stays up to a second longer than asked
+///   for. Times of 30 days and more are sent as a point in civil time, so there the server's civil clock counts, and no
+///   entry stays past January 2038.
 /// - **Versions** are memcached's CAS tokens. They begin again when a server is started anew, which empties it.
 /// - **Late effects.** After `unavailable` and `cancelled` a command may still be carried out, and, since the
 ///   connection may have been given up, even after a later one.
@@ -74,7 +76,7 @@ public final class MemcachedCacheTier: CacheTier {
                 }
                 found[position] = CachedBytes(
                     value: value, version: CacheVersion(token: token),
-                    timeToLive: reply.secondsLeft.map { .seconds($0) })
+                    timeToLive: reply.secondsLeft.map(MetaExpiry.timeLeft(seconds:)))
             case .miss: break
             default: throw self.unexpected(reply, from: server)
             }

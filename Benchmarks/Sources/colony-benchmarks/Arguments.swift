@@ -13,8 +13,8 @@ struct Arguments {
     var names: [String] = []
 
     static let usage = """
-        usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE] [--uuid-peers FOLDER]
-               [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
+        usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE]
+               [--uuid-peers FOLDER] [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
 
         Measures the workloads called NAME, or all. `make bench` builds what is needed and runs all.
         """

@@ -79,13 +79,13 @@ struct MetaRequest: Sendable {
 
 /// A key as it stands in a command.
 ///
-/// A space would end the key and a control character the line, and bytes above 127 are not in every client's keys. A
-/// key with anything but printable ASCII is sent as base64 with the flag `b`; memcached decodes it and stores the
-/// bytes, so that a key is the same key whoever writes it and in which form.
+/// A space would end the key and a control character the line; every other byte may stand in a key, those above 127 as
+/// well. A key with a space is sent as base64 with the flag `b`. memcached decodes it and stores the bytes, so that a
+/// key is the same key in which form ever it is written.
 struct MetaKey: Hashable, Sendable {
     /// The most bytes that a key may have in a command, in either form.
     static let maximumBytes = 250
-    /// The most bytes of a key that is sent as base64: 248 bytes of base64 are the most that fit.
+    /// The most bytes of a key that is sent as base64: 248 bytes of that are the most that fit.
     static let maximumEncodedBytes = 186
 
     /// What is written.
@@ -96,7 +96,7 @@ struct MetaKey: Hashable, Sendable {
     /// - Throws: ``CacheError`` with `invalidRequest` if the key must be sent as base64 and is too long for it.
     init(_ key: CacheKey) throws(CacheError) {
         let raw = Array(key.rawValue.utf8)
-        if raw.allSatisfy({ 0x21...0x7E ~= $0 }) {
+        if raw.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) {
             self.bytes = raw
             self.isBase64 = false
         } else {
@@ -105,7 +105,7 @@ struct MetaKey: Hashable, Sendable {
                     .invalidRequest,
                     """
                     the key "\(key)" has \(raw.count) bytes; memcached takes at most \(Self.maximumEncodedBytes) of a \
-                    key with spaces or characters outside ASCII, which is sent as base64
+                    key with spaces, which is sent as base64
                     """)
             }
             self.bytes = Base64.encode(raw)
