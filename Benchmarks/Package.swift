@@ -21,10 +21,14 @@ let package = Package(
         .systemLibrary(
             name: "CXXHash", pkgConfig: "libxxhash", providers: [.apt(["libxxhash-dev"]), .brew(["xxhash"])]
         ),
+        // Counts what is allocated.
+        .target(name: "CAllocations"),
         .executableTarget(
             name: "colony-benchmarks",
             dependencies: [
+                "CAllocations",
                 "CXXHash",
+                .product(name: "ColonyCaches", package: "colony"),
                 .product(name: "ColonyCore", package: "colony"),
                 .product(name: "ColonyHashing", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),

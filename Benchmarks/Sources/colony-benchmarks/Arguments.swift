@@ -8,11 +8,13 @@ struct Arguments {
     var colony = ".build/release/colony"
     var etcdLocks = "Benchmarks/.peers/etcd-locks"
     var uuidPeers = "Benchmarks/Peers/uuid"
+    var caffeinePeer = "Benchmarks/Peers/caffeine"
+    var caffeineLibrary = "/usr/share/java/caffeine.jar"
     var names: [String] = []
 
     static let usage = """
         usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE] [--uuid-peers FOLDER]
-               [NAME...]
+               [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
 
         Measures the workloads called NAME, or all. `make bench` builds what is needed and runs all.
         """
@@ -36,6 +38,8 @@ struct Arguments {
             case "--colony": self.colony = try value(of: word)
             case "--etcd-locks": self.etcdLocks = try value(of: word)
             case "--uuid-peers": self.uuidPeers = try value(of: word)
+            case "--caffeine-peer": self.caffeinePeer = try value(of: word)
+            case "--caffeine": self.caffeineLibrary = try value(of: word)
             case let flag where flag.hasPrefix("-"): throw WorkloadError("\(flag) is not known\n\(Self.usage)")
             default: self.names.append(word)
             }

@@ -28,10 +28,11 @@ enum Program {
 
     static func run(_ arguments: Arguments) async throws -> BenchmarkReport {
         let daemon = DaemonWorkloads(colony: arguments.colony, etcdLocks: arguments.etcdLocks)
+        let caffeine = CaffeinePeer(library: arguments.caffeineLibrary, program: arguments.caffeinePeer)
         let all =
             LockWorkloads.all + daemon.all + SnowflakeWorkload.all + UUIDWorkload.all
             + UUIDComparison(programs: arguments.uuidPeers).all + SegmentWorkload.all + HashSpeedWorkload.all
-            + HashComparison.all + PlacementWorkload.all
+            + HashComparison.all + PlacementWorkload.all + CacheComparison(caffeine: caffeine).all + CacheCost.all
         for name in arguments.names where !all.contains(where: { $0.name == name }) {
             throw WorkloadError("no workload is called \(name); there are \(all.map(\.name).joined(separator: ", "))")
         }
