@@ -79,7 +79,7 @@ struct HostileInputTests {
         let first = #expect(throws: RESPError.self) { try parser.next() }
         let second = #expect(throws: RESPError.self) { try parser.next() }
         #expect(first == second)
-        #expect(first?.excerpt.hasPrefix("hello\\r\\n") == true)
+        #expect(first?.excerpt == "hello")
     }
 
     @Test("mutated streams never trap, and every cut gives the same values or the same kind of error")
@@ -158,7 +158,6 @@ struct RoundTripTests {
         for seed in 0..<500 as Range<UInt64> {
             var generator = ValueGenerator(seed: seed)
             let value = generator.value(isPlain: true)
-            #expect(try parsed(encoded(value, .two).utf8.map { $0 }).count == 1)
             var encoder = RESPEncoder(version: .two)
             encoder.encode(value)
             #expect(try parsed(encoder.bytes) == [value], "seed \(seed)")
