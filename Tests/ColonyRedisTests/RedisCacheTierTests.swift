@@ -152,7 +152,7 @@ struct RedisCacheTierTests {
             refused.cancel()
             return await refused.value == .overloaded
         }
-        server.signal(SIGCONT)
+        server.resume()
         for task in waiting { _ = await task.value }
         try await eventually("the tier goes on") { await code { try await tier.get(["a"]) } == nil }
         await tier.close()
@@ -218,7 +218,7 @@ struct RedisCacheTierTests {
         let kept = Task { try await tier.get(["b"]) }
         cancelled.cancel()
         #expect(await cancelled.value == .cancelled)
-        server.signal(SIGCONT)
+        server.resume()
         #expect(text(try await kept.value[0]) == "2")
         #expect(text(try await tier.get(["a"])[0]) == "1")
         await tier.close()

@@ -82,6 +82,9 @@ final class RedisProcess: @unchecked Sendable {
         #endif
     }
 
+    /// Lets it go on after ``suspend()``.
+    func resume() { self.signal(SIGCONT) }
+
     /// Has it stand still, and waits until it does.
     func suspend() async throws {
         self.signal(SIGSTOP)
@@ -181,14 +184,16 @@ final class RedisClusterProcess: Sendable {
     }
 }
 
-/// The code with which a call fails; `nil` if it does not.
-func code(of call: () async throws(CacheError) -> some Any) async -> CacheError.Code? {
-    do throws(CacheError) {
+/// The code of the cache error with which a call fails; `nil` if it does not.
+func code(of call: () async throws -> some Any) async -> CacheError.Code? {
+    do {
         _ = try await call()
-        return nil
-    } catch {
+    } catch let error as CacheError {
         return error.code
+    } catch {
+        Issue.record("not an error of a cache: \(error)")
     }
+    return nil
 }
 
 func text(_ entry: CachedBytes?) -> String? { entry.map { String(decoding: $0.value, as: UTF8.self) } }
