@@ -10,6 +10,8 @@ final class InvalidationHub: Sendable {
         var next = 0
         /// Whether anybody has ever listened.
         var isWanted = false
+        /// Whether a server has begun to tell.
+        var hasBegun = false
         var isClosed = false
     }
 
@@ -29,6 +31,8 @@ final class InvalidationHub: Sendable {
             state.isWanted = true
             state.next += 1
             state.listeners[state.next] = queue
+            // Who comes later is told at once; if the connection is down just now, another gap follows.
+            if state.hasBegun { queue.add(.gap) }
             return state.next
         }
         guard let number else {
@@ -50,7 +54,11 @@ final class InvalidationHub: Sendable {
     }
 
     func publish(_ change: CacheInvalidation) {
-        for queue in self.state.withLock({ Array($0.listeners.values) }) { queue.add(change) }
+        let queues = self.state.withLock { state in
+            if change == .gap { state.hasBegun = true }
+            return Array(state.listeners.values)
+        }
+        for queue in queues { queue.add(change) }
     }
 
     func close() {
