@@ -17,6 +17,27 @@ public struct CacheOptions<Key: Hashable & Sendable, Value: Sendable>: Sendable 
 
     /// Makes options with the defaults.
     public init(_ bound: CacheBound<Key, Value>) { self.bound = bound }
+
+    /// The bound as a number, after everything was looked at.
+    func validatedCapacity() throws(CacheError) -> Int {
+        let capacity =
+            switch self.bound {
+            case .count(let count): count
+            case .weight(let weight, _): weight
+            }
+        guard capacity >= 1 else {
+            throw CacheError(.invalidConfiguration, "the capacity \(capacity) of a cache is below 1")
+        }
+        if case .count(let count) = self.bound, count > Int(UInt32.max) / 2 {
+            throw CacheError(.invalidConfiguration, "the capacity \(count) is above \(UInt32.max / 2) entries")
+        }
+        for (name, duration) in [("afterWrite", self.expiry.afterWrite), ("afterAccess", self.expiry.afterAccess)] {
+            if let duration, duration <= .zero {
+                throw CacheError(.invalidConfiguration, "the time \(duration) of \(name) is not above zero")
+            }
+        }
+        return capacity
+    }
 }
 
 /// What a ``Cache`` may hold.
@@ -46,6 +67,9 @@ public struct CacheExpiry<Key: Sendable, Value: Sendable>: Sendable {
         self.afterAccess = afterAccess
         self.perEntry = perEntry
     }
+
+    @inlinable
+    var isNever: Bool { self.afterWrite == nil && self.afterAccess == nil && self.perEntry == nil }
 }
 
 /// An entry that has left a ``Cache``.

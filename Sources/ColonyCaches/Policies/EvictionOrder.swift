@@ -2,6 +2,7 @@
 ///
 /// The cache calls it under its lock. It makes room first and inserts afterwards, so that the bound is never passed:
 /// `victim` until the newcomer fits, then `inserted`.
+@usableFromInline
 package protocol EvictionOrder: AnyObject {
     /// What a hit leaves behind without the lock.
     var hitRecording: HitRecording { get }
@@ -36,12 +37,13 @@ package protocol EvictionOrder: AnyObject {
 
 /// What a hit leaves behind without the lock.
 @frozen
+@usableFromInline
 package struct HitRecording: Sendable {
     /// `EntryNode.mark` is raised by one unless it has reached this; zero leaves it alone.
-    package let markLimit: UInt8
+    @usableFromInline package let markLimit: UInt8
     /// Hits of keys with `hash & mask == pattern` are queued for `EvictionOrder.hit`. Queued hits cost more than marks.
-    package let mask: UInt64
-    package let pattern: UInt64
+    @usableFromInline package let mask: UInt64
+    @usableFromInline package let pattern: UInt64
 
     /// Marks up to `markLimit`, and queues every hit, none, or one key in 2^*n*, chosen by the top bits of its hash.
     package init(markLimit: UInt8 = 0, queued: Queued) {

@@ -1,6 +1,7 @@
 /// First in, first out.
 package final class FIFOOrder: EvictionOrder {
     private var queue = EntryQueue(tag: 1)
+    private var weightless = EntryQueue(tag: EntryQueue.weightlessTag)
 
     package init() {}
 
@@ -11,23 +12,35 @@ package final class FIFOOrder: EvictionOrder {
     }
 
     package func inserted(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        self.queue.append(entry, nodes)
+        if nodes[entry].pointee.weight == 0 {
+            self.weightless.append(entry, nodes)
+        } else {
+            self.queue.append(entry, nodes)
+        }
     }
 
     package func hit(_ entry: EntryIndex, _ nodes: EntryNodes) {}
 
     package func removed(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        self.queue.remove(entry, nodes)
+        if nodes[entry].pointee.queue == self.weightless.tag {
+            self.weightless.remove(entry, nodes)
+        } else {
+            self.queue.remove(entry, nodes)
+        }
     }
 
     package func replaced(_ old: EntryIndex, by new: EntryIndex, _ nodes: EntryNodes) {
-        self.queue.replace(old, by: new, nodes)
+        if nodes[old].pointee.weight == 0 || nodes[new].pointee.weight == 0 {
+            self.removed(old, nodes)
+            self.inserted(new, nodes)
+        } else {
+            self.queue.replace(old, by: new, nodes)
+        }
     }
 
     package func resized(to capacity: Int, _ nodes: EntryNodes) {}
 
     package func defect(entries: Int, weight: Int, _ nodes: EntryNodes) -> String? {
-        self.queue.count == entries && self.queue.weight == weight
-            ? nil : "the queue has \(self.queue.count) entries of weight \(self.queue.weight), not \(entries) of \(weight)"
+        QueueAudit.defect(of: [self.queue, self.weightless], entries: entries, weight: weight, nodes)
     }
 }

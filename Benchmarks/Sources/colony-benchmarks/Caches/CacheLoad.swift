@@ -69,7 +69,7 @@ enum CacheLoad: String {
         // The sum is used, so that the compiler cannot leave the look-ups out; it is never negative.
         precondition(outcomes.allSatisfy { $0.sum >= 0 }, "keys and values are not negative")
         return Round(
-            operationsPerSecond: total / max(1e-9, Double(start.duration(to: end).clampedNanoseconds) / 1e9),
+            operationsPerSecond: total / (Double(max(1, end.nanoseconds - start.nanoseconds)) / 1e9),
             hitRatio: 1 - Double(outcomes.reduce(0) { $0 + $1.misses }) / total)
     }
 

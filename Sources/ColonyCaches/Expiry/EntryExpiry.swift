@@ -1,0 +1,16 @@
+public import Synchronization
+
+/// When an entry ends, in nanoseconds of the cache's clock, and where it stands in the ``TimerWheel``.
+@usableFromInline
+package struct EntryExpiry: ~Copyable {
+    @usableFromInline static var never: Int64 { .max }
+
+    /// The end. Readers move it, without a lock, where reading prolongs the stay.
+    @usableFromInline let end: Atomic<Int64>
+    /// The end that reading cannot pass.
+    @usableFromInline var limit: Int64
+    var earlier: EntryIndex
+    var later: EntryIndex
+    /// The bucket of the wheel; ``TimerWheel/none`` for an entry in none.
+    var bucket: UInt16
+}

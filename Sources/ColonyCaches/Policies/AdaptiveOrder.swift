@@ -1,0 +1,2 @@
+/// The default policy.
+package typealias AdaptiveOrder = S3FIFOOrder

@@ -1,0 +1,154 @@
+import ColonyCaches
+import ColonyCore
+import ColonyRESP
+
+extension RedisRouter {
+    /// Sends commands and gives their answers, in the same order; errors of the server are among them.
+    ///
+    /// In a cluster each command goes to the owner of its key, those of one owner in one write, and follows redirections
+    /// until the deadline.
+    ///
+    /// - Complexity: One round trip, and one more for each redirection.
+    func execute(_ commands: [RedisCommand]) async throws(CacheError) -> [RESPValue] {
+        let deadline = self.deadline()
+        if self.options.isCluster { return try await self.executeInCluster(commands, until: deadline) }
+        let call = try await self.call(commands.count, until: deadline) { bytes in
+            for command in commands { command.write(self.settings.prefix, to: &bytes) }
+        }
+        do throws(RedisFailure) {
+            return try call.answers()
+        } catch {
+            throw error.error
+        }
+    }
+
+    /// Sends commands to the only server, and waits until they have ended.
+    @inline(__always)
+    func call(
+        _ count: Int, until deadline: MonotonicInstant, _ write: (inout [UInt8]) -> Void
+    ) async throws(CacheError) -> RedisCall {
+        guard let node = self.onlyNode else { throw Self.closed }
+        let call = RedisCall(expected: count, deadline: deadline)
+        node.link().send(call, write)
+        await call.wait()
+        return call
+    }
+
+    /// Where a command goes next.
+    private struct Route: Hashable {
+        var address: RedisAddress
+        /// Whether the server takes it only after `ASKING`.
+        var asks = false
+    }
+
+    private func executeInCluster(
+        _ commands: [RedisCommand], until deadline: MonotonicInstant
+    ) async throws(CacheError) -> [RESPValue] {
+        var answers = [RESPValue?](repeating: nil, count: commands.count)
+        let slots = commands.map { HashSlot.of(self.settings.prefix + Array($0.key.rawValue.utf8)) }
+        var open = Array(commands.indices)
+        var asked: [Int: RedisAddress] = [:]
+        var failures = 0
+        var generator = self.options.makeGenerator()
+        while true {
+            let map = try await self.map(until: deadline)
+            var routes: [Route: [Int]] = [:]
+            var mustWait = false
+            var why = CacheError(.unavailable, "no server of the cluster has the slot of \(commands[open[0]].key)")
+            for index in open {
+                if let address = asked[index] {
+                    routes[Route(address: address, asks: true), default: []].append(index)
+                } else if let address = map.owner(of: slots[index]) {
+                    routes[Route(address: address), default: []].append(index)
+                } else {
+                    mustWait = true
+                }
+            }
+            asked = [:]
+            let round = self.start(routes, commands, deadline)
+            for sent in round { await sent.call.wait() }
+            for sent in round {
+                do throws(RedisFailure) {
+                    // `ASKING` has an answer of its own, before that of its command.
+                    let values = try sent.call.answers()
+                    let step = sent.route.asks ? 2 : 1
+                    for (position, index) in sent.indices.enumerated() {
+                        let value = values[position * step + step - 1]
+                        let redirection = value.errorText.flatMap(RedisReply.redirection)
+                        switch redirection {
+                        case .moved(let slot, let host, let port):
+                            // A server that does not know its own address leaves it out.
+                            let host = host.isEmpty ? sent.route.address.host : host
+                            self.moved(slot, to: RedisAddress(host: host, port: port))
+                        case .ask(let host, let port):
+                            let host = host.isEmpty ? sent.route.address.host : host
+                            asked[index] = RedisAddress(host: host, port: port)
+                        case .later:
+                            mustWait = true
+                            why = RedisReply.error(value.errorText ?? "")
+                            self.startRefresh()
+                        case nil:
+                            if value.errorText?.hasPrefix("READONLY") == true {
+                                mustWait = true
+                                why = RedisReply.error(value.errorText ?? "")
+                                self.startRefresh()
+                            } else {
+                                answers[index] = value
+                            }
+                        }
+                    }
+                } catch {
+                    guard error.error.code == .unavailable,
+                        !error.wasSent || sent.indices.allSatisfy({ commands[$0].isRead })
+                    else { throw error.error }
+                    why = error.error
+                    mustWait = true
+                    self.startRefresh()
+                }
+            }
+            open = open.filter { answers[$0] == nil }
+            if open.isEmpty { return answers.compactMap { $0 } }
+            if self.options.clock.now >= deadline { throw why }
+            if mustWait {
+                failures += 1
+                try await self.pause(failures, until: deadline, why, using: &generator)
+            }
+        }
+    }
+
+    /// Sends the commands of each route in one write, without waiting in between.
+    private func start(
+        _ routes: [Route: [Int]], _ commands: [RedisCommand], _ deadline: MonotonicInstant
+    ) -> [(route: Route, indices: [Int], call: RedisCall)] {
+        routes.map { route, indices in
+            let call = RedisCall(expected: indices.count * (route.asks ? 2 : 1), deadline: deadline)
+            guard let node = self.node(route.address) else {
+                call.fail(RedisFailure(.closed, Self.closed.message, wasSent: false))
+                return (route, indices, call)
+            }
+            node.link().send(call) { bytes in
+                for index in indices {
+                    // Directly before its command: the server forgets it with the next one.
+                    if route.asks { RESPCommandEncoding.append(command: "ASKING", to: &bytes) }
+                    commands[index].write(self.settings.prefix, to: &bytes)
+                }
+            }
+            return (route, indices, call)
+        }
+    }
+
+    private func pause(
+        _ failures: Int, until deadline: MonotonicInstant, _ why: CacheError,
+        using generator: inout any RandomNumberGenerator & Sendable
+    ) async throws(CacheError) {
+        let clock = self.options.clock
+        let wait = self.options.backoff.delay(after: failures, using: &generator)
+        let until = min(deadline, clock.now.advanced(by: wait))
+        do {
+            try await clock.sleep(until: until, tolerance: nil)
+        } catch {
+            throw CacheError(.cancelled, "the calling task was cancelled", cause: why)
+        }
+        if clock.now >= deadline { throw why }
+    }
+}
