@@ -1,3 +1,4 @@
+import ColonyCaches
 public import ColonyCore
 public import ColonyIdentifiers
 import HummingbirdCore
@@ -9,7 +10,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks and identifiers, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, identifiers, and a shared cache, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -65,6 +66,14 @@ public final class Daemon: Service {
         self.logger = logger
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
         let metrics = DaemonMetrics(registry: metrics)
+        let cache: SharedCache
+        do throws(CacheError) {
+            cache = try SharedCache(
+                settings: configuration.cache, invalidations: InvalidationHub(limit: configuration.limits.streams),
+                metrics: metrics, clock: clock, epoch: wallClock.now)
+        } catch {
+            throw DaemonError(.invalidConfiguration, error.message, cause: error)
+        }
         let responder = Responder(
             locks: LockService(
                 engine: engine, limits: configuration.limits,
@@ -72,7 +81,7 @@ public final class Daemon: Service {
             identifiers: IdentifierService(
                 engine: engine, segments: segments, settings: configuration.identifiers, limits: configuration.limits,
                 metrics: metrics, clock: clock, wallClock: wallClock),
-            gatekeeper: gatekeeper,
+            caches: CacheService(cache: cache, limits: configuration.limits), gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
                     ?? configuration.dataDirectory.map { "sqlite:\($0)/colony.db" } ?? "\(type(of: engine))",

@@ -67,6 +67,7 @@ struct SurfaceTests {
                 let target = String(parts[1]).replacing("{name}", with: "some-name").replacing(
                     "{file}", with: "index.html"
                 ).replacing("{tag}", with: "some-tag").replacing("{id}", with: "uuid7")
+                    .replacing("{key}", with: "some-key")
                 #expect(throws: Never.self) { try RouteMatch.find(method: String(parts[0]), target: target) }
             }
         }

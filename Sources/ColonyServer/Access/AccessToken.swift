@@ -3,11 +3,11 @@ import Crypto
 
 /// What a token allows. `admin` allows everything; `write` allows what `read` does.
 public enum Scope: String, CaseIterable, Sendable, Comparable {
-    /// Looking: lists, single locks, tags, identifiers, events, metrics.
+    /// Looking: lists, single locks, tags, identifiers, entries of the cache, events, metrics.
     case read = "locks:read"
-    /// Acquiring, renewing, and releasing; issuing identifiers and taking ranges.
+    /// Acquiring, renewing, and releasing; issuing identifiers and taking ranges; storing in the cache and deleting there.
     case write = "locks:write"
-    /// Breaking what others hold.
+    /// Breaking what others hold; emptying the cache.
     case admin
 
     private var rank: Int {
@@ -29,7 +29,7 @@ public struct AccessToken: Sendable, Hashable {
     public let digest: [UInt8]
     /// What the token allows; at least one.
     public let scopes: Set<Scope>
-    /// The beginnings of the names of locks and tags that the token may be used for; empty for all names.
+    /// The beginnings of the names of locks and tags, and of cache keys, that the token may be used for; empty for all names.
     public let prefixes: [String]
 
     /// Makes a token from what a configuration holds.

@@ -30,12 +30,7 @@ struct Gatekeeper: Sendable {
         }
         guard let scope = route.scope else { return nil }
         let token = try self.authenticate(head)
-        guard token.scopes.contains(where: { $0 >= scope }) else {
-            let scopes = token.scopes.map(\.rawValue).sorted().joined(separator: ", ")
-            throw Problem(
-                .forbidden,
-                "token \(NameRules.quoted(token.name)) has the scopes \(scopes), and \(scope.rawValue) is needed")
-        }
+        try token.demand(scope)
         return token
     }
 
@@ -110,14 +105,29 @@ struct Gatekeeper: Sendable {
 }
 
 extension AccessToken {
+    /// Refuses what the token's scopes do not allow.
+    func demand(_ scope: Scope) throws(Problem) {
+        guard self.scopes.contains(where: { $0 >= scope }) else {
+            let scopes = self.scopes.map(\.rawValue).sorted().joined(separator: ", ")
+            throw Problem(
+                .forbidden,
+                "token \(NameRules.quoted(self.name)) has the scopes \(scopes), and \(scope.rawValue) is needed")
+        }
+    }
+
     /// Refuses a name that none of the token's prefixes covers.
     func check(_ name: LeaseName) throws(Problem) {
         try self.check(name.rawValue)
     }
 
-    /// Refuses the name of a lock or a tag that none of the token's prefixes covers.
+    /// Whether one of the token's prefixes covers a name.
+    func covers(_ name: String) -> Bool {
+        self.prefixes.isEmpty || self.prefixes.contains { Self.bytes(name, startWith: $0) }
+    }
+
+    /// Refuses the name of a lock, a tag, or a cache key that none of the token's prefixes covers.
     func check(_ name: String) throws(Problem) {
-        guard self.prefixes.isEmpty || self.prefixes.contains(where: { Self.bytes(name, startWith: $0) }) else {
+        guard self.covers(name) else {
             throw Problem(
                 .forbidden, "token \(NameRules.quoted(self.name)) is for other names than \(NameRules.quoted(name))")
         }

@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
 
@@ -130,6 +131,17 @@ public struct ConfigurationKey: Sendable {
             }
             configuration.identifiers.worker = worker
         },
+        integer(
+            "cache.bytes", "bytes", 4_096...(1 << 40), 256 << 20,
+            "What the shared cache may hold: keys, values, and about 200 bytes for each entry, in memory."
+        ) { $0.cache.bytes = $1 },
+        integer(
+            "cache.value_bytes", "bytes", 1...(64 << 20), 1 << 20, "The longest value that the shared cache takes."
+        ) { $0.cache.valueBytes = $1 },
+        choice(
+            "cache.policy", EvictionPolicy.allCases.map(\.rawValue), EvictionPolicy.adaptive.rawValue,
+            "Which entry a full cache gives up. The default follows what is asked for."
+        ) { $0.cache.policy = EvictionPolicy(rawValue: $1) ?? $0.cache.policy },
         choice("log.level", DaemonConfiguration.Log.Level.allCases.map(\.rawValue), "info", "How much is logged.") {
             $0.log.level = DaemonConfiguration.Log.Level(rawValue: $1) ?? $0.log.level
         },

@@ -1,3 +1,4 @@
+public import ColonyCaches
 public import ColonyCore
 public import ColonyIdentifiers
 
@@ -22,6 +23,8 @@ public struct DaemonConfiguration: Sendable {
     public var isInsecure = false
     /// Which identifiers the daemon issues.
     public var identifiers = Identifiers()
+    /// How large the shared cache is, and what it gives up.
+    public var cache = Caching()
     /// How much clients may ask for.
     public var limits = Limits()
     /// How much is logged, and in which form.
@@ -86,6 +89,34 @@ public struct DaemonConfiguration: Sendable {
         }
     }
 
+    /// How large the shared cache is, and what it gives up.
+    public struct Caching: Sendable, Hashable {
+        /// What all entries may count together: their keys and values and about 200 bytes for each. From 4,096.
+        ///
+        /// The default is noticed on no server and holds a million small values.
+        public var bytes = 256 << 20
+        /// The longest value, in bytes; from 1, and with its entry no more than ``bytes``.
+        public var valueBytes = 1 << 20
+        /// Which entry a full cache gives up.
+        public var policy = EvictionPolicy.adaptive
+
+        public init() {}
+
+        func validate() throws(DaemonError) {
+            guard self.bytes >= 4_096 else {
+                throw DaemonError(.invalidConfiguration, "cache.bytes must be at least 4096, not \(self.bytes)")
+            }
+            // A value at its limit, with the longest key and content type, must fit into the empty cache.
+            let room = self.bytes - StoredBody.overheadBytes - CacheKey.maximumBytes - CacheService.contentTypeBytes
+            guard (1...room).contains(self.valueBytes) else {
+                throw DaemonError(
+                    .invalidConfiguration,
+                    "cache.value_bytes must be from 1 to \(room), so that a value fits into the \(self.bytes) bytes of the "
+                        + "cache, not \(self.valueBytes)")
+            }
+        }
+    }
+
     /// How much one client, or all of them together, may ask for.
     public struct Limits: Sendable, Hashable {
         /// The longest body of a request, in bytes. A full batch of renewals with the longest names fits.
@@ -145,6 +176,7 @@ public struct DaemonConfiguration: Sendable {
                     + "configure tokens, or set insecure to true if that is what you want")
         }
         try self.identifiers.validate()
+        try self.cache.validate()
         if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
             throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
         }

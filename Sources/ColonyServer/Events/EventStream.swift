@@ -30,8 +30,7 @@ struct EventStream {
     func write(_ subscription: EventHub.Subscription, to writer: inout some ResponseBodyWriter) async throws {
         // A first event makes the client read what it missed while it was not connected.
         try await writer.write(ByteBuffer(string: "retry: 2000\nevent: locks\ndata: {}\n\n"))
-        let messages = self.messages(subscription)
-        for await message in messages {
+        for await message in Self.withHeartbeats(subscription.events, clock: self.clock) {
             switch message {
             case .change: try await writer.write(ByteBuffer(string: "event: locks\ndata: {}\n\n"))
             case .heartbeat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
@@ -39,14 +38,13 @@ struct EventStream {
         }
     }
 
-    private enum Message { case change, heartbeat }
+    enum Message { case change, heartbeat }
 
     /// Changes and heartbeats as one stream.
-    private func messages(_ subscription: EventHub.Subscription) -> AsyncStream<Message> {
+    static func withHeartbeats(_ events: AsyncStream<Void>, clock: any MonotonicClock) -> AsyncStream<Message> {
         let (stream, continuation) = AsyncStream.makeStream(of: Message.self, bufferingPolicy: .bufferingNewest(2))
-        let clock = self.clock
         let changes = Task {
-            for await _ in subscription.events { continuation.yield(.change) }
+            for await _ in events { continuation.yield(.change) }
             continuation.finish()
         }
         let heartbeats = Task {

@@ -8,6 +8,8 @@ struct Answer {
         case json, problem, metrics
         /// A file of the console with its media type and entity tag.
         case file(type: String, tag: String)
+        /// An entry of the cache with its media type and entity tag.
+        case entry(type: String?, tag: String)
         case none
     }
 
@@ -47,6 +49,13 @@ struct Answer {
         if problem.code == .unauthorized {
             self.fields.append(HTTPField(name: .wwwAuthenticate, value: #"Bearer realm="colony""#))
         }
+        if let tag = problem.entityTag {
+            self.fields.append(HTTPField(name: .eTag, value: tag))
+        }
+        // The only coding that is taken is none.
+        if problem.code == .unsupportedEncoding {
+            self.fields.append(HTTPField(name: .acceptEncoding, value: "identity"))
+        }
         // What is left of a body that was not read to its end would be taken for the next request.
         if problem.code == .bodyTimeout {
             self.fields.append(HTTPField(name: .connection, value: "close"))
@@ -69,6 +78,15 @@ struct Answer {
             fields.append(HTTPField(name: .eTag, value: tag))
             fields.append(HTTPField(name: .cacheControl, value: "no-cache"))
             fields.append(HTTPField(name: .contentSecurityPolicy, value: ConsoleFiles.contentSecurityPolicy))
+            fields.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
+            fields.append(HTTPField(name: Self.referrerPolicy, value: "no-referrer"))
+        case .entry(let type, let tag):
+            fields.append(HTTPField(name: .contentType, value: type ?? "application/octet-stream"))
+            fields.append(HTTPField(name: .eTag, value: tag))
+            fields.append(HTTPField(name: .cacheControl, value: "no-cache"))
+            // Whoever may write could store a page with a script. In a browser it would run as part of the console, and
+            // with the operator's token, unless it is locked into an origin of its own.
+            fields.append(HTTPField(name: .contentSecurityPolicy, value: "sandbox; default-src 'none'"))
             fields.append(HTTPField(name: .xContentTypeOptions, value: "nosniff"))
             fields.append(HTTPField(name: Self.referrerPolicy, value: "no-referrer"))
         case .none: break

@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
 
@@ -40,6 +41,16 @@ enum PercentDecoding {
         let bytes = try Self.nameBytes(text, of: "segment tag", atMost: maximumBytes)
         do throws(InvalidName) {
             return try SegmentTag(utf8: bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The key of an entry of the cache in a path.
+    static func cacheKey(_ text: Substring.UTF8View) throws(Problem) -> CacheKey {
+        let bytes = try Self.nameBytes(text, of: "cache key", atMost: NameRules.maximumBytes)
+        do throws(InvalidName) {
+            return try CacheKey(utf8: bytes)
         } catch {
             throw Problem(error)
         }

@@ -10,6 +10,8 @@ struct Problem: Error {
     var holder: LeaseHolder?
     /// The methods that are allowed, for ``ProblemCode/methodNotAllowed``.
     var allowedMethods: String?
+    /// The tag of the present entry, for ``ProblemCode/versionMismatch``; `nil` if there is none.
+    var entityTag: String?
     /// After how long asking again can succeed, where that is known better than ``ProblemCode/retryAfterSeconds``.
     var retryAfter: Duration?
 

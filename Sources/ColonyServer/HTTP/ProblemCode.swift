@@ -23,9 +23,13 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case schemeMismatch = "scheme_mismatch"
     case segmentsExhausted = "segments_exhausted"
     case epochOver = "epoch_over"
+    // 412
+    case versionMismatch = "version_mismatch"
     // 413, 415, 429
     case bodyTooLarge = "body_too_large"
+    case valueTooLarge = "value_too_large"
     case unsupportedMediaType = "unsupported_media_type"
+    case unsupportedEncoding = "unsupported_encoding"
     case tooManyWaiters = "too_many_waiters"
     case tooManyStreams = "too_many_streams"
     // 5xx
@@ -51,8 +55,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
         case .held, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
-        case .bodyTooLarge: 413
-        case .unsupportedMediaType: 415
+        case .versionMismatch: 412
+        case .bodyTooLarge, .valueTooLarge: 413
+        case .unsupportedMediaType, .unsupportedEncoding: 415
         case .tooManyWaiters, .tooManyStreams: 429
         case .clientGone: 499
         case .storeFailed: 500
@@ -81,8 +86,11 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .schemeMismatch: "The tag or the namespace is used in another way"
         case .segmentsExhausted: "The tag has no numbers left"
         case .epochOver: "The layout has no time left"
+        case .versionMismatch: "The entry is not the one that was expected"
         case .bodyTooLarge: "The body is too large"
+        case .valueTooLarge: "The value is larger than the cache takes"
         case .unsupportedMediaType: "The body is not declared as JSON"
+        case .unsupportedEncoding: "The body is encoded in a way that is not taken"
         case .tooManyWaiters: "Too many requests wait already"
         case .tooManyStreams: "Too many event streams are open already"
         case .storeFailed: "The store failed"

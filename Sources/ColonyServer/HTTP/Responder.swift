@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
 import HTTPTypes
@@ -10,6 +11,7 @@ import Synchronization
 final class Responder: Sendable {
     let locks: LockService
     let identifiers: IdentifierService
+    let caches: CacheService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -23,12 +25,13 @@ final class Responder: Sendable {
     private let isReady = Atomic(true)
 
     init(
-        locks: LockService, identifiers: IdentifierService, gatekeeper: Gatekeeper, about: ServerAbout,
-        limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
+        locks: LockService, identifiers: IdentifierService, caches: CacheService, gatekeeper: Gatekeeper,
+        about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
         logger: Logger
     ) {
         self.locks = locks
         self.identifiers = identifiers
+        self.caches = caches
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -37,7 +40,8 @@ final class Responder: Sendable {
         self.clock = clock
         self.dates = DateHeader(wallClock)
         self.started = wallClock.now
-        self.document = OpenAPIDocument(limits: limits, needsTokens: gatekeeper.needsTokens).text()
+        self.document = OpenAPIDocument(
+            limits: limits, caching: caches.cache.settings, needsTokens: gatekeeper.needsTokens).text()
         self.logger = logger
     }
 
@@ -47,6 +51,7 @@ final class Responder: Sendable {
         self.locks.register.drain()
         self.identifiers.drain()
         self.hub.close()
+        self.caches.cache.invalidations.close()
     }
 
     /// Answers one request. An error that leaves this method closes the connection.
@@ -58,13 +63,13 @@ final class Responder: Sendable {
         let client = Client(channel)
         var route: Route?
         var answer: Answer
-        var subscription: EventHub.Subscription?
+        var stream: OpenStream?
         do throws(Problem) {
             let match = try RouteMatch.find(method: request.method.rawValue, target: request.head.path ?? "/")
             route = match.route
             let token = try self.gatekeeper.admit(request.head, to: match.route)
-            if match.route == .events {
-                subscription = try self.hub.subscribe()
+            stream = try self.openStream(match, token)
+            if stream != nil {
                 answer = Answer(content: .none, body: ByteBuffer())
             } else {
                 answer = try await self.answer(match, request, token, client)
@@ -74,8 +79,8 @@ final class Responder: Sendable {
             answer = Answer(error)
         }
         self.note(request, route: route, status: answer.status, since: start)
-        if let subscription {
-            try await self.stream(subscription, isHead: request.method == .head, writer, client)
+        if let stream {
+            try await self.write(stream, isHead: request.method == .head, writer, client)
             return
         }
         let head = answer.head(date: self.dates.value)
@@ -126,6 +131,26 @@ final class Responder: Sendable {
             return try await self.identifiers.list(match.query, token: token)
         case .inspectSegment:
             return try await self.identifiers.inspect(try self.tag(match, token), query: match.query)
+        case .cacheStatistics:
+            return try self.caches.statistics(query: match.query, token: token)
+        case .cacheBulk:
+            return try self.caches.bulk(
+                try await self.body(of: request), query: match.query, fields: request.headers, token: token)
+        case .emptyCache:
+            return try self.caches.removeAll(query: match.query, fields: request.headers, token: token)
+        case .readEntry:
+            return try self.caches.read(
+                try self.key(match, token), query: match.query, fields: request.headers,
+                isHead: request.method == .head)
+        case .storeEntry:
+            let key = try self.key(match, token)
+            let most = self.caches.cache.settings.valueBytes
+            return try await self.caches.store(key, query: match.query, fields: request.headers) {
+                () async throws(Problem) in
+                try await self.bytes(of: request, atMost: most) { .valueTooLarge($0, of: key, atMost: most) }
+            }
+        case .deleteEntry:
+            return try self.caches.delete(try self.key(match, token), query: match.query, fields: request.headers)
         case .server:
             return self.about.answer(now: self.clock.now)
         case .healthz:
@@ -139,7 +164,7 @@ final class Responder: Sendable {
             return await self.scrape()
         case .console:
             return try Self.file(match.name, request)
-        case .events:
+        case .events, .invalidations:
             preconditionFailure("event streams are written elsewhere")
         }
     }
@@ -178,6 +203,10 @@ final class Responder: Sendable {
                 "colony_segment_generators", self.identifiers.generators?.count ?? -1,
                 "Tags that numbers are kept ready for."
             ),
+            ("colony_cache_entries", self.caches.cache.count, "Entries in the cache."),
+            ("colony_cache_bytes", self.caches.cache.bytes, "What the entries of the cache count together."),
+            ("colony_cache_capacity_bytes", self.caches.cache.settings.bytes, "What the cache may hold."),
+            ("colony_cache_streams", self.caches.cache.invalidations.count, "Open streams of invalidations."),
         ] where value >= 0 {
             PrometheusRegistry.writeHeader(name, .gauge, help: help, to: &body)
             body.writeString("\(name) \(value)\n")
@@ -190,21 +219,63 @@ final class Responder: Sendable {
 
     // MARK: Events
 
+    /// A stream that a client has opened.
+    private enum OpenStream: Sendable {
+        case events(EventHub.Subscription)
+        case invalidations(InvalidationHub.Subscription, AccessToken?)
+    }
+
+    private func openStream(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> OpenStream? {
+        switch match.route {
+        case .events:
+            return .events(try self.hub.subscribe())
+        case .invalidations:
+            let parameters = try QueryParameters(match.query, known: ["writer"])
+            var writer: String?
+            if let text = parameters["writer"] { writer = try CacheService.writer(text, of: "writer") }
+            return .invalidations(try self.caches.cache.invalidations.subscribe(as: writer), token)
+        default:
+            return nil
+        }
+    }
+
     @concurrent
-    private func stream(
-        _ subscription: EventHub.Subscription, isHead: Bool, _ writer: consuming ResponseWriter, _ client: Client
+    private func write(
+        _ stream: OpenStream, isHead: Bool, _ writer: consuming ResponseWriter, _ client: Client
     ) async throws {
-        defer { self.hub.unsubscribe(subscription) }
+        let invalidations = self.caches.cache.invalidations
+        defer {
+            switch stream {
+            case .events(let subscription): self.hub.unsubscribe(subscription)
+            case .invalidations(let subscription, _): invalidations.unsubscribe(subscription)
+            }
+        }
         let head = EventStream.head(date: self.dates.value)
         if isHead {
             try await writer.writeResponse(head)
             return
         }
-        client.whenGone { subscription.finish() }
-        let stream = EventStream(hub: self.hub, clock: self.clock)
+        client.whenGone {
+            switch stream {
+            case .events(let subscription): subscription.finish()
+            case .invalidations(let subscription, _): subscription.finish()
+            }
+        }
         var body = try await writer.writeHead(head)
-        try await stream.write(subscription, to: &body)
+        switch stream {
+        case .events(let subscription):
+            try await EventStream(hub: self.hub, clock: self.clock).write(subscription, to: &body)
+        case .invalidations(let subscription, let token):
+            try await InvalidationStream(hub: invalidations, clock: self.clock, token: token)
+                .write(subscription, to: &body)
+        }
         try await body.finish(nil)
+    }
+
+    private func key(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> CacheKey {
+        let key = try PercentDecoding.cacheKey(match.name)
+        try token?.check(key.rawValue)
+        return key
     }
 
     private func name(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> LeaseName {
@@ -223,15 +294,23 @@ final class Responder: Sendable {
 
     private func body(of request: Request) async throws(Problem) -> ByteBuffer {
         if let type = request.headers[.contentType] { try Self.check(contentType: type) }
-        if let length = request.headers[.contentLength].flatMap(Int.init), length > self.limits.bodyBytes {
-            throw self.tooLarge
-        }
+        return try await self.bytes(of: request, atMost: self.limits.bodyBytes) { _ in self.tooLarge }
+    }
+
+    /// Reads a body that may have any content.
+    ///
+    /// - Parameter tooLarge: Is given how many bytes are known to be there.
+    private func bytes(
+        of request: Request, atMost limit: Int, tooLarge: (Int) -> Problem
+    ) async throws(Problem) -> ByteBuffer {
+        if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge(length) }
         do {
             var iterator = request.body.makeAsyncIterator()
             guard var body = try await iterator.next() else { return ByteBuffer() }
-            guard body.readableBytes <= self.limits.bodyBytes else { throw self.tooLarge }
+            guard body.readableBytes <= limit else { throw tooLarge(body.readableBytes) }
             while var part = try await iterator.next() {
-                guard body.readableBytes + part.readableBytes <= self.limits.bodyBytes else { throw self.tooLarge }
+                let count = body.readableBytes + part.readableBytes
+                guard count <= limit else { throw tooLarge(count) }
                 body.writeBuffer(&part)
             }
             return body

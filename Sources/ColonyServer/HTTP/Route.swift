@@ -5,18 +5,21 @@ import ColonyCore
 enum Route: UInt8, CaseIterable, Sendable {
     case acquire, renew, release, renewMany, list, inspect, breakLock
     case issueIDs, readID, identifiers, takeSegment, listSegments, inspectSegment
+    case cacheStatistics, cacheBulk, emptyCache, readEntry, storeEntry, deleteEntry, invalidations
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
+        case put = "PUT"
         case delete = "DELETE"
     }
 
     var method: Method {
         switch self {
-        case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .post
-        case .breakLock: .delete
+        case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment, .cacheBulk: .post
+        case .storeEntry: .put
+        case .breakLock, .emptyCache, .deleteEntry: .delete
         default: .get
         }
     }
@@ -37,6 +40,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .takeSegment: "/v1/segments/{tag}/take"
         case .listSegments: "/v1/segments"
         case .inspectSegment: "/v1/segments/{tag}"
+        case .cacheStatistics, .cacheBulk, .emptyCache: "/v1/cache"
+        case .readEntry, .storeEntry, .deleteEntry: "/v1/cache/{key}"
+        case .invalidations: "/v1/invalidations"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -51,8 +57,11 @@ enum Route: UInt8, CaseIterable, Sendable {
     var scope: Scope? {
         switch self {
         case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .write
-        case .breakLock: .admin
+        case .storeEntry, .deleteEntry: .write
+        case .breakLock, .emptyCache: .admin
         case .list, .inspect, .events, .server, .metrics: .read
+        // A bulk request that changes something needs more, which is seen only when its body is read.
+        case .cacheStatistics, .cacheBulk, .readEntry, .invalidations: .read
         case .readID, .identifiers, .listSegments, .inspectSegment: .read
         case .openAPI, .healthz, .readyz, .console: nil
         }
@@ -62,7 +71,7 @@ enum Route: UInt8, CaseIterable, Sendable {
 /// Where a request wants to go.
 struct RouteMatch {
     var route: Route
-    /// The lock's name, the tag, the identifier or its kind, or the file's name, still percent-encoded.
+    /// The lock's name, the tag, the cache key, the identifier or its kind, or the file's name, still percent-encoded.
     var name: Substring.UTF8View
     var query: Substring.UTF8View
 }
@@ -95,6 +104,7 @@ extension RouteMatch {
     private static let locksPrefix = Array("/v1/locks/".utf8)
     private static let consolePrefix = Array("/console/".utf8)
     private static let idsPrefix = Array("/v1/ids/".utf8)
+    private static let cachePrefix = Array("/v1/cache/".utf8)
     private static let segmentsPrefix = Array("/v1/segments/".utf8)
 
     private static func candidates(_ path: Substring.UTF8View) -> ([Route], Substring.UTF8View) {
@@ -125,12 +135,18 @@ extension RouteMatch {
             let isTake = rest[rest.index(after: slash)...].elementsEqual("take".utf8)
             return (isTake ? self.takeRoutes : [], rest[..<slash])
         }
+        if path.starts(with: self.cachePrefix) {
+            let rest = path.dropFirst(self.cachePrefix.count)
+            return (rest.contains(UInt8(ascii: "/")) ? [] : self.entryRoutes, rest)
+        }
         let nothing = path[path.endIndex...]
         switch String(decoding: path, as: UTF8.self) {
         case "/", "/console": return ([.console], nothing)
         case "/v1/locks": return ([.list], nothing)
         case "/v1/ids": return ([.identifiers], nothing)
         case "/v1/segments": return ([.listSegments], nothing)
+        case "/v1/cache": return (self.cacheRoutes, nothing)
+        case "/v1/invalidations": return ([.invalidations], nothing)
         case "/v1/events": return ([.events], nothing)
         case "/v1/server": return ([.server], nothing)
         case "/v1/openapi.json": return ([.openAPI], nothing)
@@ -150,5 +166,7 @@ extension RouteMatch {
     private static let issueRoutes: [Route] = [.issueIDs]
     private static let segmentRoutes: [Route] = [.inspectSegment]
     private static let takeRoutes: [Route] = [.takeSegment]
+    private static let cacheRoutes: [Route] = [.cacheStatistics, .cacheBulk, .emptyCache]
+    private static let entryRoutes: [Route] = [.readEntry, .storeEntry, .deleteEntry]
     private static let renewManyRoutes: [Route] = [.renewMany, .inspect, .breakLock]
 }

@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
 import NIOCore
@@ -22,6 +23,11 @@ final class DaemonMetrics: Sendable {
     let waits: PrometheusHistogram
     let connections: PrometheusGauge
     let segments: PrometheusCounter
+    let cacheWrites: PrometheusCounter
+    let cacheDeletions: PrometheusCounter
+    private let cacheHits: PrometheusCounter
+    private let cacheMisses: PrometheusCounter
+    private let cacheRemovals: [CacheRemovalCause: PrometheusCounter]
     private let issues: [IdentifierKind: PrometheusCounter]
     private let refusals: [IdentifierKind: PrometheusCounter]
 
@@ -69,6 +75,20 @@ final class DaemonMetrics: Sendable {
             "colony_ids_refused_total", "Requests for identifiers that were understood and not fulfilled, by kind.")
         self.segments = registry.counter(
             "colony_segments_taken_total", [], help: "Ranges of numbers that clients took.")
+        self.cacheWrites = registry.counter("colony_cache_writes_total", [], help: "Entries stored.")
+        self.cacheDeletions = registry.counter("colony_cache_deletions_total", [], help: "Entries deleted by clients.")
+        let lookups = "Look-ups of keys, by what came of them."
+        self.cacheHits = registry.counter("colony_cache_lookups_total", [("result", "hit")], help: lookups)
+        self.cacheMisses = registry.counter("colony_cache_lookups_total", [("result", "miss")], help: lookups)
+        self.cacheRemovals = Dictionary(
+            uniqueKeysWithValues: CacheRemovalCause.allCases.map { cause in
+                (
+                    cause,
+                    registry.counter(
+                        "colony_cache_removals_total", [("cause", cause.rawValue)],
+                        help: "Entries that have left the cache, by why.")
+                )
+            })
         self.connections = registry.gauge("colony_http_connections", [], help: "Open connections.")
     }
 
@@ -80,6 +100,8 @@ final class DaemonMetrics: Sendable {
     }
 
     func issued(_ kind: IdentifierKind, count: Int) { self.issues[kind]?.increment(by: Int64(count)) }
+    func looked(isHit: Bool) { (isHit ? self.cacheHits : self.cacheMisses).increment(by: 1) }
+    func removed(_ cause: CacheRemovalCause) { self.cacheRemovals[cause]?.increment(by: 1) }
     func refused(_ kind: IdentifierKind) { self.refusals[kind]?.increment(by: 1) }
     func acquired(_ result: AcquireResult) { self.acquires[result]?.increment(by: 1) }
     func renewed(_ result: RenewalResult, count: Int = 1) { self.renewals[result]?.increment(by: Int64(count)) }

@@ -8,10 +8,12 @@ import NIOCore
 /// runs with. Answers are listed by what the handlers really give; a fuzzer holds the server to that in CI.
 struct OpenAPIDocument {
     private let limits: DaemonConfiguration.Limits
+    private let caching: DaemonConfiguration.Caching
     private let needsTokens: Bool
 
-    init(limits: DaemonConfiguration.Limits, needsTokens: Bool) {
+    init(limits: DaemonConfiguration.Limits, caching: DaemonConfiguration.Caching, needsTokens: Bool) {
         self.limits = limits
+        self.caching = caching
         self.needsTokens = needsTokens
     }
 
@@ -35,7 +37,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks with fencing tokens; identifiers. Durations are in milliseconds.",
+                        "Named, owned, expiring locks with fencing tokens; identifiers; a shared cache. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -70,8 +72,22 @@ struct OpenAPIDocument {
         if path.contains("{name}") { parameters.insert(self.nameParameter, at: 0) }
         if path.contains("{tag}") { parameters.insert(self.tagParameter, at: 0) }
         if path.contains("{id}") { parameters.insert(self.idParameter(route), at: 0) }
+        if path.contains("{key}") { parameters.insert(self.keyParameter, at: 0) }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
+        if route == .storeEntry {
+            members.append(
+                (
+                    "requestBody",
+                    [
+                        "required": true, "description": "The bytes to keep, declared as what they are.",
+                        "content": [
+                            "application/octet-stream": ["schema": self.valueSchema],
+                            "text/plain": ["schema": self.valueSchema],
+                        ],
+                    ]
+                ))
+        }
         if let schema = route.requestSchema {
             members.append(
                 (
@@ -131,6 +147,32 @@ struct OpenAPIDocument {
         ]
     }
 
+    private var keyParameter: JSONValue {
+        [
+            "name": "key", "in": "path", "required": true, "schema": .reference("CacheKey"),
+            "description": "The key, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private var valueSchema: JSONValue {
+        ["type": "string", "maxLength": .number(UInt64(self.caching.valueBytes))]
+    }
+
+    private func condition(_ name: String, _ description: String) -> JSONValue {
+        [
+            "name": .string(name), "in": "header", "description": .string(description),
+            "schema": ["type": "string", "pattern": .string(OpenAPISchemas.entityTagsPattern)],
+        ]
+    }
+
+    /// Who writes, for all routes that change the cache.
+    private var writerParameter: JSONValue {
+        [
+            "name": "Colony-Writer", "in": "header", "schema": .reference("Writer"),
+            "description": "Who writes: streams of invalidations opened with the same `writer` are not told.",
+        ]
+    }
+
     private var fileParameter: JSONValue {
         [
             "name": "file", "in": "path", "required": true,
@@ -182,6 +224,32 @@ struct OpenAPIDocument {
                     "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
                     "How many at the most."),
             ]
+        case .readEntry:
+            return [
+                self.condition("If-Match", "Only an entry with one of these tags, or `*`."),
+                self.condition("If-None-Match", "304 if the entry has one of these tags."),
+            ]
+        case .storeEntry:
+            return [
+                query(
+                    "ttl_ms",
+                    [
+                        "type": "integer", "minimum": .number(UInt64(CacheService.timeToLive.lowerBound)),
+                        "maximum": .number(UInt64(CacheService.timeToLive.upperBound)),
+                    ],
+                    "How long the entry stays; without it, until room is needed."),
+                self.condition("If-Match", "Only in place of an entry with one of these tags, or `*`."),
+                self.condition("If-None-Match", "`*`: only if there is no entry."),
+                self.writerParameter,
+            ]
+        case .deleteEntry:
+            return [
+                self.condition("If-Match", "Only an entry with one of these tags."), self.writerParameter,
+            ]
+        case .cacheBulk, .emptyCache:
+            return [self.writerParameter]
+        case .invalidations:
+            return [query("writer", .reference("Writer"), "Whose changes are left out: the reader's own.")]
         default:
             return []
         }
@@ -191,6 +259,12 @@ struct OpenAPIDocument {
 
     private func responses(_ route: Route) -> [(String, JSONValue)] {
         var responses: [(String, JSONValue)] = [("200", self.success(route))]
+        if route == .storeEntry {
+            responses.append(("201", self.success(route, "The entry is stored; there was none before.")))
+        }
+        if route == .readEntry {
+            responses.append(("304", ["description": "The entry has one of the tags that were sent."]))
+        }
         if route == .console {
             responses.append(("304", ["description": "The file has not changed since."]))
         }
@@ -217,10 +291,11 @@ struct OpenAPIDocument {
         return responses
     }
 
-    private func success(_ route: Route) -> JSONValue {
+    private func success(_ route: Route, _ description: String? = nil) -> JSONValue {
         let content: JSONValue
         switch route {
-        case .events: content = ["text/event-stream": ["schema": ["type": "string"]]]
+        case .readEntry: content = ["*/*": ["schema": ["type": "string"]]]
+        case .events, .invalidations: content = ["text/event-stream": ["schema": ["type": "string"]]]
         case .metrics: content = ["text/plain": ["schema": ["type": "string"]]]
         case .openAPI: content = ["application/json": ["schema": ["type": "object"]]]
         case .console:
@@ -230,7 +305,7 @@ struct OpenAPIDocument {
                 })
         default: content = ["application/json": ["schema": .reference(route.responseSchema)]]
         }
-        return ["description": .string(route.successDescription), "content": content]
+        return ["description": .string(description ?? route.successDescription), "content": content]
     }
 
     /// What can go wrong at a route.
@@ -269,6 +344,19 @@ struct OpenAPIDocument {
             codes += [
                 .invalidName, .invalidRequest, .unknownField, .notFound, .storeFailed, .notOffered, .storeUnavailable,
             ]
+        case .cacheStatistics: codes += [.invalidRequest, .unknownField]
+        case .cacheBulk: codes += [.valueTooLarge]
+        case .emptyCache: codes += [.invalidRequest, .unknownField]
+        case .readEntry:
+            codes += [.invalidName, .invalidRequest, .unknownField, .notFound, .versionMismatch]
+        case .storeEntry:
+            codes += [
+                .invalidName, .invalidRequest, .unknownField, .versionMismatch, .valueTooLarge, .bodyTimeout,
+                .unsupportedEncoding,
+            ]
+        case .deleteEntry:
+            codes += [.invalidName, .invalidRequest, .unknownField, .notFound, .versionMismatch]
+        case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]
         case .console: codes += [.notFound]
@@ -322,6 +410,13 @@ extension Route {
         case .takeSegment: "Take a range of numbers, which nobody else is given."
         case .listSegments: "List tags in the byte order of their names."
         case .inspectSegment: "Look at one tag."
+        case .cacheStatistics: "How the shared cache does."
+        case .cacheBulk: "Read, store, or delete many entries of the cache."
+        case .emptyCache: "Remove all entries of the cache."
+        case .readEntry: "Read an entry of the cache."
+        case .storeEntry: "Store an entry in the cache, if need be only in place of a known one."
+        case .deleteEntry: "Delete an entry of the cache."
+        case .invalidations: "Learn which entries of the cache change, as server-sent events."
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -347,6 +442,13 @@ extension Route {
         case .takeSegment: "The range: `count` numbers from `first` on."
         case .listSegments: "A page of tags; `next` is there if more may follow."
         case .inspectSegment: "What is known of the tag."
+        case .cacheStatistics: "Counts since the start, the keys that are asked for most, and the last half hour."
+        case .cacheBulk: "One answer per key, in the same order. With `next`, ask again from that place on."
+        case .emptyCache: "How many entries there were."
+        case .readEntry: "The bytes as they were stored, with `ETag`, `Age`, and `Colony-TTL-Ms` if the entry has an end."
+        case .storeEntry: "The entry is stored in place of another."
+        case .deleteEntry: "The entry is deleted."
+        case .invalidations: "A stream of events named `gap`, `keys`, and `all`."
         case .events: "A stream of events named `locks`."
         case .server: "What this server is."
         case .openAPI: "The document."
@@ -364,6 +466,7 @@ extension Route {
         case .renewMany: "RenewManyRequest"
         case .issueIDs: "IssueRequest"
         case .takeSegment: "TakeSegmentRequest"
+        case .cacheBulk: "CacheBulkRequest"
         default: nil
         }
     }
@@ -382,6 +485,11 @@ extension Route {
         case .takeSegment: "Segment"
         case .listSegments: "SegmentPage"
         case .inspectSegment: "SegmentRecord"
+        case .cacheStatistics: "CacheStatistics"
+        case .cacheBulk: "CacheBulkAnswer"
+        case .emptyCache: "CacheEmptied"
+        case .storeEntry: "CacheStored"
+        case .deleteEntry: "CacheDeleted"
         case .server: "Server"
         default: "Status"
         }
