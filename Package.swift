@@ -64,7 +64,7 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyMemcached",
-        dependencies: ["ColonyCore", "ColonyCaches", .deque, .nioCore, .nioPosix],
+        dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", .deque, .nioCore, .nioPosix],
         swiftSettings: settings
     ),
 ]
