@@ -25,7 +25,7 @@ let floor1: [Target] = [
     .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings),
     .target(name: "ColonyHashing", dependencies: [.crypto], swiftSettings: settings),
     .target(name: "ColonyClocks", dependencies: ["ColonyCore"], swiftSettings: settings),
-    .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
+    .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], exclude: ["Loading"], swiftSettings: settings),
     .target(name: "ColonyRESP", swiftSettings: settings),
 ]
 
