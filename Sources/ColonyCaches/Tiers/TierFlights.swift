@@ -37,8 +37,8 @@ final class TierFlights<Value: Sendable>: Sendable {
         return try await flight.wait(at: place).get()
     }
 
-    /// How many are under way.
-    var count: Int { self.flights.withLock(\.count) }
+    /// How many wait for flights.
+    var waiterCount: Int { self.flights.withLock { Array($0.values) }.reduce(0) { $0 + $1.waiterCount } }
 
     final class Flight: Sendable {
         typealias Outcome = Result<Value, any Error>
@@ -66,6 +66,8 @@ final class TierFlights<Value: Sendable>: Sendable {
                 return state.lastPlace
             }
         }
+
+        var waiterCount: Int { self.state.withLock(\.waiters.count) }
 
         func start(_ work: @escaping Work, whenOver end: @escaping @Sendable () -> Void) {
             // A task of its own outlives whoever came first. It inherits neither cancellation nor the executor.

@@ -141,4 +141,7 @@ extension TieredCache {
         if case .stored = result { return true }
         return false
     }
+
+    /// How many wait for loads, for tests.
+    package var loadWaiterCount: Int { self.loads.waiterCount }
 }
