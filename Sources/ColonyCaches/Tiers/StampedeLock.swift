@@ -65,12 +65,20 @@ public struct StampedeLock: Sendable {
         case unlocked(LeaseError?)
     }
 
+    /// What a look into the shared cache shows.
+    enum Seen<Value: Sendable>: Sendable {
+        case value(Value)
+        case nothing
+        /// It does not answer, so nobody can see what another node loads, and waiting is in vain.
+        case unreachable
+    }
+
     /// Waits for a turn.
     ///
     /// - Parameter reread: Looks whether another node has stored the value.
     /// - Throws: `CancellationError`, and what `reread` throws. Nothing is held then.
     func turn<Value: Sendable>(
-        at key: CacheKey, as owner: OwnerID, on clock: any MonotonicClock, reread: () async throws -> Value?
+        at key: CacheKey, as owner: OwnerID, on clock: any MonotonicClock, reread: () async throws -> Seen<Value>
     ) async throws -> Turn<Value> {
         guard let name = try? self.name(of: key) else { return .unlocked(nil) }
         let deadline = clock.now.advanced(by: self.waiting)
@@ -89,7 +97,7 @@ public struct StampedeLock: Sendable {
             case .granted(let lease):
                 // Whoever held it before may have stored the value.
                 do {
-                    guard let value = try await reread() else { return .granted(lease) }
+                    guard case .value(let value) = try await reread() else { return .granted(lease) }
                     await self.giveBack(lease)
                     return .other(value)
                 } catch {
@@ -103,7 +111,11 @@ public struct StampedeLock: Sendable {
             } catch {
                 return try await self.unlocked(name, owner, error)
             }
-            if let value = try await reread() { return .other(value) }
+            switch try await reread() {
+            case .value(let value): return .other(value)
+            case .nothing: break
+            case .unreachable: return .unlocked(nil)
+            }
         }
     }
 

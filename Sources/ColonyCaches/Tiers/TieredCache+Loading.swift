@@ -29,10 +29,10 @@ extension TieredCache {
             }
             let answer = try await self.lookUp(name)
             if let value = try self.value(of: answer) { return value }
-            guard let lock = self.options.stampedeLock else {
-                return try await self.load(name, ticket, answer, body)
+            if let lock = self.options.stampedeLock, !answer.isFailed {
+                return try await self.load(name, ticket, answer, lock, body)
             }
-            return try await self.load(name, ticket, answer, lock, body)
+            return try await self.load(name, ticket, answer, body)
         }
     }
 
@@ -42,7 +42,9 @@ extension TieredCache {
         _ body: @Sendable () async throws -> Value?
     ) async throws -> Value? {
         let turn = try await lock.turn(at: name, as: .unique(), on: self.options.clock) {
-            try self.value(of: try await self.lookUp(name))
+            let answer = try await self.lookUp(name)
+            if let value = try self.value(of: answer) { return .value(value) }
+            return answer.isFailed ? .unreachable : .nothing
         }
         switch turn {
         case .other(let value):

@@ -9,6 +9,8 @@ enum TierAnswer<Value: Sendable>: Sendable {
     case unreadable(CacheVersion?)
     /// It did not answer, or refused to.
     case failed(CacheError)
+
+    var isFailed: Bool { if case .failed = self { true } else { false } }
 }
 
 extension TieredCache {
@@ -18,13 +20,26 @@ extension TieredCache {
             return try await self.lookUps.value(of: name, self.makeTicket()) { ticket in
                 self.watch.beginRead(name, ticket)
                 defer { self.watch.endRead(name, ticket) }
-                return try await self.ask([name], [ticket])[0]
+                if self.repairs.contains(name) { try await self.repair(name) }
+                return try await self.ask([name], [ticket]).first ?? .absent
             }
         } catch let error as CacheError {
             throw error
         } catch {
             throw CacheError(.cancelled, "the look-up of \(name) was cancelled", cause: error)
         }
+    }
+
+    /// Removes a key whose write may not have arrived, if the shared cache answers now; else the background work will.
+    private func repair(_ name: CacheKey) async throws(CacheError) {
+        let tier = self.tier
+        do throws(CacheError) {
+            try await self.gate.call { () async throws(CacheError) -> Void in try await tier.delete([name]) }
+        } catch {
+            guard error.code == .unavailable || error.code == .refused else { throw error }
+            return
+        }
+        if self.repairs.remove(name) { self.counts.withLock { $0.tier.repairs += 1 } }
     }
 
     /// What an answer means to somebody who wants the value.

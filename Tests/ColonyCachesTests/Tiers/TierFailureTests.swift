@@ -85,7 +85,11 @@ struct TierFailureTests {
         node.tier.setTrouble(.none)
         self.clock.advance(by: .seconds(5))
         // The copy is over, and what is there is older than the write.
+        #expect(try await node.cache.get(all: ["a"]).isEmpty)
+        #expect(node.cache.statistics.tier.pendingRepairs == 1)
+        // Whoever asks for this key alone makes it good.
         #expect(try await node.cache.get("a") == nil)
+        #expect(try await self.store.get(["a"]) == [nil])
         // A load replaces it, and nothing is left to be made good.
         #expect(try await node.cache.get("a") { _ in "loaded" } == "loaded")
         #expect(node.cache.statistics.tier.pendingRepairs == 0)

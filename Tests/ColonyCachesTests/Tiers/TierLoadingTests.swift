@@ -198,6 +198,15 @@ struct TierLoadingTests {
         #expect(node.cache.statistics.unlockedLoads == 1)
     }
 
+    @Test func `nobody waits for another node while the shared cache is down`() async throws {
+        let engine = MemoryLeaseEngine(clock: self.clock)
+        _ = try await engine.tryAcquire("cache-load/a", owner: "other", for: .seconds(60))
+        let node = try self.nodes(1, engine)[0]
+        node.tier.setTrouble(.fails(.unavailable))
+        // The clock stands still, so this one cannot have waited.
+        #expect(try await node.cache.get("a") { _ in "1" } == "1")
+    }
+
     @Test func `names of leases fit whatever the key is`() throws {
         let engine = MemoryLeaseEngine(clock: self.clock)
         #expect(throws: CacheError.self) { try StampedeLock(engine, prefix: "a\nb") }
