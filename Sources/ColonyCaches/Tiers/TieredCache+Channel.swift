@@ -116,13 +116,13 @@ extension TieredCache {
             } catch {
                 // Without an answer no copy is kept.
             }
-            self.counts.withLock { $0.channel.revalidations += UInt64(names.count) }
             for ((name, copy), stored) in zip(zip(names, copies), stored) {
                 guard let copy else { continue }
                 if let stored, XXH3.hash(stored.value) == copy.ownHash { continue }
                 copy.ticket.revoke()
                 if self.local.peek(name)?.ticket === copy.ticket { self.local.remove(name) }
             }
+            self.counts.withLock { $0.channel.revalidations += UInt64(names.count) }
         }
     }
 }
