@@ -135,20 +135,24 @@ public struct StampedeLock: Sendable {
     private func unlocked<Value>(
         _ name: LeaseName, _ owner: OwnerID, _ error: LeaseError
     ) async throws -> Turn<Value> {
-        let engine = self.engine
-        let giving = Task { _ = try? await engine.release(name, owner: owner, token: nil) }
-        try Task.checkCancellation()
+        let giving = self.release(name, owner, nil)
         if error.code == .cancelled {
             await giving.value
             throw CancellationError()
         }
+        try Task.checkCancellation()
         return .unlocked(error)
     }
 
     /// Gives a lease back, also when the task is cancelled. If that fails, it runs out by itself.
     func giveBack(_ lease: Lease) async {
+        await self.release(lease.name, lease.owner, lease.token).value
+    }
+
+    private func release(_ name: LeaseName, _ owner: OwnerID, _ token: FencingToken?) -> Task<Void, Never> {
         let engine = self.engine
-        // A new task does not inherit cancellation.
-        await Task { _ = try? await engine.release(lease.name, owner: lease.owner, token: lease.token) }.value
+        // A new task does not inherit cancellation, nor the executor, which is passed on.
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
+        return Task(executorPreference: executor) { _ = try? await engine.release(name, owner: owner, token: token) }
     }
 }
