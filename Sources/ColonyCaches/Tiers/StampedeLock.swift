@@ -3,12 +3,12 @@ import ColonyHashing
 
 /// Lets one node of many load a key that all of them miss, while the others wait for what it stores.
 ///
-/// Within a process a ``TieredCache`` loads a key once by itself. When a popular key ends in the shared cache, though, each
-/// of a hundred nodes misses it at the same moment. With this lock one of them loads; the others wait for the end of its
-/// lease and read again.
+/// Within a process a ``TieredCache`` loads a key once by itself. When a popular key ends in the shared cache, though,
+/// each of a hundred nodes misses it at the same moment. With this lock one of them loads; the others wait for the end
+/// of its lease and read again.
 ///
-/// The lock saves work, it does not protect anything: a node that has waited for ``waiting`` loads by itself, and so does
-/// one whose engine fails. A load that takes longer than ``holding`` may be joined by another.
+/// The lock saves work, it does not protect anything: a node that has waited for ``waiting`` loads by itself, and so
+/// does one whose engine fails. A load that takes longer than ``holding`` may be joined by another.
 public struct StampedeLock: Sendable {
     /// The store of the leases.
     public let engine: any LeaseEngine
@@ -24,8 +24,8 @@ public struct StampedeLock: Sendable {
     /// - Parameters:
     ///   - engine: Any engine that all nodes share.
     ///   - prefix: Up to 100 bytes of UTF-8 without control characters.
-    ///   - holding: From 10 milliseconds to 24 hours, as ``ColonyCore/LeaseLimits`` says. Ten seconds, because a load that
-    ///     takes longer is rarely made for a request.
+    ///   - holding: From 10 milliseconds to 24 hours, as ``ColonyCore/LeaseLimits`` says. Ten seconds, because a load
+    ///     that takes longer is rarely made for a request.
     ///   - waiting: Above zero. Five seconds, which is what most callers still wait for.
     /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value.
     public init(

@@ -4,10 +4,11 @@ import Synchronization
 
 // Hearing of changes by others, and making good what was missed.
 extension TieredCache {
-    /// Listens to changes by others, makes queued writes good, and compares copies of own writes, until the task is cancelled.
+    /// Listens to changes by others, makes queued writes good, and compares copies of own writes, until the task is
+    /// cancelled.
     ///
-    /// Without it the cache works, with copies that end after ``TieredCacheOptions/unlistenedTimeToLive``; queued writes then
-    /// wait for ever. A second call while one runs returns at once.
+    /// Without it the cache works, with copies that end after ``TieredCacheOptions/unlistenedTimeToLive``; queued
+    /// writes then wait for ever. A second call while one runs returns at once.
     public func run() async {
         guard !self.isRunning.exchange(true, ordering: .acquiringAndReleasing) else { return }
         defer { self.isRunning.store(false, ordering: .releasing) }

@@ -4,7 +4,8 @@ import ColonyMemory
 import ColonySimulation
 import Synchronization
 
-/// A shared cache whose calls are late, fail, or lose their answers, as chance has it, and whose channel breaks now and then.
+/// A shared cache whose calls are late, fail, or lose their answers, as chance has it, and whose channel breaks now
+/// and then.
 final class FlakyTier: CacheTier {
     private struct State {
         var generator: SeededGenerator

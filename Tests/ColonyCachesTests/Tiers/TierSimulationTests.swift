@@ -32,7 +32,8 @@ struct TierSimulationTests {
                 }
                 for worker in workers { try await worker.value }
                 for tier in tiers { tier.heal() }
-                // The clock moves only when nobody can go on, so every message has arrived and every write was made good.
+                // The clock moves only when nobody can go on, so every message has arrived and every write was made
+                // good.
                 try await simulation.clock.sleep(for: .seconds(30))
                 for (number, cache) in caches.enumerated() {
                     #expect(cache.statistics.tier.pendingRepairs == 0, "seed \(seed)")
