@@ -141,6 +141,11 @@ public final class RedisCacheTier: CacheTier {
         return removed == 1
     }
 
+    /// All keys under the prefix, or those that were read through this tier, as ``RedisCacheTierOptions/Tracking`` says.
+    public var invalidationScope: InvalidationScope {
+        self.options.tracking == .keysRead ? .keysRead : .allKeys
+    }
+
     /// Changes made through other connections, as the server pushes them; `nil` if tracking is off.
     ///
     /// What this tier writes itself is not reported, as far as it went through the connection that listens. A flush of the

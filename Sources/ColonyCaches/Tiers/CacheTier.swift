@@ -51,8 +51,26 @@ public protocol CacheTier: AnyObject, Sendable {
     /// read before a gap may be stale. It ends when the tier is closed or the reading task is cancelled.
     func invalidations() -> CacheInvalidations?
 
+    /// Of which keys changes are told; constant for the life of the tier. ``InvalidationScope/allKeys`` unless a tier
+    /// says otherwise.
+    var invalidationScope: InvalidationScope { get }
+
     /// Ends connections and background work. Calls under way and later ones throw `closed`. Repeating it is harmless.
     func close() async
+}
+
+extension CacheTier {
+    /// ``InvalidationScope/allKeys``.
+    public var invalidationScope: InvalidationScope { .allKeys }
+}
+
+/// Of which keys a ``CacheTier`` tells changes.
+public enum InvalidationScope: Hashable, Sendable {
+    /// Of all, whether they were read here or not.
+    case allKeys
+    /// Of those that were read through this tier since their last change, whoever made that. Whoever keeps a copy of
+    /// what it wrote must read the key afterwards, or hears nothing.
+    case keysRead
 }
 
 /// Changes of a shared cache, in the order in which they were learned.

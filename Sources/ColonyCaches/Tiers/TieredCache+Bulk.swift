@@ -110,7 +110,7 @@ extension TieredCache {
                 self.keep(
                     item.name, value, ticket, timeToLive: item.write.timeToLive, ownHash: XXH3.hash(item.write.value))
                 // Whoever comes to know of a change before the copy is kept finds the ticket, and after it the copy.
-                if ticket.isDisturbed { self.suspect(item.name, ticket) }
+                if self.needsComparing(ticket) { self.suspect(item.name, ticket) }
             }
             // What was kept before is older, unless it was kept just now.
             if item.value == nil || ticket.isRevoked { self.local.remove(item.name) }
@@ -152,6 +152,13 @@ extension TieredCache {
             self.keep(item.name, value, ticket, timeToLive: self.options.unlistenedTimeToLive)
         }
         return .queued
+    }
+
+    /// Whether the copy of an own write must be compared with the shared cache: a change was told meanwhile, or none
+    /// will be before the key is read.
+    func needsComparing(_ ticket: CopyTicket) -> Bool {
+        if ticket.isDisturbed { return true }
+        return self.tier.invalidationScope == .keysRead && self.unlistenedSince.load(ordering: .acquiring) == .max
     }
 
     /// A change was told that may be an echo of an own write.

@@ -82,7 +82,7 @@ extension TieredCache {
             self.counts.withLock { $0.tier.writes += 1 }
             self.repairs.remove(name)
             self.keep(name, value, ticket, timeToLive: write.timeToLive, ownHash: XXH3.hash(write.value))
-            if ticket.isDisturbed { self.suspect(name, ticket) }
+            if self.needsComparing(ticket) { self.suspect(name, ticket) }
             if ticket.isRevoked { self.local.remove(name) }
             return .stored(version)
         case .conflict(let stored):

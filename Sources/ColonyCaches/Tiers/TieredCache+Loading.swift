@@ -122,7 +122,7 @@ extension TieredCache {
         self.repairs.remove(name)
         self.keep(name, value, ticket, timeToLive: self.options.timeToLive, ownHash: XXH3.hash(bytes))
         if load.isRevoked { ticket.disturb() }
-        if ticket.isDisturbed { self.suspect(name, ticket) }
+        if self.needsComparing(ticket) { self.suspect(name, ticket) }
     }
 
     /// Stores an entry if there still is what there was when the load began.

@@ -174,6 +174,22 @@ struct BackplaneTests {
         #expect(try await node.cache.get("a") == "second")
     }
 
+    @Test func `where changes are told only of keys that were read, own writes are read`() async throws {
+        let node = try TierNode(self.store, clock: self.clock, hasEcho: false, scope: .keysRead)
+        try await node.listen()
+        try await node.cache.set("set", to: "mine")
+        #expect(try await node.cache.get("loaded") { _ in "mine" } == "mine")
+        _ = try await node.cache.compareAndSet("compared", to: "mine", expecting: nil)
+        try await eventually("they were read") { node.cache.statistics.channel.revalidations == 3 }
+        for key in ["set", "loaded", "compared"] {
+            #expect(try node.cache.localValue(key) == "mine")
+            try await node.storeElsewhere(CacheKey(key), "theirs")
+            try await eventually("the copy is gone") { try node.cache.localValue(key) == nil }
+            #expect(try await node.cache.get(key) == "theirs")
+        }
+        await node.stop()
+    }
+
     @Test func `without an echo an own write asks nobody`() async throws {
         let node = try TierNode(self.store, clock: self.clock, hasEcho: false)
         try await node.listen()

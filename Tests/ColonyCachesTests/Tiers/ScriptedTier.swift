@@ -30,6 +30,8 @@ final class ScriptedTier: CacheTier {
         var lookedUp = 0
         var listeners: [Int: AsyncStream<CacheInvalidation>.Continuation] = [:]
         var listenerCount = 0
+        /// The keys of which changes are told, where that depends on reading.
+        var tracked: Set<CacheKey> = []
         var wrongTypes: Set<CacheKey> = []
         /// Answers to look-ups wait for this.
         var gate: OneShotSignal?
@@ -40,11 +42,13 @@ final class ScriptedTier: CacheTier {
 
     let base: MemoryCacheTier
     let hasEcho: Bool
+    let invalidationScope: InvalidationScope
     private let state = Mutex(State())
 
     /// - Parameter hasEcho: Whether changes of this client itself are told to it.
-    init(_ base: MemoryCacheTier, hasEcho: Bool = true) {
+    init(_ base: MemoryCacheTier, hasEcho: Bool = true, scope: InvalidationScope = .allKeys) {
         self.base = base
+        self.invalidationScope = scope
         self.hasEcho = hasEcho
     }
 
@@ -84,6 +88,10 @@ final class ScriptedTier: CacheTier {
 
     /// Tells this client's listeners of a change, as the store would.
     func tell(_ change: CacheInvalidation) {
+        if case .keys(let keys) = change, self.invalidationScope == .keysRead {
+            let isTracked = self.state.withLock { state in keys.contains { state.tracked.remove($0) != nil } }
+            guard isTracked else { return }
+        }
         let listeners = self.state.withLock { state -> [AsyncStream<CacheInvalidation>.Continuation] in
             guard case .open = state.channel else { return [] }
             return Array(state.listeners.values)
@@ -95,6 +103,7 @@ final class ScriptedTier: CacheTier {
         self.state.withLock { state in
             state.gets += 1
             state.lookedUp += keys.count
+            state.tracked.formUnion(keys)
         }
         try await self.suffer()
         if keys.contains(where: { key in self.state.withLock { $0.wrongTypes.contains(key) } }) {
@@ -160,6 +169,8 @@ final class ScriptedTier: CacheTier {
         }
         try await self.suffer()
         let answer = try await body()
+        // As Redis does: a change forgets who has read the key, also if it is told to nobody.
+        self.state.withLock { $0.tracked.subtract(keys) }
         let gate = self.state.withLock { state in
             if state.writeGate != nil { state.heldUp += 1 }
             defer { state.writeGate = nil }

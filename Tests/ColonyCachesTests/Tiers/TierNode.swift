@@ -18,11 +18,11 @@ final class TierNode: Sendable {
     }
 
     init(
-        _ store: MemoryCacheTier, clock: ManualClock, hasEcho: Bool = true,
+        _ store: MemoryCacheTier, clock: ManualClock, hasEcho: Bool = true, scope: InvalidationScope = .allKeys,
         _ change: (inout TieredCacheOptions) -> Void = { _ in }
     ) throws {
         self.clock = clock
-        self.tier = ScriptedTier(store.client(), hasEcho: hasEcho)
+        self.tier = ScriptedTier(store.client(), hasEcho: hasEcho, scope: scope)
         var options = TieredCacheOptions()
         options.clock = clock
         let found = self.found
