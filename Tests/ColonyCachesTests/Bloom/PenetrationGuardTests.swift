@@ -25,39 +25,41 @@ struct PenetrationGuardTests {
         }
     }
 
-    @Test func bloomHasNoFalseNegativesDuringRebuild() throws {
-        for seed in 0..<60 as Range<UInt64> {
-            try Simulation(seed: Seed(rawValue: seed)).run { simulation in
-                let guardian = try PenetrationGuard<Int>(expectedCount: 400, errorRate: 1e-9)
-                let store = Store()
-                for key in 0..<20 { store.insert(key * 50) }
-                try await guardian.rebuild(from: store.reading())
+    @Test func bloomHasNoFalseNegativesDuringRebuild() async throws {
+        try await onSimulationThread {
+            for seed in 0..<60 as Range<UInt64> {
+                try Simulation(seed: Seed(rawValue: seed)).run { simulation in
+                    let guardian = try PenetrationGuard<Int>(expectedCount: 400, errorRate: 1e-9)
+                    let store = Store()
+                    for key in 0..<20 { store.insert(key * 50) }
+                    try await guardian.rebuild(from: store.reading())
 
-                let rebuilding = simulation.spawn {
-                    for _ in 0..<6 { try await guardian.rebuild(from: store.reading()) }
-                }
-                var generator = simulation.generator(for: "writers")
-                let writers = (0..<4).map { _ in
-                    let keys = (0..<15).map { _ in Int.random(in: 0..<1_000, using: &generator) }
-                    return simulation.spawn {
-                        for key in keys {
-                            await guardian.inserting([key]) {
-                                // Slow writes: the rebuild may begin and end within one.
-                                for _ in 0..<(key % 40) { await Task.yield() }
-                                store.insert(key)
-                                #expect(guardian.mayContain(key))
-                                for _ in 0..<(key % 7) { await Task.yield() }
+                    let rebuilding = simulation.spawn {
+                        for _ in 0..<6 { try await guardian.rebuild(from: store.reading()) }
+                    }
+                    var generator = simulation.generator(for: "writers")
+                    let writers = (0..<4).map { _ in
+                        let keys = (0..<15).map { _ in Int.random(in: 0..<1_000, using: &generator) }
+                        return simulation.spawn {
+                            for key in keys {
+                                await guardian.inserting([key]) {
+                                    // Slow writes: the rebuild may begin and end within one.
+                                    for _ in 0..<(key % 40) { await Task.yield() }
+                                    store.insert(key)
+                                    #expect(guardian.mayContain(key))
+                                    for _ in 0..<(key % 7) { await Task.yield() }
+                                }
+                                #expect(store.keys.withLock { $0 }.allSatisfy { guardian.mayContain($0) })
+                                await Task.yield()
                             }
-                            #expect(store.keys.withLock { $0 }.allSatisfy { guardian.mayContain($0) })
-                            await Task.yield()
                         }
                     }
+                    for writer in writers { try await writer.value }
+                    try await rebuilding.value
+                    #expect(store.keys.withLock { $0 }.allSatisfy { guardian.mayContain($0) })
+                    #expect(guardian.report.rebuilds == 7)
+                    #expect(!guardian.mayContain(-1))
                 }
-                for writer in writers { try await writer.value }
-                try await rebuilding.value
-                #expect(store.keys.withLock { $0 }.allSatisfy { guardian.mayContain($0) })
-                #expect(guardian.report.rebuilds == 7)
-                #expect(!guardian.mayContain(-1))
             }
         }
     }

@@ -252,32 +252,34 @@ struct BackplaneTests {
     }
 
     @Test func `after each write a node sees what it wrote, whatever its other tasks do`() async throws {
-        for seed in 0..<30 as Range<UInt64> {
-            try Simulation(seed: Seed(rawValue: seed)).run { simulation in
-                let store = MemoryCacheTier(clock: simulation.clock)
-                var options = TieredCacheOptions()
-                options.clock = simulation.clock
-                let cache = try TieredCache<String, String>(
-                    store, codec: .utf8, options: options, generator: SeededGenerator(seed: 1))
-                let tasks = (0..<4).map { number in
-                    simulation.spawn {
-                        for round in 0..<20 {
-                            let key = "\((number + round) % 3)"
-                            _ = try await cache.get(key)
-                            // Only this task writes this key, so nothing else can be there afterwards.
-                            try await cache.set("own-\(number)", to: "\(round)")
-                            #expect(try await cache.get("own-\(number)") == "\(round)")
-                            try await cache.set(key, to: "\(number)-\(round)")
+        try await onSimulationThread {
+            for seed in 0..<30 as Range<UInt64> {
+                try Simulation(seed: Seed(rawValue: seed)).run { simulation in
+                    let store = MemoryCacheTier(clock: simulation.clock)
+                    var options = TieredCacheOptions()
+                    options.clock = simulation.clock
+                    let cache = try TieredCache<String, String>(
+                        store, codec: .utf8, options: options, generator: SeededGenerator(seed: 1))
+                    let tasks = (0..<4).map { number in
+                        simulation.spawn {
+                            for round in 0..<20 {
+                                let key = "\((number + round) % 3)"
+                                _ = try await cache.get(key)
+                                // Only this task writes this key, so nothing else can be there afterwards.
+                                try await cache.set("own-\(number)", to: "\(round)")
+                                #expect(try await cache.get("own-\(number)") == "\(round)")
+                                try await cache.set(key, to: "\(number)-\(round)")
+                            }
                         }
                     }
-                }
-                for task in tasks { try await task.value }
-                // Once all is over, the copies are what the store has.
-                for key in ["0", "1", "2"] {
-                    let stored = try await store.get([CacheKey(key)])[0].map {
-                        String(decoding: $0.value, as: UTF8.self)
+                    for task in tasks { try await task.value }
+                    // Once all is over, the copies are what the store has.
+                    for key in ["0", "1", "2"] {
+                        let stored = try await store.get([CacheKey(key)])[0].map {
+                            String(decoding: $0.value, as: UTF8.self)
+                        }
+                        #expect(try await cache.get(key) == stored)
                     }
-                    #expect(try await cache.get(key) == stored)
                 }
             }
         }

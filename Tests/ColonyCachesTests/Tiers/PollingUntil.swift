@@ -3,7 +3,7 @@ import Testing
 
 /// Looks again until a condition holds, for a while that is far beyond what a busy machine needs.
 func eventually(
-    _ what: Comment, within limit: Duration = .seconds(20), sourceLocation: SourceLocation = #_sourceLocation,
+    _ what: Comment, within limit: Duration = .seconds(60), sourceLocation: SourceLocation = #_sourceLocation,
     _ condition: () async throws -> Bool
 ) async throws {
     let clock = HostClock()
