@@ -80,6 +80,13 @@ public struct CacheRemoval<Key: Sendable, Value: Sendable>: Sendable {
     public let value: Value
     /// Why it left.
     public let cause: CacheRemovalCause
+
+    @usableFromInline
+    init(key: Key, value: Value, cause: CacheRemovalCause) {
+        self.key = key
+        self.value = value
+        self.cause = cause
+    }
 }
 
 /// Why an entry has left a ``Cache``.

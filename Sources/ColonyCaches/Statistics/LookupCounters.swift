@@ -21,10 +21,10 @@ struct LookupCounters: @unchecked Sendable {
     }
 
     @inlinable
-    func recordHit(_ stripe: Int) { self.counters(stripe)[0].add(1, ordering: .relaxed) }
+    func recordHit(_ stripe: Int) { self.counters(stripe)[0].wrappingAdd(1, ordering: .relaxed) }
 
     @inlinable
-    func recordMiss(_ stripe: Int) { self.counters(stripe)[1].add(1, ordering: .relaxed) }
+    func recordMiss(_ stripe: Int) { self.counters(stripe)[1].wrappingAdd(1, ordering: .relaxed) }
 
     func total() -> (hits: UInt64, misses: UInt64) {
         var total = (hits: UInt64(0), misses: UInt64(0))

@@ -39,7 +39,7 @@ package struct HitQueue: @unchecked Sendable {
     package func append(_ entry: EntryIndex, _ thread: Int) -> Bool {
         let stripe = thread & (Self.count &- 1)
         let words = self.words(stripe)
-        let position = words[0].add(1, ordering: .relaxed).oldValue
+        let position = words[0].wrappingAdd(1, ordering: .relaxed).oldValue
         if position >= UInt32(Self.capacity) { return position & 63 == 0 }
         words[Int(position) &+ 1].store(entry, ordering: .releasing)
         if position == 0 {

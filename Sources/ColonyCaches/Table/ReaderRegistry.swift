@@ -60,12 +60,12 @@ package struct ReaderRegistry: @unchecked Sendable {
     /// Announces a reader; what it loads afterwards stays valid until it has left.
     @inlinable @inline(__always)
     package func enter(_ stripe: Int) {
-        self.counter(stripe).pointee.add(1, ordering: .sequentiallyConsistent)
+        self.counter(stripe).pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
     @inlinable @inline(__always)
     package func leave(_ stripe: Int) {
-        self.counter(stripe).pointee.subtract(1, ordering: .releasing)
+        self.counter(stripe).pointee.wrappingSubtract(1, ordering: .releasing)
     }
 
     /// Drops from `pending`, a bit for each counter, those that are at zero now.
