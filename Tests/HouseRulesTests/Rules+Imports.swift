@@ -31,9 +31,9 @@ extension Rule {
         "Crypto": ["ColonyServer", "ColonyHashing"],
         "Yams": ["ColonyServer"],
         "NIOHTTPTypes": ["ColonyServer"],
-        "NIOSSL": ["ColonyServer"],
-        "NIOPosix": ["ColonyServer"],
-        "NIOCore": ["ColonyServer", "ColonyRemote"],
+        "NIOSSL": ["ColonyServer", "ColonyRedis"],
+        "NIOPosix": ["ColonyServer", "ColonyRedis", "ColonyMemcached"],
+        "NIOCore": ["ColonyServer", "ColonyRemote", "ColonyRedis", "ColonyMemcached"],
         "NIOHTTP1": ["ColonyServer", "ColonyRemote"],
         "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
         "AsyncHTTPClient": ["ColonyRemote", "ColonyServer"],
@@ -78,7 +78,7 @@ extension Rule {
     private static let floor: [String: Int] = [
         "ColonyCore": 0,
         "ColonyCaches": 1, "ColonyBalancing": 1, "ColonyResilience": 1, "ColonyIdentifiers": 1, "ColonyHashing": 1,
-        "ColonyClocks": 1,
+        "ColonyClocks": 1, "ColonyRESP": 1,
         "ColonyCoordination": 2, "ColonyQueues": 2, "ColonyTransactions": 2, "ColonyCluster": 2,
         "ColonyMemory": 3, "ColonySQLite": 3, "ColonyRemote": 3, "ColonyRedis": 3, "ColonyPostgres": 3,
         "ColonyZooKeeper": 3, "ColonyEtcd": 3, "ColonyRabbitMQ": 3, "ColonyKafka": 3, "ColonyMemcached": 3,
@@ -86,10 +86,11 @@ extension Rule {
         "colony": 5,
     ]
     private static let beside: [String: Set<String>] = [
-        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers"],
-        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers"],
+        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
         "ColonyWorkloads": [
-            "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyMemory", "ColonySQLite",
+            "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
+            "ColonySQLite",
         ],
     ]
 

@@ -19,10 +19,10 @@ public import Synchronization
 ///
 /// Keys are told apart by `==`; their hashes are seeded for each process, so that nobody outside can choose keys that
 /// collide.
+//
+// `@unchecked Sendable`, because readers only load `tables` and the atomics behind it, under the rules of ReaderRegistry;
+// everything else is constant or under `lock`.
 public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
-    // Sendable, because readers only load `tables` and atomics behind it, under the rules of ReaderRegistry; everything
-    // else is constant or under `lock`.
-
     /// What readers see.
     @usableFromInline let tables: Atomic<UnsafeMutablePointer<EntryTables<Key, Value>>>
     @usableFromInline let registry = ReaderRegistry.shared
@@ -32,6 +32,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     @usableFromInline let options: CacheOptions<Key, Value>
     @usableFromInline let capacity: Int
     @usableFromInline let isWeighed: Bool
+    /// Whether an entry with an end was ever stored; until then nobody asks for the time.
+    private let mayEnd: Atomic<Bool>
     private let reclaimer = CacheReclaimer()
 
     /// Makes an empty cache.
@@ -44,6 +46,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         if case .weight = options.bound { self.isWeighed = true } else { self.isWeighed = false }
         self.lookups = options.recordsStatistics ? LookupCounters() : nil
         let writer = CacheWriter<Key, Value>(options, capacity: self.capacity)
+        self.mayEnd = Atomic(!options.expiry.isNever)
         self.tables = Atomic(writer.published)
         self.lock = Mutex(writer)
     }
@@ -174,11 +177,13 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     ///
     /// - Parameter timeToLive: How long. With zero or less nothing is kept, and what was stored under the key is removed.
     public func set(_ key: Key, to value: Value, expiringAfter timeToLive: Duration) {
+        self.mayEnd.store(true, ordering: .sequentiallyConsistent)
         self.store(key, value, EntryLifetime(self.options.expiry, for: timeToLive, from: self.options.clock.now))
     }
 
     /// Stores a value that stays until a point of the cache's clock, in place of what the options say of writes.
     public func set(_ key: Key, to value: Value, expiringAt end: MonotonicInstant) {
+        self.mayEnd.store(true, ordering: .sequentiallyConsistent)
         self.store(key, value, EntryLifetime(self.options.expiry, until: end, from: self.options.clock.now))
     }
 
@@ -273,8 +278,10 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         return weight
     }
 
-    /// The time, if anything in this cache ends; else it is not asked for.
-    private var now: Int64 { self.options.clock.now.nanoseconds }
+    /// The time, if anything in this cache may end; else before all time.
+    private var now: Int64 {
+        self.mayEnd.load(ordering: .sequentiallyConsistent) ? self.options.clock.now.nanoseconds : .min
+    }
 
     // MARK: Removing
 

@@ -2,10 +2,10 @@ import ColonyCore
 public import Synchronization
 
 /// What is done under the lock of a ``Cache``: the ledger decides by numbers, this looks after keys and values.
+//
+// `@unchecked Sendable`, because it lives in the mutex of its cache and nowhere else.
 @usableFromInline
 struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
-    // Sendable, because it lives in the mutex of its cache and nowhere else.
-
     @usableFromInline
     typealias Tables = EntryTables<Key, Value>
     @usableFromInline

@@ -44,6 +44,9 @@ package struct EntryNode: ~Copyable {
 }
 
 /// The nodes of a cache, by index. A copy is valid until the cache grows, so none is kept beyond a call.
+//
+// `@unchecked Sendable`, because a copy is used where the table it points to is known to live: under the lock of the cache,
+// or by a reader that has announced itself.
 @frozen
 @usableFromInline
 package struct EntryNodes: @unchecked Sendable {

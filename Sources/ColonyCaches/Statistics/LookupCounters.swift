@@ -2,6 +2,8 @@ public import Synchronization
 
 /// Counts of hits and misses, on a cache line for each of sixteen kinds of thread, so that counting does not make threads
 /// wait for each other.
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is freed with the cache alone.
 @usableFromInline
 struct LookupCounters: @unchecked Sendable {
     @usableFromInline static var stride: Int { 128 }

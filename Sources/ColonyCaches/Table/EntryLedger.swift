@@ -47,7 +47,8 @@ package final class EntryLedger {
 
     @usableFromInline private(set) var count = 0
     @usableFromInline private(set) var weight = 0
-    @usableFromInline private(set) var removals: [CacheRemovalCause: UInt64] = [:]
+    /// How many entries left, by the position of the cause among all.
+    private var departures = [UInt64](repeating: 0, count: CacheRemovalCause.allCases.count)
 
     /// Memory that is no longer published, and how to free it.
     @usableFromInline
@@ -265,7 +266,16 @@ package final class EntryLedger {
 
     /// Counts an entry that left.
     @usableFromInline
-    func countRemoval(_ cause: CacheRemovalCause) { self.removals[cause, default: 0] += 1 }
+    func countRemoval(_ cause: CacheRemovalCause) { self.departures[cause.position] &+= 1 }
+
+    /// How many entries left, by cause; causes that never came up are left out.
+    var removals: [CacheRemovalCause: UInt64] {
+        var removals: [CacheRemovalCause: UInt64] = [:]
+        for cause in CacheRemovalCause.allCases where self.departures[cause.position] > 0 {
+            removals[cause] = self.departures[cause.position]
+        }
+        return removals
+    }
 
     /// Numbers whose payload exists: of live entries and of those that readers may still see.
     func occupiedSlots() -> [EntryIndex] {

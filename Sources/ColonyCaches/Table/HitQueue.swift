@@ -6,6 +6,8 @@ public import Synchronization
 /// which costs a little of the hit ratio and never a value. A single thread loses none, because its own writes and its
 /// own full buffers drain before anything is decided. (Caffeine's read buffer, Manes; BP-Wrapper, Ding, Jiang, Zhang, ICDE
 /// 2009.)
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is freed with the cache alone.
 @usableFromInline
 package struct HitQueue: @unchecked Sendable {
     @usableFromInline static var capacity: Int { 63 }

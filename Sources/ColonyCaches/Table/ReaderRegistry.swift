@@ -23,6 +23,8 @@ public import func Darwin.pthread_self
 ///
 /// One registry serves all caches of the process. A look-up takes some ten nanoseconds, so that caches hardly notice
 /// each other; a thread that is taken off its processor in the middle of a look-up delays freeing until it runs again.
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is never freed.
 @usableFromInline
 package struct ReaderRegistry: @unchecked Sendable {
     /// One counter and the rest of its cache lines; two, because processors fetch lines in pairs.
