@@ -28,7 +28,7 @@ extension Rule {
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer"],
         "Configuration": ["ColonyServer"],
-        "Crypto": ["ColonyServer", "ColonyHashing"],
+        "Crypto": ["ColonyServer", "ColonyHashing", "ColonyRedis"],
         "Yams": ["ColonyServer"],
         "NIOHTTPTypes": ["ColonyServer"],
         "NIOSSL": ["ColonyServer", "ColonyRedis"],

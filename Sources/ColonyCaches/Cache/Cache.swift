@@ -1,6 +1,9 @@
 public import ColonyCore
 public import Synchronization
 
+// `@unchecked Sendable`, because readers only load `tables` and the atomics behind it, under the rules of ReaderRegistry;
+// everything else is constant or under `lock`.
+
 /// A bounded map in memory that any number of threads and tasks use at once, without `await`.
 ///
 /// ```swift
@@ -19,16 +22,13 @@ public import Synchronization
 ///
 /// Keys are told apart by `==`; their hashes are seeded for each process, so that nobody outside can choose keys that
 /// collide.
-//
-// `@unchecked Sendable`, because readers only load `tables` and the atomics behind it, under the rules of ReaderRegistry;
-// everything else is constant or under `lock`.
 public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
     /// What readers see.
     @usableFromInline let tables: Atomic<UnsafeMutablePointer<EntryTables<Key, Value>>>
     @usableFromInline let registry = ReaderRegistry.shared
     @usableFromInline let hits = HitQueue()
     @usableFromInline let lookups: LookupCounters?
-    @usableFromInline let lock: Mutex<CacheWriter<Key, Value>>
+    @usableFromInline let lock: WriterLock<CacheWriter<Key, Value>>
     @usableFromInline let options: CacheOptions<Key, Value>
     @usableFromInline let capacity: Int
     @usableFromInline let isWeighed: Bool
@@ -48,7 +48,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         let writer = CacheWriter<Key, Value>(options, capacity: self.capacity)
         self.mayEnd = Atomic(!options.expiry.isNever)
         self.tables = Atomic(writer.published)
-        self.lock = Mutex(writer)
+        self.lock = WriterLock(writer)
     }
 
     /// Makes an empty cache of at most `capacity` entries.
@@ -378,6 +378,9 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
             return writer.ledger.defect()
         }
     }
+
+    /// How many entries the fullest bucket has, for tests.
+    package var longestChain: Int { self.lock.withLock { $0.ledger.longestChain } }
 
     // MARK: After the lock
 

@@ -3,7 +3,7 @@ public import Synchronization
 
 /// What is done under the lock of a ``Cache``: the ledger decides by numbers, this looks after keys and values.
 //
-// `@unchecked Sendable`, because it lives in the mutex of its cache and nowhere else.
+// `@unchecked Sendable`, because it lives under the lock of its cache and nowhere else.
 @usableFromInline
 struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
     @usableFromInline

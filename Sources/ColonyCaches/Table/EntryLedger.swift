@@ -126,17 +126,15 @@ package final class EntryLedger {
         self.nodes = EntryNodes(base: TableMemory.allocate(slots))
         self.generations = TableMemory.allocate(slots)
         memcpy(self.generations, old.generations, Int(self.unused) * MemoryLayout<UInt32>.stride)
-        // Nodes and expiries hold atomics that readers may be writing; a hit that falls between is lost.
-        memcpy(self.nodes.base, old.nodes.base, Int(self.unused) * MemoryLayout<EntryNode>.stride)
+        // Readers may be writing marks and ends of the old tables; a hit that falls between is lost.
+        for entry in 1..<self.unused { self.nodes[entry].pointee.copy(old.nodes[entry]) }
         self.expiries = hasExpiry ? TableMemory.allocate(slots) : nil
         if let present = self.expiries {
-            if let expiries = old.expiries {
-                memcpy(present, expiries, Int(self.unused) * MemoryLayout<EntryExpiry>.stride)
-            } else {
-                for entry in 0..<Int(self.unused) {
-                    present[entry].end.store(EntryExpiry.never, ordering: .relaxed)
-                    present[entry].limit = EntryExpiry.never
-                    present[entry].bucket = TimerWheel.none
+            for entry in 1..<Int(self.unused) {
+                if let expiries = old.expiries {
+                    present[entry].copy(expiries + entry)
+                } else {
+                    present[entry].setNever()
                 }
             }
         }
@@ -382,6 +380,18 @@ package final class EntryLedger {
     var limbo: Int { self.retiredCount + self.waitingCount }
 
     // MARK: Audit
+
+    /// How many entries the fullest bucket has.
+    var longestChain: Int {
+        (0...self.bucketMask).reduce(0) { longest, bucket in
+            var (length, entry) = (0, self.heads[bucket].load(ordering: .relaxed).entry)
+            while entry != 0 {
+                length += 1
+                entry = self.nodes[entry].pointee.chain.load(ordering: .relaxed)
+            }
+            return max(longest, length)
+        }
+    }
 
     /// What is wrong with the structure, for tests; `nil` if nothing is.
     ///
