@@ -258,6 +258,25 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         self.finish(aftermath)
     }
 
+    /// Stores a value if `permit` still holds at the moment of the store: nothing that is removed afterwards was stored before.
+    ///
+    /// - Parameter permit: Runs under the lock, so it may read an atomic and nothing more.
+    /// - Returns: Whether it was stored.
+    func set(_ key: Key, to value: Value, if permit: () -> Bool) -> Bool {
+        let hash = Self.hash(key)
+        let weight = self.weight(of: key, value)
+        let lifetime = self.lifetime(of: key, value)
+        var aftermath = CacheAftermath<Key, Value>(hasListener: self.options.onRemoval != nil)
+        let isPermitted = self.lock.withLock { writer in
+            writer.ledger.replay(self.hits)
+            guard permit() else { return false }
+            writer.store(EntryPayload(key: key, value: value), hash, weight, lifetime, &aftermath, self.tables)
+            return true
+        }
+        self.finish(aftermath)
+        return isPermitted
+    }
+
     @inlinable
     func lifetime(of key: Key, _ value: Value) -> EntryLifetime {
         self.options.expiry.isNever ? .endless : self.measuredLifetime(of: key, value)
@@ -300,6 +319,23 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         }
         self.finish(aftermath)
         return value
+    }
+
+    /// Removes a key if `permit` still holds at that moment; it runs under the lock, so it may read an atomic and nothing
+    /// more.
+    ///
+    /// - Returns: Whether it held.
+    func remove(_ key: Key, if permit: () -> Bool) -> Bool {
+        let hash = Self.hash(key)
+        let now = self.now
+        var aftermath = CacheAftermath<Key, Value>(hasListener: self.options.onRemoval != nil)
+        // The value outlives the lock.
+        let removed = self.lock.withLock { writer -> Value?? in
+            writer.ledger.replay(self.hits)
+            return permit() ? .some(writer.remove(key, hash, now, &aftermath)) : nil
+        }
+        self.finish(aftermath)
+        return removed != nil
     }
 
     /// Removes everything that was stored before the call.
