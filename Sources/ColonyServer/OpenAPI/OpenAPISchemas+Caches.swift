@@ -87,7 +87,8 @@ extension OpenAPISchemas {
     private var cacheStatistics: JSONValue {
         let count: JSONValue = ["type": "integer", "minimum": 0]
         let numbers = [
-            "entries", "bytes", "capacity_bytes", "value_bytes", "hits", "misses", "writes", "listeners",
+            "entries", "bytes", "capacity_bytes", "value_bytes", "request_bytes", "request_keys", "hits", "misses",
+            "writes", "listeners",
         ]
         let causes = CacheRemovalCause.allCases.map(\.rawValue)
         let step: JSONValue = .closed(required: ["hits", "misses"], [("hits", count), ("misses", count)])
