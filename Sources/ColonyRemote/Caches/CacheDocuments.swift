@@ -65,6 +65,44 @@ struct CacheDeletedDocument: Decodable {
     var deleted: [Bool]
 }
 
+/// What a daemon says of its cache: the shape that the HTTP interface and the command line share.
+package struct CacheStatisticsDocument: Codable, Sendable {
+    /// A key that is asked for often.
+    package struct Hot: Codable, Sendable {
+        package var key: String
+        /// At the most.
+        package var lookups: UInt64
+        /// By how much `lookups` may be too high.
+        package var error: UInt64
+    }
+
+    package struct History: Codable, Sendable {
+        package struct Step: Codable, Sendable {
+            package var hits: UInt64
+            package var misses: UInt64
+        }
+
+        package var interval_ms: Int64
+        package var steps: [Step]
+    }
+
+    package var policy: String
+    package var entries: UInt64
+    package var bytes: UInt64
+    package var capacity_bytes: UInt64
+    package var value_bytes: UInt64
+    package var request_bytes: UInt64
+    package var request_keys: UInt64
+    package var hits: UInt64
+    package var misses: UInt64
+    package var writes: UInt64
+    package var listeners: UInt64
+    package var hit_ratio: Double?
+    package var removals: [String: UInt64]
+    package var hottest: [Hot]
+    package var history: History
+}
+
 /// What a daemon says of its cache, as far as a tier needs it.
 struct CacheLimitsDocument: Decodable {
     var value_bytes: Int

@@ -256,6 +256,15 @@ public final class RemoteCacheTier: CacheTier {
         await self.connection.close()
     }
 
+    /// How the daemon's cache does.
+    ///
+    /// - Complexity: One round trip.
+    package func statistics() async throws(CacheError) -> CacheStatisticsDocument {
+        let answer = try await self.ask(.get, "/v1/cache")
+        guard answer.status == 200 else { throw answer.cacheError }
+        return try answer.cacheDocument(as: CacheStatisticsDocument.self)
+    }
+
     // MARK: Requests
 
     private func look(_ key: CacheKey) async throws(CacheError) -> CachedBytes? {
