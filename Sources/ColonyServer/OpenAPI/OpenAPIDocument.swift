@@ -80,7 +80,8 @@ struct OpenAPIDocument {
                 (
                     "requestBody",
                     [
-                        "required": true, "description": "The bytes to keep, declared as what they are.",
+                        // No bytes are a value as well.
+                        "required": false, "description": "The bytes to keep, declared as what they are.",
                         "content": [
                             "application/octet-stream": ["schema": self.valueSchema],
                             "text/plain": ["schema": self.valueSchema],
@@ -161,7 +162,7 @@ struct OpenAPIDocument {
     private func condition(_ name: String, _ description: String) -> JSONValue {
         [
             "name": .string(name), "in": "header", "description": .string(description),
-            "schema": ["type": "string", "pattern": .string(OpenAPISchemas.entityTagsPattern)],
+            "schema": OpenAPISchemas.entityTags,
         ]
     }
 

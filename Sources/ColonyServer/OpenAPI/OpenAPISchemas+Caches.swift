@@ -4,8 +4,9 @@ import ColonyCore
 /// The shapes of the shared cache.
 extension OpenAPISchemas {
     /// `*`, or entity tags with commas between.
-    static let entityTagsPattern =
-        #"^(\*|(W/)?"[!#-~]*"([ ]*,[ ]*(W/)?"[!#-~]*")*)$"#
+    static let entityTags: JSONValue = [
+        "anyOf": [["const": "*"], ["type": "string", "pattern": #"^(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*$"#]]
+    ]
 
     var caches: [(String, JSONValue)] {
         let text: JSONValue = ["type": "string"]
