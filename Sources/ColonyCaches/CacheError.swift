@@ -4,7 +4,7 @@ public struct CacheError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case invalidConfiguration, invalidRequest, valueTooLarge, wrongType, loadTimedOut, loadReentered
-            case overloaded, unavailable, cancelled, refused, closed
+            case overloaded, unavailable, cancelled, refused, closed, undecodable
         }
         private let wrapped: Wrapped
 
@@ -31,6 +31,8 @@ public struct CacheError: Error, Sendable, CustomStringConvertible {
         public static let refused = Self(wrapped: .refused)
         /// The cache or the store was shut down. *Not done*.
         public static let closed = Self(wrapped: .closed)
+        /// Stored bytes are not what they should be: damaged, or written by another program or version. *Not done*.
+        public static let undecodable = Self(wrapped: .undecodable)
 
         public var description: String { self.wrapped.rawValue }
     }
