@@ -55,6 +55,7 @@ public final class MemoryCacheTier: CacheTier {
     /// Another client of the same store. Closing one leaves the others open.
     public func client() -> MemoryCacheTier { MemoryCacheTier(sharing: self) }
 
+    /// What is accepted; as it was made.
     public let limits: CacheTierLimits
 
     /// Shared by the tasks of this process; nothing outlives it.
@@ -63,23 +64,27 @@ public final class MemoryCacheTier: CacheTier {
     /// How many entries the store holds, those included whose time is over and that nobody has asked for since.
     public var count: Int { self.store.count }
 
+    /// The entries of keys, as ``CacheTier`` says; all are read at one moment.
     public func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         try self.admit(keyCount: keys.count)
         return self.store.get(keys)
     }
 
+    /// Stores entries, as ``CacheTier`` says; all at one moment.
     public func set(_ entries: [CacheWrite]) async throws(CacheError) {
         try self.admit(keyCount: entries.count)
         for entry in entries { try self.check(entry) }
         self.store.set(entries)
     }
 
+    /// Removes keys, as ``CacheTier`` says; all at one moment.
     @discardableResult
     public func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int {
         try self.admit(keyCount: keys.count)
         return self.store.delete(keys)
     }
 
+    /// Stores an entry if what is there is of the version, as ``CacheTier`` says.
     public func compareAndSet(
         _ entry: CacheWrite, expecting version: CacheVersion?
     ) async throws(CacheError) -> CompareAndSet {
@@ -88,6 +93,7 @@ public final class MemoryCacheTier: CacheTier {
         return self.store.compareAndSet(entry, expecting: version)
     }
 
+    /// Removes an entry if it is of the version, as ``CacheTier`` says.
     public func compareAndDelete(
         _ key: CacheKey, expecting version: CacheVersion
     ) async throws(CacheError) -> Bool {
@@ -120,6 +126,7 @@ public final class MemoryCacheTier: CacheTier {
             })
     }
 
+    /// Ends this client and its listeners; the store and other clients of it stay.
     public func close() async {
         let listeners = self.state.withLock { state -> [CacheInvalidationListener] in
             state.isClosed = true
