@@ -55,7 +55,7 @@ public final class MemoryCacheTier: CacheTier {
     /// Another client of the same store. Closing one leaves the others open.
     public func client() -> MemoryCacheTier { MemoryCacheTier(sharing: self) }
 
-    /// What is accepted; as it was made.
+    /// What keys and values this tier takes, as it was made.
     public let limits: CacheTierLimits
 
     /// Shared by the tasks of this process; nothing outlives it.
@@ -64,27 +64,40 @@ public final class MemoryCacheTier: CacheTier {
     /// How many entries the store holds, those included whose time is over and that nobody has asked for since.
     public var count: Int { self.store.count }
 
-    /// The entries of keys, as ``CacheTier`` says; all are read at one moment.
+    /// Looks keys up, all at one moment.
+    ///
+    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest` for too many keys, or `closed`.
+    /// - Complexity: O(1) per key on average.
     public func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         try self.admit(keyCount: keys.count)
         return self.store.get(keys)
     }
 
-    /// Stores entries, as ``CacheTier`` says; all at one moment.
+    /// Stores entries, all at one moment, and tells everybody who listens.
+    ///
+    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest`, `valueTooLarge`, or `closed`; nothing is stored then.
+    /// - Complexity: O(1) per entry on average, and O(*n*) in the number of listeners.
     public func set(_ entries: [CacheWrite]) async throws(CacheError) {
         try self.admit(keyCount: entries.count)
         for entry in entries { try self.check(entry) }
         self.store.set(entries)
     }
 
-    /// Removes keys, as ``CacheTier`` says; all at one moment.
+    /// Removes keys, all at one moment, and tells everybody who listens, also of keys that were not there.
+    ///
+    /// - Returns: How many of the keys were there.
+    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest` for too many keys, or `closed`.
+    /// - Complexity: O(1) per key on average, and O(*n*) in the number of listeners.
     @discardableResult
     public func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int {
         try self.admit(keyCount: keys.count)
         return self.store.delete(keys)
     }
 
-    /// Stores an entry if what is there is of the version, as ``CacheTier`` says.
+    /// Stores an entry if what is there has the given version. Versions of this tier never come back.
+    ///
+    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest`, `valueTooLarge`, or `closed`; nothing is stored then.
+    /// - Complexity: O(1) on average, and O(*n*) in the number of listeners.
     public func compareAndSet(
         _ entry: CacheWrite, expecting version: CacheVersion?
     ) async throws(CacheError) -> CompareAndSet {
@@ -93,7 +106,10 @@ public final class MemoryCacheTier: CacheTier {
         return self.store.compareAndSet(entry, expecting: version)
     }
 
-    /// Removes an entry if it is of the version, as ``CacheTier`` says.
+    /// Removes a key if what is there has the given version.
+    ///
+    /// - Throws: ``/ColonyCaches/CacheError`` with `closed`.
+    /// - Complexity: O(1) on average, and O(*n*) in the number of listeners.
     public func compareAndDelete(
         _ key: CacheKey, expecting version: CacheVersion
     ) async throws(CacheError) -> Bool {
@@ -126,7 +142,7 @@ public final class MemoryCacheTier: CacheTier {
             })
     }
 
-    /// Ends this client and its listeners; the store and other clients of it stay.
+    /// Ends this client and the sequences of those who listen on it; the store and other clients go on.
     public func close() async {
         let listeners = self.state.withLock { state -> [CacheInvalidationListener] in
             state.isClosed = true

@@ -7,8 +7,8 @@ extension BloomFilter {
 
     /// Takes in the keys of another filter. The result is the filter into which all keys of both were inserted.
     ///
-    /// - Throws: ``CacheError`` with `invalidRequest` for a filter of another size, number of places, or seed; nothing is
-    ///   changed.
+    /// - Throws: ``CacheError`` with `invalidRequest` for a filter of another size, number of places, or seed; nothing
+    ///   is changed.
     /// - Complexity: O(*m*) in the number of bits.
     public mutating func formUnion(_ other: BloomFilter) throws(CacheError) {
         try self.requireCompatible(other)

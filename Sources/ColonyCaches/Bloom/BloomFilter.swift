@@ -8,18 +8,19 @@
 /// ```
 ///
 /// # Why not a set
-/// A `Set<String>` of a million keys takes tens of megabytes and cannot be sent to another machine cheaply. To know that
-/// a key is *certainly absent*, so that a store need not be asked, 1.44 · log₂(1/ε) bits per key are enough [1].
+/// A `Set<String>` of a million keys takes tens of megabytes and cannot be sent to another machine cheaply. To know
+/// that a key is *certainly absent*, so that a store need not be asked, 1.44 · log₂(1/ε) bits per key are enough [1].
 ///
 /// # The idea
 /// A key has *k* places in an array of *m* bits. Inserting sets them; a key with a place that is not set was never
 /// inserted. Of one 64-bit hash (``ColonyHashing/XXH3``) all *k* places are made by double hashing: they are
-/// `a, a + b, a + 2b, …` in arithmetic modulo 2⁶⁴, where `a` is the hash and `b` is mixed from it; that is as good as *k*
-/// independent hashes [2]. A number is scaled down to a place by one multiplication instead of a division [3].
+/// `a, a + b, a + 2b, …` in arithmetic modulo 2⁶⁴, where `a` is the hash and `b` is mixed from it; that is as good as
+/// *k* independent hashes [2]. A number is scaled down to a place by one multiplication instead of a division [3].
 ///
 /// # Size
-/// For the whole number of places on either side of log₂(1/ε) the exact number of bits is computed, and the smaller filter
-/// is taken. It is at most 1.04 times the bound of the theory, 1.44 · *n* · log₂(1/ε), for every rate up to one half.
+/// For the whole number of places on either side of log₂(1/ε) the exact number of bits is computed, and the smaller
+/// filter is taken. It is at most 1.04 times the bound of the theory, 1.44 · *n* · log₂(1/ε), for every rate up to one
+/// half.
 ///
 /// # Deviations
 /// The places of a key are spread over the whole array, not kept in one cache line as blocked filters do. That costs
@@ -27,13 +28,14 @@
 ///
 /// # References
 /// 1. B. H. Bloom, *Space/time trade-offs in hash coding with allowable errors*, CACM 13(7), 1970.
-/// 2. A. Kirsch, M. Mitzenmacher, *Less hashing, same performance: building a better Bloom filter*, ESA 2006, section 3.
+/// 2. A. Kirsch, M. Mitzenmacher, *Less hashing, same performance: building a better Bloom filter*, ESA 2006, section
+///    3.
 /// 3. D. Lemire, *Fast random integer generation in an interval*, ACM TOMACS 29(1), 2019, section 4.
 /// 4. S. J. Swamidass, P. Baldi, *Mathematical correction for fingerprint similarity measures*, 2007, equation 3: the
 ///    number of keys from the number of bits.
 ///
-/// - Important: The hash does not resist an adversary. Who may choose keys and knows the ``seed`` can make keys that are
-///   mistaken for others; with a secret seed that is hard in practice, and not proven.
+/// - Important: The hash does not resist an adversary. Who may choose keys and knows the ``seed`` can make keys that
+///   are mistaken for others; with a secret seed that is hard in practice, and not proven.
 public struct BloomFilter: Sendable {
     /// How many keys the filter is sized for.
     public let expectedCount: Int
@@ -61,8 +63,8 @@ public struct BloomFilter: Sendable {
     ///   - expectedCount: How many keys it shall hold, from 1. More may be inserted; the error then grows.
     ///   - errorRate: The share of absent keys that may be called present, above 0 and up to 0.5.
     ///   - seed: Which hash function; zero for all who need not hide it.
-    /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value, also when the filter would need more than
-    ///   ``maximumBitCount`` bits.
+    /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value, also when the filter would need more
+    ///   than ``maximumBitCount`` bits.
     /// - Complexity: O(*m*) in the number of bits.
     public init(expectedCount: Int, errorRate: Double, seed: UInt64 = 0) throws(CacheError) {
         let shape = try BloomShape(expectedCount: expectedCount, errorRate: errorRate)
@@ -147,8 +149,8 @@ public struct BloomFilter: Sendable {
         }
     }
 
-    /// The distance between the places of a key: never zero, and no multiple of the hash, so that keys whose first places
-    /// agree differ in the others.
+    /// The distance between the places of a key: never zero, and no multiple of the hash, so that keys whose first
+    /// places agree differ in the others.
     @inlinable
     @inline(__always)
     static func step(of hash: UInt64) -> UInt64 {
@@ -182,7 +184,8 @@ extension BloomFilter {
     public var estimatedCount: Int { Self.estimatedCount(ofSetBits: self.setBitCount, in: self) }
 
     static func estimatedCount(ofSetBits count: Int, in filter: BloomFilter) -> Int {
-        // With every bit set the estimate is without bound; the last bit but one gives the greatest that means something.
+        // With every bit set the estimate is without bound; the last bit but one gives the greatest that means
+        // something.
         let bits = Double(filter.bitCount)
         let unset = max(1, bits - Double(count))
         return Int((-bits / Double(filter.hashCount) * BloomShape.logarithm(unset / bits)).rounded())

@@ -1,9 +1,10 @@
 public import ColonyHashing
 
-/// What a ``BloomFilter`` takes as a key: something whose hash is the same in every process, on every machine, for ever.
+/// What a ``BloomFilter`` takes as a key: something whose hash is the same in every process, on every machine, for
+/// ever.
 ///
-/// Swift's `Hashable` is seeded afresh in each process, so a filter that was made with it would answer *no* by mistake as
-/// soon as it is loaded elsewhere. A type of one's own conforms by hashing what identifies it:
+/// Swift's `Hashable` is seeded afresh in each process, so a filter that was made with it would answer *no* by mistake
+/// as soon as it is loaded elsewhere. A type of one's own conforms by hashing what identifies it:
 ///
 /// ```swift
 /// extension UserID: BloomFilterKey {

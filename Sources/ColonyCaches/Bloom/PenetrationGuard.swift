@@ -12,21 +12,21 @@ import Synchronization
 /// ```
 ///
 /// # No key of the store is ever turned away
-/// Keys leave a store and stay in a filter, so the filter is rebuilt now and then; and that is where such guards go wrong.
-/// A key that is written while the new filter is filled may be behind the point that the reading has reached, and then
-/// is in the old filter only, which is thrown away. Here:
+/// Keys leave a store and stay in a filter, so the filter is rebuilt now and then; and that is where such guards go
+/// wrong. A key that is written while the new filter is filled may be behind the point that the reading has reached,
+/// and then is in the old filter only, which is thrown away. Here:
 ///
 /// - before the first filter is complete, every key passes;
 /// - while a rebuild runs, keys go into both filters, and the old one answers;
 /// - a write under way, ``inserting(_:around:)``, is known to the guard: whenever a rebuild begins or ends during it,
 ///   its keys are in both filters. So it does not matter which of reading and writing came first.
 ///
-/// The promise holds for keys that are inserted here. With several servers that write to one store each one must hear of
-/// the others' keys, for example by a topic, or rebuild before it denies them.
+/// The promise holds for keys that are inserted here. With several servers that write to one store each one must hear
+/// of the others' keys, for example by a topic, or rebuild before it denies them.
 ///
 /// # Cost
-/// A question is a hash and some bits under a mutex that is held for some tens of nanoseconds: little beside the call that
-/// it saves.
+/// A question is a hash and some bits under a mutex that is held for some tens of nanoseconds: little beside the call
+/// that it saves.
 public final class PenetrationGuard<Key: BloomFilterKey>: Sendable {
     fileprivate struct State {
         var filter: BloomFilter
@@ -58,8 +58,8 @@ public final class PenetrationGuard<Key: BloomFilterKey>: Sendable {
     ///   - errorRate: The share of absent keys that pass, above 0 and up to 0.5.
     ///   - startsEmpty: Whether the store is empty now, so that the guard may deny from the start.
     ///   - seed: Which hash function. A secret one makes it hard to find keys that pass.
-    ///   - onSaturation: Is told once, of each filter, when its error has passed `errorRate`: it is time to rebuild. It runs
-    ///     outside the lock on the thread that inserted.
+    ///   - onSaturation: Is told once, of each filter, when its error has passed `errorRate`: it is time to rebuild.
+    ///     It runs outside the lock on the thread that inserted.
     /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value.
     public init(
         expectedCount: Int, errorRate: Double, startsEmpty: Bool = false, seed: UInt64 = 0,
@@ -129,8 +129,8 @@ public final class PenetrationGuard<Key: BloomFilterKey>: Sendable {
         if let report { self.onSaturation?(report) }
     }
 
-    /// Inserts keys and then runs `write`, which puts them into the store. Until it has ended, every filter that is begun
-    /// has the keys.
+    /// Inserts keys and then runs `write`, which puts them into the store. Until it has ended, every filter that is
+    /// begun has the keys.
     ///
     /// - Returns: What `write` returns.
     /// - Throws: What `write` throws. The keys stay in the filter, because the store may have taken them.
@@ -158,11 +158,11 @@ public final class PenetrationGuard<Key: BloomFilterKey>: Sendable {
     ///
     /// - Parameters:
     ///   - expectedCount: How many keys the new filter is sized for; as many as the present one by default.
-    ///   - keys: The keys of the store **as it is when reading begins or later**: a replica that lags behind may not have
-    ///     keys whose writing is over.
+    ///   - keys: The keys of the store **as it is when reading begins or later**: a replica that lags behind may not
+    ///     have keys whose writing is over.
     /// - Returns: What the new filter looks like.
-    /// - Throws: ``CacheError`` with `overloaded` while another rebuild runs, or with `invalidConfiguration`; what `keys`
-    ///   throws; `CancellationError`.
+    /// - Throws: ``CacheError`` with `overloaded` while another rebuild runs, or with `invalidConfiguration`; what
+    ///   `keys` throws; `CancellationError`.
     @discardableResult
     public nonisolated(nonsending) func rebuild<Keys: AsyncSequence>(
         expectedCount: Int? = nil, from keys: Keys
@@ -270,8 +270,8 @@ public struct PenetrationReport: Hashable, Sendable {
     public let passedKeys: UInt64
     /// Questions that were answered with *no*, since the last rebuild.
     public let deniedKeys: UInt64
-    /// Keys that passed and were not there, as far as they went through ``PenetrationGuard/get(_:orLoad:)``, since the last
-    /// rebuild. Keys that the store has given up meanwhile count as well.
+    /// Keys that passed and were not there, as far as they went through ``PenetrationGuard/get(_:orLoad:)``, since the
+    /// last rebuild. Keys that the store has given up meanwhile count as well.
     public let falsePositives: UInt64
     /// How many rebuilds were completed.
     public let rebuilds: UInt64

@@ -4,13 +4,14 @@
 /// The keys are not in the filter, so it cannot be copied into a larger one. A new filter must be added beside the old.
 ///
 /// # The idea
-/// A series of filters [1]. Keys go into the last one; when that has reached its share of the error, a larger one with a
-/// smaller share is added. A key is contained if any of them contains it. The shares fall by ``tightening`` from one to the
-/// next, ε(1−r), ε(1−r)r, ε(1−r)r², …, whose sum stays below ε however many there are.
+/// A series of filters [1]. Keys go into the last one; when that has reached its share of the error, a larger one with
+/// a smaller share is added. A key is contained if any of them contains it. The shares fall by ``tightening`` from one
+/// to the next, ε(1−r), ε(1−r)r, ε(1−r)r², …, whose sum stays below ε however many there are.
 ///
 /// # Cost
-/// Look-ups ask the newest filter first, because it is the largest. With growth 2 there are about log₂ of the final over
-/// the initial count of them. A filter that was sized well from the start is smaller, by a third at most, and faster.
+/// Look-ups ask the newest filter first, because it is the largest. With growth 2 there are about log₂ of the final
+/// over the initial count of them. A filter that was sized well from the start is smaller, by a third at most, and
+/// faster.
 ///
 /// # Deviations
 /// A filter is full when as many bits are set as its error allows, not when half of them are ([1], section 2), so that
@@ -45,8 +46,8 @@ public struct ScalableBloomFilter: Sendable, Equatable {
     ///   - errorRate: The share of absent keys that may be called present, above 0 and up to 0.5.
     ///   - growth: From 2 to 16; 2 wastes least memory, 4 asks fewer filters ([1], section 4).
     ///   - tightening: From 0.5 to 0.9; 0.85 is in the middle of what the paper recommends for a growth of 2.
-    ///   - maximumBitCount: Where growing ends. Then the last filter takes in what comes, and ``isSaturated`` turns true.
-    ///     The default is a gibibyte.
+    ///   - maximumBitCount: Where growing ends. Then the last filter takes in what comes, and ``isSaturated`` turns
+    ///     true. The default is a gibibyte.
     /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value.
     public init(
         initialCount: Int = 1_000, errorRate: Double, growth: Int = 2, tightening: Double = 0.85, seed: UInt64 = 0,
@@ -168,8 +169,8 @@ public struct ScalableBloomFilter: Sendable, Equatable {
     ///
     /// The errors add up: two filters of 1 % make one of at most 2 %, which ``estimatedErrorRate`` tells.
     ///
-    /// - Throws: ``CacheError`` with `invalidRequest` for a filter of another seed, or without room for the bits of both;
-    ///   nothing is changed.
+    /// - Throws: ``CacheError`` with `invalidRequest` for a filter of another seed, or without room for the bits of
+    ///   both; nothing is changed.
     /// - Complexity: O(*m*) in the number of bits of `other`.
     public mutating func formUnion(_ other: ScalableBloomFilter) throws(CacheError) {
         guard self.seed == other.seed else {

@@ -7,8 +7,8 @@ import Foundation
 /// How the values of a ``TieredCache`` become the bytes that a shared cache stores, and values again.
 ///
 /// The bytes carry nothing else, so other programs can read what is stored here, and this program what they store.
-/// What cannot be decoded counts as absent and is reported: a new version of a program that stores values in another form
-/// works beside the old one as if the cache were cold.
+/// What cannot be decoded counts as absent and is reported: a new version of a program that stores values in another
+/// form works beside the old one as if the cache were cold.
 public struct CacheCodec<Value: Sendable>: Sendable {
     /// Gives the bytes of a value. May throw; the value is then not stored.
     public var encode: @Sendable (Value) throws -> [UInt8]

@@ -3,8 +3,8 @@ public import ColonyCore
 /// What an entry of a shared cache is stored under.
 ///
 /// A key has 1 to 250 bytes of UTF-8, which is what Memcached takes, and no control characters. Keys are equal when
-/// their bytes are equal: two spellings of `é` are two keys, in every store, because stores compare bytes while `String`
-/// compares characters. A key made from something longer is best a digest of it.
+/// their bytes are equal: two spellings of `é` are two keys, in every store, because stores compare bytes while
+/// `String` compares characters. A key made from something longer is best a digest of it.
 public struct CacheKey: Sendable {
     /// The most bytes that a key may have.
     public static let maximumBytes = 250

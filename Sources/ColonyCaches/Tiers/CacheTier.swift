@@ -34,7 +34,8 @@ public protocol CacheTier: AnyObject, Sendable {
 
     /// Stores an entry if what is there now has the given version, in one atomic step.
     ///
-    /// - Parameter version: What ``CachedBytes/version`` of an earlier look-up said; `nil` demands that nothing is there.
+    /// - Parameter version: What ``CachedBytes/version`` of an earlier look-up said; `nil` demands that nothing is
+    ///   there.
     /// - Returns: Whether it was stored, or what is there instead.
     func compareAndSet(_ entry: CacheWrite, expecting version: CacheVersion?) async throws(CacheError) -> CompareAndSet
 
@@ -92,7 +93,8 @@ public struct CachedBytes: Hashable, Sendable {
     public var value: [UInt8]
     /// The version, for ``CacheTier/compareAndSet(_:expecting:)``.
     public var version: CacheVersion
-    /// How long the entry will stay, where the store says so; `nil` if it is kept without end or the store does not say.
+    /// How long the entry will stay, where the store says so; `nil` if it is kept without end or the store does not
+    /// say.
     public var timeToLive: Duration?
 
     /// Puts the parts together.

@@ -3,10 +3,10 @@ import Synchronization
 
 /// Whether a copy in this process may be used, from the moment on at which its look-up or its write began.
 ///
-/// A look-up that began before a change may come back after it and bring the old value. Comparing times or versions does
-/// not help, because a store tells neither with a change. So whoever is about to bring a value takes a ticket *before* asking,
-/// a change revokes the tickets of its key, and a copy is good only as long as its ticket is. It may be stored late; it is
-/// never used.
+/// A look-up that began before a change may come back after it and bring the old value. Comparing times or versions
+/// does not help, because a store tells neither with a change. So whoever is about to bring a value takes a ticket
+/// *before* asking, a change revokes the tickets of its key, and a copy is good only as long as its ticket is. It may
+/// be stored late; it is never used.
 final class CopyTicket: Sendable {
     /// Which flush of all copies it came after.
     let generation: UInt64

@@ -3,12 +3,12 @@ import ColonyHashing
 
 /// Lets one node of many load a key that all of them miss, while the others wait for what it stores.
 ///
-/// Within a process a ``TieredCache`` loads a key once by itself. When a popular key ends in the shared cache, though, each
-/// of a hundred nodes misses it at the same moment. With this lock one of them loads; the others wait for the end of its
-/// lease and read again.
+/// Within a process a ``TieredCache`` loads a key once by itself. When a popular key ends in the shared cache, though,
+/// each of a hundred nodes misses it at the same moment. With this lock one of them loads; the others wait for the end
+/// of its lease and read again.
 ///
-/// The lock saves work, it does not protect anything: a node that has waited for ``waiting`` loads by itself, and so does
-/// one whose engine fails. A load that takes longer than ``holding`` may be joined by another.
+/// The lock saves work, it does not protect anything: a node that has waited for ``waiting`` loads by itself, and so
+/// does one whose engine fails. A load that takes longer than ``holding`` may be joined by another.
 public struct StampedeLock: Sendable {
     /// The store of the leases.
     public let engine: any LeaseEngine
@@ -24,8 +24,8 @@ public struct StampedeLock: Sendable {
     /// - Parameters:
     ///   - engine: Any engine that all nodes share.
     ///   - prefix: Up to 100 bytes of UTF-8 without control characters.
-    ///   - holding: From 10 milliseconds to 24 hours, as ``ColonyCore/LeaseLimits`` says. Ten seconds, because a load that
-    ///     takes longer is rarely made for a request.
+    ///   - holding: From 10 milliseconds to 24 hours, as ``ColonyCore/LeaseLimits`` says. Ten seconds, because a load
+    ///     that takes longer is rarely made for a request.
     ///   - waiting: Above zero. Five seconds, which is what most callers still wait for.
     /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value.
     public init(
@@ -135,20 +135,24 @@ public struct StampedeLock: Sendable {
     private func unlocked<Value>(
         _ name: LeaseName, _ owner: OwnerID, _ error: LeaseError
     ) async throws -> Turn<Value> {
-        let engine = self.engine
-        let giving = Task { _ = try? await engine.release(name, owner: owner, token: nil) }
-        try Task.checkCancellation()
+        let giving = self.release(name, owner, nil)
         if error.code == .cancelled {
             await giving.value
             throw CancellationError()
         }
+        try Task.checkCancellation()
         return .unlocked(error)
     }
 
     /// Gives a lease back, also when the task is cancelled. If that fails, it runs out by itself.
     func giveBack(_ lease: Lease) async {
+        await self.release(lease.name, lease.owner, lease.token).value
+    }
+
+    private func release(_ name: LeaseName, _ owner: OwnerID, _ token: FencingToken?) -> Task<Void, Never> {
         let engine = self.engine
-        // A new task does not inherit cancellation.
-        await Task { _ = try? await engine.release(lease.name, owner: lease.owner, token: lease.token) }.value
+        // A new task does not inherit cancellation, nor the executor, which is passed on.
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
+        return Task(executorPreference: executor) { _ = try? await engine.release(name, owner: owner, token: token) }
     }
 }

@@ -2,9 +2,9 @@ import Synchronization
 
 /// Look-ups and loads under way, of which there is one for each key, however many ask.
 ///
-/// A flight belongs to nobody among those who wait: whoever came first may leave like everybody else, and when the last one
-/// leaves, it is cancelled. Nobody joins a flight whose ticket was revoked, because it may bring what was there before the
-/// change that the newcomer knows of.
+/// A flight belongs to nobody among those who wait: whoever came first may leave like everybody else, and when the
+/// last one leaves, it is cancelled. Nobody joins a flight whose ticket was revoked, because it may bring what was
+/// there before the change that the newcomer knows of.
 final class TierFlights<Value: Sendable>: Sendable {
     typealias Work = @Sendable (CopyTicket) async throws -> Value
 
@@ -134,8 +134,8 @@ extension TierFlights.Flight.State {
     }
 }
 
-/// The loads within which the current task runs, so that a loader that asks for its own key is told instead of waiting for
-/// itself for ever.
+/// The loads within which the current task runs, so that a loader that asks for its own key is told instead of waiting
+/// for itself for ever.
 enum TierLoadChain {
     struct Link: Hashable {
         let cache: ObjectIdentifier

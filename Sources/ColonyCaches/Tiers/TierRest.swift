@@ -2,8 +2,8 @@ import ColonyCore
 
 /// When a shared cache that fails is left alone, and when it is tried again: a breaker in its plainest form.
 ///
-/// Without it, each look-up of a dead store waits for the deadline, and a program is slower with its cache than without.
-/// Failures in a row, not a rate, decide: one success proves that the store answers.
+/// Without it, each look-up of a dead store waits for the deadline, and a program is slower with its cache than
+/// without. Failures in a row, not a rate, decide: one success proves that the store answers.
 struct TierRest: Sendable {
     enum Admission: Equatable {
         /// Call.

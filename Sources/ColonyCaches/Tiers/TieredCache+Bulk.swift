@@ -6,8 +6,8 @@ extension TieredCache {
     /// The values of those keys that have one.
     ///
     /// - Throws: ``CacheError``, as ``get(_:)``.
-    /// - Complexity: One round trip for as many keys as ``CacheTierLimits/keysPerCall`` allows, one after the other. Look-ups
-    ///   of single keys at the same time are not shared with it.
+    /// - Complexity: One round trip for as many keys as ``CacheTierLimits/keysPerCall`` allows, one after the other.
+    ///   Look-ups of single keys at the same time are not shared with it.
     public func get(all keys: some Sequence<Key>) async throws(CacheError) -> [Key: Value] {
         var values: [Key: Value] = [:]
         var missing: [(key: Key, name: CacheKey)] = []
@@ -144,7 +144,7 @@ extension TieredCache {
         guard areQueued else {
             throw CacheError(
                 .unavailable,
-                "the shared cache does not answer, and \(self.options.maximumRepairs) keys are waiting to be removed from it",
+                "the shared cache does not answer, and \(self.options.maximumRepairs) keys wait to be removed from it",
                 cause: error)
         }
         for (item, ticket) in zip(items, tickets) {

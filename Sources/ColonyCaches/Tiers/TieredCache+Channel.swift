@@ -4,10 +4,11 @@ import Synchronization
 
 // Hearing of changes by others, and making good what was missed.
 extension TieredCache {
-    /// Listens to changes by others, makes queued writes good, and compares copies of own writes, until the task is cancelled.
+    /// Listens to changes by others, makes queued writes good, and compares copies of own writes, until the task is
+    /// cancelled.
     ///
-    /// Without it the cache works, with copies that end after ``TieredCacheOptions/unlistenedTimeToLive``; queued writes then
-    /// wait for ever. A second call while one runs returns at once.
+    /// Without it the cache works, with copies that end after ``TieredCacheOptions/unlistenedTimeToLive``; queued
+    /// writes then wait for ever. A second call while one runs returns at once.
     public func run() async {
         guard !self.isRunning.exchange(true, ordering: .acquiringAndReleasing) else { return }
         defer { self.isRunning.store(false, ordering: .releasing) }
@@ -116,13 +117,13 @@ extension TieredCache {
             } catch {
                 // Without an answer no copy is kept.
             }
-            self.counts.withLock { $0.channel.revalidations += UInt64(names.count) }
             for ((name, copy), stored) in zip(zip(names, copies), stored) {
                 guard let copy else { continue }
                 if let stored, XXH3.hash(stored.value) == copy.ownHash { continue }
                 copy.ticket.revoke()
                 if self.local.peek(name)?.ticket === copy.ticket { self.local.remove(name) }
             }
+            self.counts.withLock { $0.channel.revalidations += UInt64(names.count) }
         }
     }
 }

@@ -52,8 +52,8 @@ extension TieredCache {
     /// - Parameters:
     ///   - version: What ``entry(_:)`` or an earlier answer said; `nil` demands that nothing is there.
     ///   - timeToLive: As in ``set(_:to:timeToLive:)``.
-    /// - Throws: ``CacheError``, as ``entry(_:)``, and `valueTooLarge`. After `unavailable` and `cancelled` it is unknown
-    ///   whether the value is stored; no copy of what was there before is used.
+    /// - Throws: ``CacheError``, as ``entry(_:)``, and `valueTooLarge`. After `unavailable` and `cancelled` it is
+    ///   unknown whether the value is stored; no copy of what was there before is used.
     /// - Complexity: One round trip.
     public func compareAndSet(
         _ key: Key, to value: Value, expecting version: CacheVersion?, timeToLive: Duration? = nil

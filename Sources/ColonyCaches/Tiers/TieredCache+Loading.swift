@@ -5,14 +5,14 @@ import Synchronization
 extension TieredCache {
     /// The value of a key: a copy, what the shared cache has, or what `load` gives, which is then stored in both.
     ///
-    /// A key is loaded once in this process, however many ask; whoever asks with another closure gets the value of the one that
-    /// runs. Whoever is cancelled leaves at once; the load goes on while anybody waits, and is cancelled with the last one.
-    /// The value is stored only if nothing was stored meanwhile, and nowhere if the key was written, removed, or told to be
-    /// changed since the load began.
+    /// A key is loaded once in this process, however many ask; whoever asks with another closure gets the value of the
+    /// one that runs. Whoever is cancelled leaves at once; the load goes on while anybody waits, and is cancelled with
+    /// the last one. The value is stored only if nothing was stored meanwhile, and nowhere if the key was written,
+    /// removed, or told to be changed since the load began.
     ///
     /// - Parameter load: Gives the value; `nil` if there is none, which is not remembered.
-    /// - Throws: What `load` throws; `CancellationError`; ``CacheError`` as ``get(_:)``, and `loadReentered` when `load` asks
-    ///   for its own key.
+    /// - Throws: What `load` throws; `CancellationError`; ``CacheError`` as ``get(_:)``, and `loadReentered` when
+    ///   `load` asks for its own key.
     /// - Complexity: For a miss one round trip before the load and one after it.
     public func get(_ key: Key, orLoad load: @escaping @Sendable (Key) async throws -> Value?) async throws -> Value? {
         let name = try self.name(of: key)

@@ -5,7 +5,8 @@ import Synchronization
 enum TierAnswer<Value: Sendable>: Sendable {
     case found(Value)
     case absent
-    /// Something is there that cannot be read, or may be what a queued write was to replace. The version is known of bytes.
+    /// Something is there that cannot be read, or may be what a queued write was to replace. The version is known of
+    /// bytes.
     case unreadable(CacheVersion?)
     /// It did not answer, or refused to.
     case failed(CacheError)
@@ -53,7 +54,8 @@ extension TieredCache {
         }
     }
 
-    /// Asks the shared cache for keys, at most as many as it takes in a call, and keeps copies. The tickets are watched.
+    /// Asks the shared cache for keys, at most as many as it takes in a call, and keeps copies. The tickets are
+    /// watched.
     func ask(_ names: [CacheKey], _ tickets: [CopyTicket]) async throws(CacheError) -> [TierAnswer<Value>] {
         let tier = self.tier
         let stored: [CachedBytes?]

@@ -12,30 +12,30 @@ import Synchronization
 /// ```
 ///
 /// # Why not a map before Redis
-/// A copy knows nothing of changes. When another process writes the entry, copies stay stale for as long as they live; when
-/// messages tell of changes, the first lost message leaves a stale copy that nobody corrects. And a look-up that began before
-/// a change may come back after the message about it, and store the old value for good.
+/// A copy knows nothing of changes. When another process writes the entry, copies stay stale for as long as they live;
+/// when messages tell of changes, the first lost message leaves a stale copy that nobody corrects. And a look-up that
+/// began before a change may come back after the message about it, and store the old value for good.
 ///
 /// # How stale a copy can be
 /// - While ``run()`` listens, a copy ends when the message about a change arrives.
-/// - When the channel is lost, copies are used for ``TieredCacheOptions/unlistenedTimeToLive`` more; when it is back, all of
-///   them are dropped, because nobody knows what was missed.
+/// - When the channel is lost, copies are used for ``TieredCacheOptions/unlistenedTimeToLive`` more; when it is back,
+///   all of them are dropped, because nobody knows what was missed.
 /// - Whatever happens, also if messages vanish without notice, a copy is used for
 ///   ``TieredCacheOptions/localTimeToLive`` at the most, counted from the beginning of the look-up that brought it.
-/// - A completed write of this process is seen by its next look-up. A look-up that began before a change, here or as soon as
-///   it is told, never leaves a copy (see `CopyTicket`).
-/// - A message about a key that this process wrote itself may be an echo of that write. The copy is then compared with the
-///   shared cache in the background instead of being dropped, and is used meanwhile.
+/// - A completed write of this process is seen by its next look-up. A look-up that began before a change, here or as
+///   soon as it is told, never leaves a copy (see `CopyTicket`).
+/// - A message about a key that this process wrote itself may be an echo of that write. The copy is then compared with
+///   the shared cache in the background instead of being dropped, and is used meanwhile.
 ///
 /// # When the shared cache fails
-/// Each call has a deadline, and after some failures in a row the shared cache is left alone for a while, so that a dead one
-/// costs nothing. With ``TierFailure/soft`` look-ups find nothing then, and writes are *queued*: it is unknown whether they
-/// arrived, so ``run()`` removes their keys when the shared cache answers again. Removing is always right in a cache; storing
-/// the value of back then might replace a newer one.
+/// Each call has a deadline, and after some failures in a row the shared cache is left alone for a while, so that a
+/// dead one costs nothing. With ``TierFailure/soft`` look-ups find nothing then, and writes are *queued*: it is
+/// unknown whether they arrived, so ``run()`` removes their keys when the shared cache answers again. Removing is
+/// always right in a cache; storing the value of back then might replace a newer one.
 ///
 /// # Loads
-/// ``get(_:orLoad:)`` loads a key once, however many ask, and stores the value only where still nothing is, unless the key was
-/// changed meanwhile. With a ``StampedeLock`` one node of many loads.
+/// ``get(_:orLoad:)`` loads a key once, however many ask, and stores the value only where still nothing is, unless the
+/// key was changed meanwhile. With a ``StampedeLock`` one node of many loads.
 ///
 /// - SeeAlso: FusionCache, *Backplane* and *Auto-Recovery*, whose ideas these are, with other means.
 ///   <https://github.com/ZiggyCreatures/FusionCache/blob/main/docs/Backplane.md>
@@ -161,13 +161,13 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
 
     /// Stores a value in both tiers.
     ///
-    /// - Parameter timeToLive: How long it stays in the shared cache, above zero; as the options say by default. Copies end
-    ///   with it.
+    /// - Parameter timeToLive: How long it stays in the shared cache, above zero; as the options say by default.
+    ///   Copies end with it.
     /// - Returns: Whether the shared cache has acknowledged it. With ``TierFailure/hard`` it has.
-    /// - Throws: ``CacheError`` with `invalidRequest`, also for a value that cannot be encoded, `valueTooLarge`, `refused`,
-    ///   `cancelled`, `closed`; and `unavailable` with ``TierFailure/hard``, or when
-    ///   ``TieredCacheOptions/maximumRepairs`` are waiting. After `unavailable` and `cancelled` it is unknown whether the
-    ///   value is stored; no copy of what was there before is used.
+    /// - Throws: ``CacheError`` with `invalidRequest`, also for a value that cannot be encoded, `valueTooLarge`,
+    ///   `refused`, `cancelled`, `closed`; and `unavailable` with ``TierFailure/hard``, or when
+    ///   ``TieredCacheOptions/maximumRepairs`` are waiting. After `unavailable` and `cancelled` it is unknown whether
+    ///   the value is stored; no copy of what was there before is used.
     /// - Complexity: One round trip.
     @discardableResult
     public func set(_ key: Key, to value: Value, timeToLive: Duration? = nil) async throws(CacheError) -> TierWrite {

@@ -11,9 +11,9 @@ public struct TieredCacheOptions: Sendable {
     /// How long a copy is used at the most, counted from the beginning of the look-up that brought it; above zero. The
     /// bound on how stale a copy can be **whatever happens**, also if the channel loses messages and does not notice.
     public var localTimeToLive: Duration = .seconds(60)
-    /// How long a copy is used while nobody tells of changes, counted from the loss of the channel or from the beginning of
-    /// the look-up, whichever was later; above zero. It applies before ``TieredCache/run()`` is listening, after the channel
-    /// was lost, and always over stores that tell nobody, such as Memcached.
+    /// How long a copy is used while nobody tells of changes, counted from the loss of the channel or from the
+    /// beginning of the look-up, whichever was later; above zero. It applies before ``TieredCache/run()`` is
+    /// listening, after the channel was lost, and always over stores that tell nobody, such as Memcached.
     public var unlistenedTimeToLive: Duration = .seconds(5)
 
     // MARK: The shared cache
@@ -22,8 +22,8 @@ public struct TieredCacheOptions: Sendable {
     public var timeToLive: Duration? = .seconds(3_600)
     /// What happens when the shared cache does not answer.
     public var failure: TierFailure = .soft
-    /// How long one call to the shared cache may take; above zero. The tier has a time-out of its own, which is often longer
-    /// than a request can wait for a mere cache.
+    /// How long one call to the shared cache may take; above zero. The tier has a time-out of its own, which is often
+    /// longer than a request can wait for a mere cache.
     public var deadline: Duration = .milliseconds(500)
     /// After how many failures in a row the shared cache is left alone for a while; from 1.
     public var failuresBeforeRest = 3
@@ -93,7 +93,8 @@ public enum TierWrite: Hashable, Sendable {
 public enum TierProblem: Sendable {
     /// The bytes or the type under a key are not what the codec or the tier understands. It counts as absent.
     case unreadable(CacheKey, any Error)
-    /// A value that was loaded is too large for the shared cache, or cannot be encoded; it is kept in this process only.
+    /// A value that was loaded is too large for the shared cache, or cannot be encoded; it is kept in this process
+    /// only.
     case notShared(CacheKey, CacheError)
     /// The shared cache failed several times in a row and is left alone for this long.
     case resting(Duration, CacheError)

@@ -33,6 +33,8 @@ final class ScriptedTier: CacheTier {
         var wrongTypes: Set<CacheKey> = []
         /// Answers to look-ups wait for this.
         var gate: OneShotSignal?
+        /// Answers to writes wait for this.
+        var writeGate: OneShotSignal?
         var heldUp = 0
     }
 
@@ -60,6 +62,13 @@ final class ScriptedTier: CacheTier {
     func holdNextAnswer() -> OneShotSignal {
         let gate = OneShotSignal()
         self.state.withLock { $0.gate = gate }
+        return gate
+    }
+
+    /// Holds up the answer to the next write, which is done before that.
+    func holdNextWrite() -> OneShotSignal {
+        let gate = OneShotSignal()
+        self.state.withLock { $0.writeGate = gate }
         return gate
     }
 
@@ -151,6 +160,16 @@ final class ScriptedTier: CacheTier {
         }
         try await self.suffer()
         let answer = try await body()
+        let gate = self.state.withLock { state in
+            if state.writeGate != nil { state.heldUp += 1 }
+            defer { state.writeGate = nil }
+            return state.writeGate
+        }
+        do {
+            try await gate?.wait()
+        } catch {
+            throw CacheError(.cancelled, "held up")
+        }
         if self.hasEcho { self.tell(.keys(keys)) }
         return answer
     }
