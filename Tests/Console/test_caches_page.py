@@ -43,6 +43,7 @@ def test_an_untouched_cache_says_how_to_begin(page):
     assert page.totals == "The cache is empty. Nothing was asked for yet."
     page.until(lambda: len(page.all(".empty .way")) == 3, "the ways are not shown")
     assert "colony cache set" in page.text(".empty")
+    assert page.text(".curve-times") == "5 min ago\nnow"
     assert page.text(".curve figcaption") == "Nothing was asked for in the last half hour."
     assert page.text(".caches-page .no-match") == "Nothing was asked for yet."
 
@@ -122,15 +123,15 @@ def test_the_help_explains_the_page(page):
 @pytest.mark.parametrize("steps, ratio, lookups", [
     ([], "", ""),
     ([{"hits": 0, "misses": 0}], "", ""),
-    ([{"hits": 1, "misses": 0}], "M179 0H180", "M179 100V60H180V100Z"),
-    ([{"hits": 1, "misses": 3}, {"hits": 2, "misses": 0}], "M178 75H179V0H180",
-     "M178 100V60H179V100ZM179 100V80H180V100Z"),
-    ([{"hits": 1, "misses": 1}, {"hits": 0, "misses": 0}, {"hits": 0, "misses": 2}], "M177 50H178M179 100H180",
-     "M177 100V60H178V100ZM179 100V60H180V100Z"),
+    ([{"hits": 1, "misses": 0}], "M29 0H30", "M29 100V60H30V100Z"),
+    ([{"hits": 1, "misses": 3}, {"hits": 2, "misses": 0}], "M28 75H29V0H30",
+     "M28 100V60H29V100ZM29 100V80H30V100Z"),
+    ([{"hits": 1, "misses": 1}, {"hits": 0, "misses": 0}, {"hits": 0, "misses": 2}], "M27 50H28M29 100H30",
+     "M27 100V60H28V100ZM29 100V60H30V100Z"),
 ])
 def test_the_curve_has_gaps_where_nobody_asked(page, steps, ratio, lookups):
     page.open()
-    assert call(page, "caches-curve.js", "curvePaths", steps) == {"ratio": ratio, "lookups": lookups}
+    assert call(page, "caches-curve.js", "curvePaths", steps, 30) == {"ratio": ratio, "lookups": lookups}
 
 
 @pytest.mark.parametrize("module, function, value, text", [

@@ -40,7 +40,7 @@ struct CacheRoutesTests {
             #expect(read.headers["content-type"] == type)
             #expect(read.headers["content-length"] == "\(bytes.count)")
             #expect(read.headers["etag"] == tag)
-            #expect(read.headers["age"] == "0")
+            #expect(read.headers["age"].flatMap { Int($0) }.map { $0 < 60 } == true)
             #expect(read.headers["colony-ttl-ms"] == nil)
         }
     }

@@ -3,8 +3,8 @@
 import { element, setText } from "./dom.js";
 import { formatCount, formatDuration, formatPercent } from "./text.js";
 
-/** How many steps are shown: what the daemon remembers. */
-const shownSteps = 180;
+/** How many steps may be shown: the fewest that have room for what there is, and at the most what the daemon remembers. */
+const spans = [30, 90, 180];
 const height = 100;
 const namespace = "http://www.w3.org/2000/svg";
 
@@ -19,10 +19,11 @@ function drawing(tag, attributes, ...children) {
  * The outlines of the ratio and of the look-ups, a step wide each. Where nothing was asked for there is no ratio, and a gap.
  *
  * @param {{hits: number, misses: number}[]} steps The oldest first.
- * @returns {{ratio: string, lookups: string}} Paths in a field of 180 by 100, from the left and from the top.
+ * @param {number} width How many steps the field has room for; the last one ends at its right edge.
+ * @returns {{ratio: string, lookups: string}} Paths in a field of that width and a height of 100, from the left and the top.
  */
-export function curvePaths(steps) {
-    const first = shownSteps - steps.length;
+export function curvePaths(steps, width) {
+    const first = width - steps.length;
     const most = Math.max(1, ...steps.map(({ hits, misses }) => hits + misses));
     let ratio = "";
     let lookups = "";
@@ -54,7 +55,7 @@ export function curveSentence(steps, interval) {
     const ratios = asked.map(({ hits, misses }) => hits / (hits + misses));
     const most = Math.max(...asked.map(({ hits, misses }) => hits + misses));
     const span = formatDuration(steps.length * interval);
-    const range = `${formatPercent(Math.min(...ratios))} to ${formatPercent(Math.max(...ratios))}`;
+    const range = `${formatPercent(Math.min(...ratios))} and ${formatPercent(Math.max(...ratios))}`;
     return `In the last ${span} between ${range} of the look-ups hit, at up to ${formatCount(most)} in `
         + `${formatDuration(interval)}.`;
 }
@@ -67,8 +68,9 @@ export class CacheCurve {
     #ratio = drawing("path", { class: "curve-ratio", "vector-effect": "non-scaling-stroke" });
     #lookups = drawing("path", { class: "curve-lookups" });
     #picture = drawing("svg", {
-        viewBox: `0 0 ${shownSteps} ${height}`, preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false",
+        preserveAspectRatio: "none", "aria-hidden": "true", focusable: "false",
     }, this.#lookups, this.#ratio);
+    #start = element("span");
     #sentence = element("figcaption");
 
     element = element("figure", { class: "curve" },
@@ -76,13 +78,16 @@ export class CacheCurve {
             element("span", { class: "curve-top" }, "100\u202F%"), element("span", { class: "curve-bottom" }, "0\u202F%"),
             this.#picture),
         element("div", { class: "curve-times", "aria-hidden": "true" },
-            element("span", {}, "30 min ago"), element("span", {}, "now")),
+            this.#start, element("span", {}, "now")),
         this.#sentence);
 
     /** Draws what the daemon remembers. */
     update({ interval_ms: interval, steps }) {
-        const shown = steps.slice(-shownSteps);
-        const { ratio, lookups } = curvePaths(shown);
+        const width = spans.find((span) => span >= steps.length) ?? spans.at(-1);
+        const shown = steps.slice(-width);
+        const { ratio, lookups } = curvePaths(shown, width);
+        this.#picture.setAttribute("viewBox", `0 0 ${width} ${height}`);
+        setText(this.#start, `${formatDuration(width * interval)} ago`);
         this.#ratio.setAttribute("d", ratio);
         this.#lookups.setAttribute("d", lookups);
         setText(this.#sentence, curveSentence(shown, interval));
