@@ -25,7 +25,7 @@ let floor1: [Target] = [
     .target(name: "ColonyIdentifiers", dependencies: ["ColonyCore"], swiftSettings: settings),
     .target(name: "ColonyHashing", dependencies: [.crypto], swiftSettings: settings),
     .target(name: "ColonyClocks", dependencies: ["ColonyCore"], swiftSettings: settings),
-    .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], exclude: ["Loading"], swiftSettings: settings),
+    .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
     .target(name: "ColonyRESP", swiftSettings: settings),
 ]
 
@@ -59,7 +59,7 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyRedis",
-        dependencies: ["ColonyCore", "ColonyCaches", "ColonyRESP", .deque, .nioCore, .nioPosix, .nioSSL],
+        dependencies: ["ColonyCore", "ColonyCaches", "ColonyRESP", .crypto, .deque, .nioCore, .nioPosix, .nioSSL],
         swiftSettings: settings
     ),
     .target(

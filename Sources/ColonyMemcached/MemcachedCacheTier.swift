@@ -171,6 +171,7 @@ public final class MemcachedCacheTier: CacheTier {
     /// `nil`: memcached tells nobody what has changed.
     public func invalidations() -> CacheInvalidations? { nil }
 
+    /// Ends all connections. Calls that wait, and those that come later, fail with `closed`.
     public func close() async {
         for link in self.links { await link.close() }
     }

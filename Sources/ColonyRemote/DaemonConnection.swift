@@ -23,21 +23,27 @@ final class DaemonConnection: Sendable {
     enum Method: String {
         case get = "GET"
         case post = "POST"
+        case put = "PUT"
         case delete = "DELETE"
     }
 
-    /// What came back: a status and a body that is at most ``bodyLimit`` long.
+    /// What came back, with its whole body.
     struct Answer {
         let status: UInt
+        let headers: HTTPHeaders
         let body: ByteBuffer
         let place: String
         let isProblem: Bool
         /// After how long the daemon asks to be asked again, if it says so.
         let retryAfter: Duration?
+
+        /// The value of a header field.
+        func field(_ name: String) -> String? { self.headers.first(name: name) }
+        var bytes: [UInt8] { Array(self.body.readableBytesView) }
     }
 
     /// A page of the most locks with the longest names and many waiters stays below this.
-    private static let bodyLimit = 16 << 20
+    static let bodyLimit = 16 << 20
 
     private let client: HTTPClient
     private let base: String
@@ -45,8 +51,12 @@ final class DaemonConnection: Sendable {
     private let place: String
     private let token: String?
     private let requestTimeout: Duration
+    private let clock = HostClock()
 
-    init(url: EngineURL, token: String?, configuration: RemoteLeaseEngine.Configuration) throws(InvalidName) {
+    /// - Parameter silence: How long an answer that has begun may pause; `nil` bounds the whole of it in ``send`` only.
+    init(
+        url: EngineURL, token: String?, configuration: RemoteLeaseEngine.Configuration, silence: Duration? = nil
+    ) throws(InvalidName) {
         guard ["http", "https"].contains(url.scheme), url.hosts.count == 1 else {
             throw InvalidName(
                 role: "daemon's address", value: "\(url)", reason: "http://HOST:PORT or https://HOST:PORT is expected")
@@ -58,6 +68,7 @@ final class DaemonConnection: Sendable {
         self.requestTimeout = configuration.requestTimeout
         var settings = HTTPClient.Configuration(redirectConfiguration: .disallow)
         settings.timeout.connect = .nanoseconds(configuration.connectTimeout.clampedNanoseconds)
+        settings.timeout.read = silence.map { .nanoseconds($0.clampedNanoseconds) }
         settings.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = configuration.connectionLimit
         // Whether to ask again is the caller's decision, who knows how long the lease still runs.
         settings.connectionPool.retryConnectionEstablishment = false
@@ -69,27 +80,83 @@ final class DaemonConnection: Sendable {
         self.client.shutdown { _ in }
     }
 
-    /// Sends a request and reads the whole answer.
-    ///
-    /// - Parameter wait: How long the daemon was asked to wait, which its answer may take longer.
-    func send(
-        _ method: Method, _ path: String, body: Data? = nil, waiting wait: Duration = .zero
-    ) async throws(LeaseError) -> Answer {
+    /// Ends all connections and the requests on them. Later requests fail.
+    func close() async {
+        // It fails only when it was closed before.
+        try? await self.client.shutdown()
+    }
+
+    private func request(_ method: Method, _ path: String) -> HTTPClientRequest {
         var request = HTTPClientRequest(url: self.base + path)
         request.method = HTTPMethod(rawValue: method.rawValue)
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        return request
+    }
+
+    /// Sends a request and reads the whole answer, within one limit of time.
+    ///
+    /// - Parameters:
+    ///   - headers: What the request says besides; a body is JSON unless `content-type` or another field is given.
+    ///   - wait: How long the daemon was asked to wait, which its answer may take longer.
+    ///   - answerBytes: The longest body that is read.
+    func send(
+        _ method: Method, _ path: String, body: Data? = nil, headers: [(String, String)] = [],
+        waiting wait: Duration = .zero, answerBytes: Int = DaemonConnection.bodyLimit
+    ) async throws(LeaseError) -> Answer {
+        var request = self.request(method, path)
+        for (name, value) in headers { request.headers.add(name: name, value: value) }
         if let body {
-            request.headers.add(name: "content-type", value: "application/json")
+            if headers.isEmpty { request.headers.add(name: "content-type", value: "application/json") }
             request.body = .bytes(body, length: .known(Int64(body.count)))
         }
         do {
             let limit = self.requestTimeout + max(.zero, wait)
+            let deadline = self.clock.now.advanced(by: limit)
             let response = try await self.client.execute(request, timeout: .nanoseconds(limit.clampedNanoseconds))
             return Answer(
-                status: response.status.code, body: try await response.body.collect(upTo: Self.bodyLimit),
-                place: self.place,
+                status: response.status.code, headers: response.headers,
+                body: try await self.collect(response.body, upTo: answerBytes, before: deadline), place: self.place,
                 isProblem: response.headers.first(name: "content-type")?.hasPrefix("application/problem+json") ?? false,
                 retryAfter: response.headers.first(name: "retry-after").flatMap { Int($0) }.map { .seconds($0) })
+        } catch {
+            throw self.translated(error)
+        }
+    }
+
+    /// Reads a body. The time-out of the request ends with the head of the answer, and a body may trickle in for ever.
+    private func collect(
+        _ body: HTTPClientResponse.Body, upTo limit: Int, before deadline: MonotonicInstant
+    ) async throws -> ByteBuffer {
+        let limitOfTime = self.clock.now.duration(to: deadline)
+        return try await BoundedCall.run(
+            upTo: limitOfTime, on: self.clock, timeOut: HTTPClientError.deadlineExceeded as any Error
+        ) { () async throws(any Error) in
+            // Cancelled, it ends, and the connection with it.
+            try await body.collect(upTo: limit)
+        }
+    }
+
+    /// Reads server-sent events until the stream ends or breaks, or the task is cancelled.
+    ///
+    /// - Throws: `LeaseError`, also when the answer is no stream of events.
+    func events(_ path: String, _ receive: (ServerSentEvent) -> Void) async throws(LeaseError) {
+        var request = self.request(.get, path)
+        request.headers.add(name: "accept", value: "text/event-stream")
+        do {
+            let response = try await self.client.execute(
+                request, timeout: .nanoseconds(self.requestTimeout.clampedNanoseconds))
+            guard response.status.code == 200,
+                response.headers.first(name: "content-type")?.hasPrefix("text/event-stream") == true
+            else {
+                throw LeaseError(
+                    .unavailable, "\(self.place) answered with status \(response.status.code) and no events")
+            }
+            var reader = ServerSentEventReader()
+            for try await part in response.body {
+                for event in try reader.read(part.readableBytesView) { receive(event) }
+            }
+        } catch let error as LeaseError {
+            throw error
         } catch {
             throw self.translated(error)
         }

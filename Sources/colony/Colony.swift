@@ -5,17 +5,18 @@ import ColonyCore
 struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
-        abstract: "Locks and identifiers for programs in any language, on one machine or many.",
+        abstract: "Locks, identifiers, and a shared cache for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
-            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, no worker is free).
+            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, no worker is free,
+            the cache does not answer).
             Shell completions: colony --generate-completion-script bash (or zsh, or fish).
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, IdCommand.self, VerifyCommand.self, BenchCommand.self,
-            ExplainCommand.self,
+            ServeCommand.self, LockCommand.self, IdCommand.self, CacheCommand.self, VerifyCommand.self,
+            BenchCommand.self, ExplainCommand.self,
         ]
     )
 }

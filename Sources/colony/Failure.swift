@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyCaches
 import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
@@ -41,6 +42,17 @@ extension ExitCode {
             // A node without a number says what keeps it from one, and that may not pass by waiting.
             self = (error.cause as? IdentifierError).map { ExitCode($0) } ?? .tryAgainLater
         case .tickExhausted, .clockMovedBack, .epochNotBegun, .noWorkerFree: self = .tryAgainLater
+        default: self = .failure
+        }
+    }
+}
+
+extension ExitCode {
+    /// What a failure of a cache means to a script. That it did not answer is no reason to take an entry for absent.
+    init(_ error: CacheError) {
+        switch error.code {
+        case .invalidConfiguration, .invalidRequest: self = .usage
+        case .unavailable, .overloaded: self = .tryAgainLater
         default: self = .failure
         }
     }
@@ -92,6 +104,8 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: isUsage ? .usage : .failure)
         case let error as IdentifierError:
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: ExitCode(error))
+        case let error as CacheError:
+            self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as TraceError:
             self.init(
                 Self.snakeCase(error.code.rawValue), error.description,
@@ -106,7 +120,7 @@ extension Failure {
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
-            || error is IdentifierError || error is TraceError || error is InvalidName)
+            || error is IdentifierError || error is CacheError || error is TraceError || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

@@ -3,7 +3,7 @@ import ColonyCore
 import Synchronization
 import Testing
 
-@testable import ColonyMemcached
+import ColonyMemcached
 
 @Suite("A tier on a real memcached", .enabled(if: MemcachedProcess.isAvailable), .timeLimit(.minutes(2)))
 struct MemcachedCacheTierTests {

@@ -5,7 +5,7 @@ import NIOPosix
 import Synchronization
 import Testing
 
-@testable import ColonyMemcached
+import ColonyMemcached
 
 #if canImport(Darwin)
 import Darwin

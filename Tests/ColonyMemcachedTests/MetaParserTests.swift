@@ -1,6 +1,6 @@
 import Testing
 
-@testable import ColonyMemcached
+import ColonyMemcached
 
 @Suite("Answers of memcached are taken apart")
 struct MetaParserTests {

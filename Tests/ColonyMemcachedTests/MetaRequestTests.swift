@@ -3,7 +3,7 @@ import ColonyCore
 import Foundation
 import Testing
 
-@testable import ColonyMemcached
+import ColonyMemcached
 
 @Suite("Commands for memcached are written")
 struct MetaRequestTests {

@@ -6,7 +6,8 @@ import Testing
     static let commands = [
         [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"],
         ["id", "new"],
-        ["id", "parse"], ["verify"],
+        ["id", "parse"], ["cache"], ["cache", "get"], ["cache", "set"], ["cache", "delete"], ["cache", "stats"],
+        ["verify"],
         ["bench"], ["explain"],
     ]
 
@@ -54,7 +55,7 @@ import Testing
             let topics = list.output.split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
-            #expect(topics == ["cap", "base", "locks", "fencing", "ids", "hashing"])
+            #expect(topics == ["cap", "base", "locks", "fencing", "ids", "hashing", "caches"])
             for topic in topics {
                 for width in [60, 80, 100] {
                     let text = try await scene.with(["COLUMNS": "\(width)"]).colony("explain", topic)

@@ -1,6 +1,9 @@
 public import ColonyCore
 public import Synchronization
 
+// `@unchecked Sendable`, because readers only load `tables` and the atomics behind it, under the rules of ReaderRegistry;
+// everything else is constant or under `lock`.
+
 /// A bounded map in memory that any number of threads and tasks use at once, without `await`.
 ///
 /// ```swift
@@ -20,18 +23,17 @@ public import Synchronization
 /// Keys are told apart by `==`; their hashes are seeded for each process, so that nobody outside can choose keys that
 /// collide.
 public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
-    // Sendable, because readers only load `tables` and atomics behind it, under the rules of ReaderRegistry; everything
-    // else is constant or under `lock`.
-
     /// What readers see.
     @usableFromInline let tables: Atomic<UnsafeMutablePointer<EntryTables<Key, Value>>>
     @usableFromInline let registry = ReaderRegistry.shared
     @usableFromInline let hits = HitQueue()
     @usableFromInline let lookups: LookupCounters?
-    @usableFromInline let lock: Mutex<CacheWriter<Key, Value>>
+    @usableFromInline let lock: WriterLock<CacheWriter<Key, Value>>
     @usableFromInline let options: CacheOptions<Key, Value>
     @usableFromInline let capacity: Int
     @usableFromInline let isWeighed: Bool
+    /// Whether an entry with an end was ever stored; until then nobody asks for the time.
+    private let mayEnd: Atomic<Bool>
     private let reclaimer = CacheReclaimer()
 
     /// Makes an empty cache.
@@ -44,8 +46,9 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         if case .weight = options.bound { self.isWeighed = true } else { self.isWeighed = false }
         self.lookups = options.recordsStatistics ? LookupCounters() : nil
         let writer = CacheWriter<Key, Value>(options, capacity: self.capacity)
+        self.mayEnd = Atomic(!options.expiry.isNever)
         self.tables = Atomic(writer.published)
-        self.lock = Mutex(writer)
+        self.lock = WriterLock(writer)
     }
 
     /// Makes an empty cache of at most `capacity` entries.
@@ -174,11 +177,13 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     ///
     /// - Parameter timeToLive: How long. With zero or less nothing is kept, and what was stored under the key is removed.
     public func set(_ key: Key, to value: Value, expiringAfter timeToLive: Duration) {
+        self.mayEnd.store(true, ordering: .sequentiallyConsistent)
         self.store(key, value, EntryLifetime(self.options.expiry, for: timeToLive, from: self.options.clock.now))
     }
 
     /// Stores a value that stays until a point of the cache's clock, in place of what the options say of writes.
     public func set(_ key: Key, to value: Value, expiringAt end: MonotonicInstant) {
+        self.mayEnd.store(true, ordering: .sequentiallyConsistent)
         self.store(key, value, EntryLifetime(self.options.expiry, until: end, from: self.options.clock.now))
     }
 
@@ -253,6 +258,25 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         self.finish(aftermath)
     }
 
+    /// Stores a value if `permit` still holds at the moment of the store: nothing that is removed afterwards was stored before.
+    ///
+    /// - Parameter permit: Runs under the lock, so it may read an atomic and nothing more.
+    /// - Returns: Whether it was stored.
+    func set(_ key: Key, to value: Value, if permit: () -> Bool) -> Bool {
+        let hash = Self.hash(key)
+        let weight = self.weight(of: key, value)
+        let lifetime = self.lifetime(of: key, value)
+        var aftermath = CacheAftermath<Key, Value>(hasListener: self.options.onRemoval != nil)
+        let isPermitted = self.lock.withLock { writer in
+            writer.ledger.replay(self.hits)
+            guard permit() else { return false }
+            writer.store(EntryPayload(key: key, value: value), hash, weight, lifetime, &aftermath, self.tables)
+            return true
+        }
+        self.finish(aftermath)
+        return isPermitted
+    }
+
     @inlinable
     func lifetime(of key: Key, _ value: Value) -> EntryLifetime {
         self.options.expiry.isNever ? .endless : self.measuredLifetime(of: key, value)
@@ -273,8 +297,10 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         return weight
     }
 
-    /// The time, if anything in this cache ends; else it is not asked for.
-    private var now: Int64 { self.options.clock.now.nanoseconds }
+    /// The time, if anything in this cache may end; else before all time.
+    private var now: Int64 {
+        self.mayEnd.load(ordering: .sequentiallyConsistent) ? self.options.clock.now.nanoseconds : .min
+    }
 
     // MARK: Removing
 
@@ -293,6 +319,23 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         }
         self.finish(aftermath)
         return value
+    }
+
+    /// Removes a key if `permit` still holds at that moment; it runs under the lock, so it may read an atomic and nothing
+    /// more.
+    ///
+    /// - Returns: Whether it held.
+    func remove(_ key: Key, if permit: () -> Bool) -> Bool {
+        let hash = Self.hash(key)
+        let now = self.now
+        var aftermath = CacheAftermath<Key, Value>(hasListener: self.options.onRemoval != nil)
+        // The value outlives the lock.
+        let removed = self.lock.withLock { writer -> Value?? in
+            writer.ledger.replay(self.hits)
+            return permit() ? .some(writer.remove(key, hash, now, &aftermath)) : nil
+        }
+        self.finish(aftermath)
+        return removed != nil
     }
 
     /// Removes everything that was stored before the call.
@@ -371,6 +414,9 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
             return writer.ledger.defect()
         }
     }
+
+    /// How many entries the fullest bucket has, for tests.
+    package var longestChain: Int { self.lock.withLock { $0.ledger.longestChain } }
 
     // MARK: After the lock
 

@@ -80,6 +80,13 @@ public struct CacheRemoval<Key: Sendable, Value: Sendable>: Sendable {
     public let value: Value
     /// Why it left.
     public let cause: CacheRemovalCause
+
+    @usableFromInline
+    init(key: Key, value: Value, cause: CacheRemovalCause) {
+        self.key = key
+        self.value = value
+        self.cause = cause
+    }
 }
 
 /// Why an entry has left a ``Cache``.
@@ -94,4 +101,15 @@ public enum CacheRemovalCause: String, CaseIterable, Hashable, Sendable {
     case evicted
     /// It is heavier than the whole cache may be.
     case overweight
+
+    /// The place among `allCases`.
+    var position: Int {
+        switch self {
+        case .removed: 0
+        case .replaced: 1
+        case .expired: 2
+        case .evicted: 3
+        case .overweight: 4
+        }
+    }
 }

@@ -2,10 +2,10 @@ import ColonyCore
 public import Synchronization
 
 /// What is done under the lock of a ``Cache``: the ledger decides by numbers, this looks after keys and values.
+//
+// `@unchecked Sendable`, because it lives under the lock of its cache and nowhere else.
 @usableFromInline
 struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendable {
-    // Sendable, because it lives in the mutex of its cache and nowhere else.
-
     @usableFromInline
     typealias Tables = EntryTables<Key, Value>
     @usableFromInline
@@ -22,13 +22,15 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
         // Trivial values may wait for the readers in numbers; others are wanted gone at once.
         let isTrivial = _isPOD(Payload.self)
         let slots = min(capacity, 1_000) + 24
+        let countsEntries = if case .count = options.bound { true } else { false }
         let ledger = EntryLedger(
-            capacity: capacity, order: options.policy.makeOrder(capacity: capacity), slots: slots,
+            capacity: capacity,
+            order: options.policy.makeOrder(capacity: capacity, countsEntries: countsEntries), slots: slots,
             hasExpiry: hasExpiry, now: options.clock.now.nanoseconds, batch: isTrivial ? 64 : 1)
         self.ledger = ledger
         self.idle = options.expiry.afterAccess?.clampedNanoseconds ?? 0
         self.published = .allocate(capacity: 1)
-        self.published.initialize(to: Self.tables(ledger, payloads: .allocate(capacity: slots), idle: self.idle))
+        self.published.initialize(to: Self.tables(ledger, payloads: TableMemory.allocate(slots), idle: self.idle))
     }
 
     private static func tables(
@@ -43,7 +45,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
     func tearDown() {
         let payloads = self.published.pointee.payloads
         for entry in self.ledger.occupiedSlots() { (payloads + Int(entry)).deinitialize(count: 1) }
-        payloads.deallocate()
+        TableMemory.free(payloads, count: self.ledger.slots)
         self.published.deallocate()
     }
 
@@ -53,7 +55,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
     typealias Publication = Atomic<UnsafeMutablePointer<Tables>>
 
     /// A slot with this payload, not linked yet.
-    @usableFromInline
+    @inlinable
     mutating func slot(
         _ payload: Payload, needsExpiry: Bool, _ aftermath: inout CacheAftermath<Key, Value>,
         _ publication: borrowing Publication
@@ -70,9 +72,11 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
         return entry
     }
 
-    private mutating func grow(to slots: Int, hasExpiry: Bool, _ publication: borrowing Publication) {
+    @usableFromInline
+    mutating func grow(to slots: Int, hasExpiry: Bool, _ publication: borrowing Publication) {
         let old = self.published
-        let payloads = UnsafeMutablePointer<Payload>.allocate(capacity: slots)
+        let payloads: UnsafeMutablePointer<Payload> = TableMemory.allocate(slots)
+        let oldSlots = self.ledger.slots
         let occupied = self.ledger.occupiedSlots()
         // Copies, not moves: readers of the old tables may still be copying from them.
         for entry in occupied {
@@ -84,14 +88,14 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
         publication.store(self.published, ordering: .sequentiallyConsistent)
         self.ledger.retireTables {
             for entry in occupied { (old.pointee.payloads + Int(entry)).deinitialize(count: 1) }
-            old.pointee.payloads.deallocate()
+            TableMemory.free(old.pointee.payloads, count: oldSlots)
             old.deallocate()
             freeLedger()
         }
     }
 
     /// Frees what no reader sees any longer.
-    @usableFromInline
+    @inlinable
     func reclaim(_ aftermath: inout CacheAftermath<Key, Value>) {
         guard self.ledger.shouldReclaim else { return }
         let first = self.ledger.reclaim(&aftermath.tables)
@@ -109,7 +113,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
 
     // MARK: Storing
 
-    @usableFromInline
+    @inlinable
     mutating func store(
         _ payload: Payload, _ hash: UInt64, _ weight: Int, _ lifetime: EntryLifetime,
         _ aftermath: inout CacheAftermath<Key, Value>, _ publication: borrowing Publication
@@ -144,7 +148,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
     }
 
     /// Evicts until an entry of this weight fits, `besides` being the one whose place it takes.
-    @usableFromInline
+    @inlinable
     func makeRoom(
         for hash: UInt64, weight: UInt32, besides: EntryIndex, _ aftermath: inout CacheAftermath<Key, Value>
     ) {
@@ -164,7 +168,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
     }
 
     /// Counts a departure, and keeps it for the listener if there is one.
-    @usableFromInline
+    @inlinable
     func note(_ payload: Payload, _ cause: CacheRemovalCause, _ aftermath: inout CacheAftermath<Key, Value>) {
         self.ledger.countRemoval(cause)
         if aftermath.hasListener {
@@ -172,7 +176,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
         }
     }
 
-    @usableFromInline
+    @inlinable
     func isOver(_ entry: EntryIndex, at now: Int64) -> Bool {
         guard let expiries = self.ledger.expiries else { return false }
         return expiries[Int(entry)].end.load(ordering: .relaxed) <= now
@@ -180,7 +184,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
 
     // MARK: Removing
 
-    @usableFromInline
+    @inlinable
     func depart(_ entry: EntryIndex, _ cause: CacheRemovalCause, _ aftermath: inout CacheAftermath<Key, Value>) {
         self.note(self.published.pointee.payloads[Int(entry)], cause, &aftermath)
         self.ledger.remove(entry)
@@ -198,7 +202,7 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
 
     /// Reclaims entries whose time is over, `limit` at the most; returns how many.
     @discardableResult
-    @usableFromInline
+    @inlinable
     func expire(at now: Int64, limit: Int, _ aftermath: inout CacheAftermath<Key, Value>) -> Int {
         if self.ledger.expiries == nil { return 0 }
         var count = 0

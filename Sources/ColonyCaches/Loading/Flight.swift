@@ -38,6 +38,18 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         var isSlow = false
         /// What everybody is told from now on; nobody can join any more.
         var ending: Outcome?
+
+        /// Frees a place; without waiters and without the cache's own interest nobody can join any more.
+        ///
+        /// - Returns: Whether the flight must be stopped.
+        mutating func vacate(_ place: Int) -> Bool {
+            self.slots[place] = .free
+            self.freeSlots.append(place)
+            self.waiters -= 1
+            guard self.waiters == 0, !self.isKept else { return false }
+            self.ending = .cancelled(mustStop: false)
+            return true
+        }
     }
 
     let key: Key
@@ -152,20 +164,6 @@ extension Flight {
 
     /// How many wait.
     var waiterCount: Int { self.state.withLock(\.waiters) }
-}
-
-extension Flight.State {
-    /// Frees a place; without waiters and without the cache's own interest nobody can join any more.
-    ///
-    /// - Returns: Whether the flight must be stopped.
-    fileprivate mutating func vacate(_ place: Int) -> Bool {
-        self.slots[place] = .free
-        self.freeSlots.append(place)
-        self.waiters -= 1
-        guard self.waiters == 0, !self.isKept else { return false }
-        self.ending = .cancelled(mustStop: false)
-        return true
-    }
 }
 
 // MARK: Ending

@@ -38,10 +38,17 @@ final class FlightTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     enum Joined {
         case place(Load, Int, isNew: Bool)
         case slow
+        /// A load has stored its value since the caller looked.
+        case stored
     }
 
     /// Takes a place in the load of a key that is under way, or in a new one, which the caller must then start.
-    func join(_ key: Key, hasFallback: Bool, isReload: Bool, work: () -> LoadWork) -> Joined {
+    ///
+    /// - Parameter isStored: Whether the cache has the value by now. A load stores its value before it leaves the table, so
+    ///   whoever finds neither load nor value is the first. It must not run code of the user.
+    func join(
+        _ key: Key, hasFallback: Bool, isReload: Bool, isStored: () -> Bool, work: () -> LoadWork
+    ) -> Joined {
         self.stripe(of: key).loads.withLock { table in
             if let current = table[key]?.current {
                 switch current.join(hasFallback: hasFallback) {
@@ -50,6 +57,7 @@ final class FlightTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
                 case .over: break
                 }
             }
+            if isStored() { return .stored }
             let flight = Load(
                 key: key, work: work(), isKept: false, isReload: isReload, overtaking: table[key]?.overdue ?? [])
             guard case .place(let place) = flight.join(hasFallback: hasFallback) else {
@@ -118,6 +126,9 @@ final class FlightTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         for load in all { load.detach() }
         return all
     }
+
+    /// The load of a key that gets join.
+    func current(_ key: Key) -> Load? { self.stripe(of: key).loads.withLock { $0[key]?.current } }
 
     /// How many loads are under way.
     ///

@@ -41,9 +41,25 @@ package struct EntryNode: ~Copyable {
         self.weight = weight
         self.place = 0
     }
+
+    /// Takes over everything from a node that readers may be marking.
+    mutating func copy(_ other: UnsafePointer<EntryNode>) {
+        self.hash = other.pointee.hash
+        self.chain.store(other.pointee.chain.load(ordering: .relaxed), ordering: .relaxed)
+        self.mark.store(other.pointee.mark.load(ordering: .relaxed), ordering: .relaxed)
+        self.queue = other.pointee.queue
+        self.tally = other.pointee.tally
+        self.older = other.pointee.older
+        self.newer = other.pointee.newer
+        self.weight = other.pointee.weight
+        self.place = other.pointee.place
+    }
 }
 
 /// The nodes of a cache, by index. A copy is valid until the cache grows, so none is kept beyond a call.
+//
+// `@unchecked Sendable`, because a copy is used where the table it points to is known to live: under the lock of the cache,
+// or by a reader that has announced itself.
 @frozen
 @usableFromInline
 package struct EntryNodes: @unchecked Sendable {

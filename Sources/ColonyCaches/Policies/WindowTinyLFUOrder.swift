@@ -86,13 +86,21 @@ package final class WindowTinyLFUOrder: EvictionOrder {
         case self.probation.tag:
             self.probation.remove(entry, nodes)
             self.protected.append(entry, nodes)
-            while self.protected.weight > self.protectedShare, let demoted = self.protected.removeOldest(nodes) {
-                self.probation.append(demoted, nodes)
-            }
-        case self.protected.tag: self.protected.moveToNewest(entry, nodes)
+            self.demote(nodes)
+        case self.protected.tag:
+            self.protected.moveToNewest(entry, nodes)
+            // Another value of the key may be heavier than the one before.
+            self.demote(nodes)
         default: return
         }
         self.sketch.add(nodes[entry].pointee.hash)
+    }
+
+    /// Puts the protected who no longer fit on probation.
+    private func demote(_ nodes: EntryNodes) {
+        while self.protected.weight > self.protectedShare, let demoted = self.protected.removeOldest(nodes) {
+            self.probation.append(demoted, nodes)
+        }
     }
 
     package func removed(_ entry: EntryIndex, _ nodes: EntryNodes) {
@@ -120,9 +128,7 @@ package final class WindowTinyLFUOrder: EvictionOrder {
 
     package func resized(to capacity: Int, _ nodes: EntryNodes) {
         (self.windowShare, self.protectedShare) = Self.shares(of: capacity)
-        while self.protected.weight > self.protectedShare, let demoted = self.protected.removeOldest(nodes) {
-            self.probation.append(demoted, nodes)
-        }
+        self.demote(nodes)
         while self.window.weight > self.windowShare, self.window.count > 1,
             let passed = self.window.removeOldest(nodes)
         {

@@ -2,6 +2,8 @@ public import Synchronization
 
 /// Counts of hits and misses, on a cache line for each of sixteen kinds of thread, so that counting does not make threads
 /// wait for each other.
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is freed with the cache alone.
 @usableFromInline
 struct LookupCounters: @unchecked Sendable {
     @usableFromInline static var stride: Int { 128 }
@@ -21,10 +23,10 @@ struct LookupCounters: @unchecked Sendable {
     }
 
     @inlinable
-    func recordHit(_ stripe: Int) { self.counters(stripe)[0].add(1, ordering: .relaxed) }
+    func recordHit(_ stripe: Int) { self.counters(stripe)[0].wrappingAdd(1, ordering: .relaxed) }
 
     @inlinable
-    func recordMiss(_ stripe: Int) { self.counters(stripe)[1].add(1, ordering: .relaxed) }
+    func recordMiss(_ stripe: Int) { self.counters(stripe)[1].wrappingAdd(1, ordering: .relaxed) }
 
     func total() -> (hits: UInt64, misses: UInt64) {
         var total = (hits: UInt64(0), misses: UInt64(0))

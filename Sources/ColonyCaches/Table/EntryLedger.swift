@@ -17,7 +17,7 @@ package final class EntryLedger {
     let order: any EvictionOrder
 
     // The same memory that EntryTables publishes.
-    @usableFromInline private(set) var heads: UnsafeMutablePointer<Atomic<UInt32>>
+    @usableFromInline private(set) var heads: UnsafeMutablePointer<Atomic<BucketHead>>
     @usableFromInline private(set) var bucketMask: Int
     @usableFromInline private(set) var nodes: EntryNodes
     @usableFromInline private(set) var expiries: UnsafeMutablePointer<EntryExpiry>?
@@ -47,7 +47,8 @@ package final class EntryLedger {
 
     @usableFromInline private(set) var count = 0
     @usableFromInline private(set) var weight = 0
-    @usableFromInline private(set) var removals: [CacheRemovalCause: UInt64] = [:]
+    /// How many entries left, by the position of the cause among all.
+    private var departures = [UInt64](repeating: 0, count: CacheRemovalCause.allCases.count)
 
     /// Memory that is no longer published, and how to free it.
     @usableFromInline
@@ -65,40 +66,45 @@ package final class EntryLedger {
         self.batch = batch
         self.wheel = TimerWheel(now: now)
         (self.heads, self.bucketMask) = Self.buckets(for: slots)
-        self.nodes = EntryNodes(base: Self.zeroed(slots))
-        self.generations = Self.zeroed(slots)
-        self.expiries = hasExpiry ? Self.zeroed(slots) : nil
+        self.nodes = EntryNodes(base: TableMemory.allocate(slots))
+        self.generations = TableMemory.allocate(slots)
+        self.expiries = hasExpiry ? TableMemory.allocate(slots) : nil
     }
 
     deinit {
-        Self.deallocate(self.heads, self.nodes, self.generations, self.expiries)
+        self.memory.free()
         for tables in self.retiredTables + self.waitingTables { tables.free() }
     }
 
     // MARK: Memory
 
-    /// Memory from the system's zeroed pages: untouched parts of a large table cost nothing.
-    @usableFromInline
-    static func zeroed<Element: ~Copyable>(_ count: Int) -> UnsafeMutablePointer<Element> {
-        let size = MemoryLayout<Element>.stride
-        guard let memory = calloc(count, size) else { fatalError("no memory for \(count) elements of \(size) bytes") }
-        return memory.assumingMemoryBound(to: Element.self)
-    }
-
-    private static func buckets(for slots: Int) -> (UnsafeMutablePointer<Atomic<UInt32>>, mask: Int) {
+    private static func buckets(for slots: Int) -> (UnsafeMutablePointer<Atomic<BucketHead>>, mask: Int) {
         // At most half full, so that a chain rarely has a second entry.
         let count = 1 << (Int.bitWidth - (max(slots, 8) * 3 / 2 - 1).leadingZeroBitCount)
-        return (Self.zeroed(count), count - 1)
+        return (TableMemory.allocate(count), count - 1)
     }
 
-    private static func deallocate(
-        _ heads: UnsafeMutablePointer<Atomic<UInt32>>, _ nodes: EntryNodes, _ generations: UnsafeMutablePointer<UInt32>,
-        _ expiries: UnsafeMutablePointer<EntryExpiry>?
-    ) {
-        returnMemory(heads)
-        returnMemory(nodes.base)
-        returnMemory(generations)
-        returnMemory(expiries)
+    /// The memory that is published now, to be freed when no reader can see it.
+    private var memory: Memory {
+        Memory(
+            heads: self.heads, buckets: self.bucketMask + 1, nodes: self.nodes, generations: self.generations,
+            expiries: self.expiries, slots: self.slots)
+    }
+
+    private struct Memory {
+        let heads: UnsafeMutablePointer<Atomic<BucketHead>>
+        let buckets: Int
+        let nodes: EntryNodes
+        let generations: UnsafeMutablePointer<UInt32>
+        let expiries: UnsafeMutablePointer<EntryExpiry>?
+        let slots: Int
+
+        func free() {
+            TableMemory.free(self.heads, count: self.buckets)
+            TableMemory.free(self.nodes.base, count: self.slots)
+            TableMemory.free(self.generations, count: self.slots)
+            if let expiries = self.expiries { TableMemory.free(expiries, count: self.slots) }
+        }
     }
 
     /// Whether ``takeSlot()`` would find a number.
@@ -114,30 +120,28 @@ package final class EntryLedger {
     /// - Returns: What frees the old memory.
     @usableFromInline
     func grow(to slots: Int, hasExpiry: Bool) -> () -> Void {
-        let (heads, nodes, generations, expiries) = (self.heads, self.nodes, self.generations, self.expiries)
+        let old = self.memory
         self.slots = slots
         (self.heads, self.bucketMask) = Self.buckets(for: slots)
-        self.nodes = EntryNodes(base: Self.zeroed(slots))
-        self.generations = Self.zeroed(slots)
-        memcpy(self.generations, generations, Int(self.unused) * MemoryLayout<UInt32>.stride)
-        // Nodes and expiries hold atomics that readers may be writing; a hit that falls between is lost.
-        memcpy(self.nodes.base, nodes.base, Int(self.unused) * MemoryLayout<EntryNode>.stride)
-        self.expiries = hasExpiry ? Self.zeroed(slots) : nil
+        self.nodes = EntryNodes(base: TableMemory.allocate(slots))
+        self.generations = TableMemory.allocate(slots)
+        memcpy(self.generations, old.generations, Int(self.unused) * MemoryLayout<UInt32>.stride)
+        // Readers may be writing marks and ends of the old tables; a hit that falls between is lost.
+        for entry in 1..<self.unused { self.nodes[entry].pointee.copy(old.nodes[entry]) }
+        self.expiries = hasExpiry ? TableMemory.allocate(slots) : nil
         if let present = self.expiries {
-            if let expiries {
-                memcpy(present, expiries, Int(self.unused) * MemoryLayout<EntryExpiry>.stride)
-            } else {
-                for entry in 0..<Int(self.unused) {
-                    present[entry].end.store(EntryExpiry.never, ordering: .relaxed)
-                    present[entry].limit = EntryExpiry.never
-                    present[entry].bucket = TimerWheel.none
+            for entry in 1..<Int(self.unused) {
+                if let expiries = old.expiries {
+                    present[entry].copy(expiries + entry)
+                } else {
+                    present[entry].setNever()
                 }
             }
         }
         for entry in 1..<self.unused where self.isLive(entry) {
             self.link(entry)
         }
-        return { Self.deallocate(heads, nodes, generations, expiries) }
+        return { old.free() }
     }
 
     /// Keeps old memory until no reader can see it.
@@ -171,20 +175,31 @@ package final class EntryLedger {
 
     private func link(_ entry: EntryIndex) {
         let node = self.nodes[entry]
-        let head = self.heads + (Int(truncatingIfNeeded: node.pointee.hash) & self.bucketMask)
-        node.pointee.chain.store(head.pointee.load(ordering: .relaxed), ordering: .relaxed)
-        head.pointee.store(entry, ordering: .sequentiallyConsistent)
+        let head = self.head(of: node.pointee.hash)
+        node.pointee.chain.store(head.pointee.load(ordering: .relaxed).entry, ordering: .relaxed)
+        head.pointee.store(BucketHead(entry, hash: node.pointee.hash), ordering: .sequentiallyConsistent)
     }
 
-    /// The place that points to an entry.
-    private func withReference(to entry: EntryIndex, _ body: (borrowing Atomic<UInt32>) -> Void) {
-        let head = self.heads + (Int(truncatingIfNeeded: self.nodes[entry].pointee.hash) & self.bucketMask)
-        var next = head.pointee.load(ordering: .relaxed)
-        if next == entry { return body(head.pointee) }
+    private func head(of hash: UInt64) -> UnsafeMutablePointer<Atomic<BucketHead>> {
+        self.heads + (Int(truncatingIfNeeded: hash) & self.bucketMask)
+    }
+
+    /// Makes whatever points to `entry` point to `other`, which may be zero.
+    private func redirect(from entry: EntryIndex, to other: EntryIndex) {
+        let head = self.head(of: self.nodes[entry].pointee.hash)
+        var next = head.pointee.load(ordering: .relaxed).entry
+        if next == entry {
+            let hash = other == 0 ? 0 : self.nodes[other].pointee.hash
+            head.pointee.store(BucketHead(other, hash: hash), ordering: .sequentiallyConsistent)
+            return
+        }
         while next != 0 {
             let node = self.nodes[next]
             next = node.pointee.chain.load(ordering: .relaxed)
-            if next == entry { return body(node.pointee.chain) }
+            if next == entry {
+                node.pointee.chain.store(other, ordering: .sequentiallyConsistent)
+                return
+            }
         }
         preconditionFailure("entry \(entry) is not in its chain")
     }
@@ -217,7 +232,7 @@ package final class EntryLedger {
         self.weight += Int(weight) - Int(node.pointee.weight)
         self.order.replaced(old, by: new, self.nodes)
         self.nodes[new].pointee.chain.store(node.pointee.chain.load(ordering: .relaxed), ordering: .relaxed)
-        self.withReference(to: old) { $0.store(new, ordering: .sequentiallyConsistent) }
+        self.redirect(from: old, to: new)
         self.retire(old)
     }
 
@@ -233,7 +248,7 @@ package final class EntryLedger {
         self.count -= 1
         self.weight -= Int(node.pointee.weight)
         let next = node.pointee.chain.load(ordering: .relaxed)
-        self.withReference(to: entry) { $0.store(next, ordering: .sequentiallyConsistent) }
+        self.redirect(from: entry, to: next)
         self.retire(entry)
     }
 
@@ -249,7 +264,16 @@ package final class EntryLedger {
 
     /// Counts an entry that left.
     @usableFromInline
-    func countRemoval(_ cause: CacheRemovalCause) { self.removals[cause, default: 0] += 1 }
+    func countRemoval(_ cause: CacheRemovalCause) { self.departures[cause.position] &+= 1 }
+
+    /// How many entries left, by cause; causes that never came up are left out.
+    var removals: [CacheRemovalCause: UInt64] {
+        var removals: [CacheRemovalCause: UInt64] = [:]
+        for cause in CacheRemovalCause.allCases where self.departures[cause.position] > 0 {
+            removals[cause] = self.departures[cause.position]
+        }
+        return removals
+    }
 
     /// Numbers whose payload exists: of live entries and of those that readers may still see.
     func occupiedSlots() -> [EntryIndex] {
@@ -357,6 +381,18 @@ package final class EntryLedger {
 
     // MARK: Audit
 
+    /// How many entries the fullest bucket has.
+    var longestChain: Int {
+        (0...self.bucketMask).reduce(0) { longest, bucket in
+            var (length, entry) = (0, self.heads[bucket].load(ordering: .relaxed).entry)
+            while entry != 0 {
+                length += 1
+                entry = self.nodes[entry].pointee.chain.load(ordering: .relaxed)
+            }
+            return max(longest, length)
+        }
+    }
+
     /// What is wrong with the structure, for tests; `nil` if nothing is.
     ///
     /// - Complexity: O(*n*).
@@ -372,7 +408,7 @@ package final class EntryLedger {
         if weight != self.weight { return "live entries weigh \(weight), \(self.weight) is counted" }
         var linked = 0
         for bucket in 0...self.bucketMask {
-            var entry = self.heads[bucket].load(ordering: .relaxed)
+            var entry = self.heads[bucket].load(ordering: .relaxed).entry
             while entry != 0 {
                 linked += 1
                 if linked > live { return "chains hold more than the \(live) live entries" }
@@ -396,6 +432,3 @@ package final class EntryLedger {
         return self.order.defect(entries: live, weight: weight, self.nodes)
     }
 }
-
-/// `free` by a name that members of the ledger do not shadow.
-private func returnMemory(_ memory: UnsafeMutableRawPointer?) { free(memory) }

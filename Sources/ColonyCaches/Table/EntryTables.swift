@@ -10,7 +10,7 @@ public import Synchronization
 @usableFromInline
 struct EntryTables<Key, Value> {
     /// The first entry of each bucket.
-    @usableFromInline let heads: UnsafeMutablePointer<Atomic<UInt32>>
+    @usableFromInline let heads: UnsafeMutablePointer<Atomic<BucketHead>>
     /// The number of buckets less one; a power of two less one.
     @usableFromInline let bucketMask: Int
     @usableFromInline let nodes: EntryNodes
@@ -23,7 +23,7 @@ struct EntryTables<Key, Value> {
 
     @inlinable
     init(
-        heads: UnsafeMutablePointer<Atomic<UInt32>>, bucketMask: Int, nodes: EntryNodes,
+        heads: UnsafeMutablePointer<Atomic<BucketHead>>, bucketMask: Int, nodes: EntryNodes,
         payloads: UnsafeMutablePointer<EntryPayload<Key, Value>>, expiries: UnsafeMutablePointer<EntryExpiry>?,
         idle: Int64, hitRecording: HitRecording
     ) {
@@ -41,13 +41,49 @@ struct EntryTables<Key, Value> {
     /// - Complexity: O(1) on average; keys that share a hash are told apart by comparing them.
     @inlinable @inline(__always)
     func find(_ key: Key, _ hash: UInt64) -> EntryIndex where Key: Equatable {
-        var entry = self.heads[Int(truncatingIfNeeded: hash) & self.bucketMask].load(ordering: .acquiring)
-        while entry != 0 {
-            let node = self.nodes[entry]
-            if node.pointee.hash == hash, self.payloads[Int(entry)].key == key { break }
-            entry = node.pointee.chain.load(ordering: .acquiring)
+        let head = self.heads[Int(truncatingIfNeeded: hash) & self.bucketMask].load(ordering: .acquiring)
+        var entry = head.entry
+        // The tag spares the look at the node of the first entry, which most look-ups are for.
+        if entry == 0 || head.tag == BucketHead.tag(of: hash) && self.payloads[Int(entry)].key == key { return entry }
+        while true {
+            entry = self.nodes[entry].pointee.chain.load(ordering: .acquiring)
+            if entry == 0 || self.nodes[entry].pointee.hash == hash && self.payloads[Int(entry)].key == key { break }
         }
         return entry
+    }
+}
+
+/// The first entry of a bucket, and the upper half of its hash.
+@frozen
+@usableFromInline
+struct BucketHead: AtomicRepresentable, BitwiseCopyable {
+    @usableFromInline let bits: UInt64
+
+    @inlinable @inline(__always)
+    init(_ entry: EntryIndex, hash: UInt64) { self.bits = hash & 0xFFFF_FFFF_0000_0000 | UInt64(entry) }
+
+    @inlinable @inline(__always)
+    init(bits: UInt64) { self.bits = bits }
+
+    @inlinable @inline(__always)
+    var entry: EntryIndex { EntryIndex(truncatingIfNeeded: self.bits) }
+
+    @inlinable @inline(__always)
+    var tag: UInt32 { UInt32(truncatingIfNeeded: self.bits >> 32) }
+
+    @inlinable @inline(__always)
+    static func tag(of hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 32) }
+
+    @usableFromInline typealias AtomicRepresentation = UInt64.AtomicRepresentation
+
+    @inlinable @inline(__always)
+    static func encodeAtomicRepresentation(_ value: consuming Self) -> AtomicRepresentation {
+        UInt64.encodeAtomicRepresentation(value.bits)
+    }
+
+    @inlinable @inline(__always)
+    static func decodeAtomicRepresentation(_ representation: consuming AtomicRepresentation) -> Self {
+        Self(bits: UInt64.decodeAtomicRepresentation(representation))
     }
 }
 

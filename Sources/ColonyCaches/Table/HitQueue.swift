@@ -6,6 +6,8 @@ public import Synchronization
 /// which costs a little of the hit ratio and never a value. A single thread loses none, because its own writes and its
 /// own full buffers drain before anything is decided. (Caffeine's read buffer, Manes; BP-Wrapper, Ding, Jiang, Zhang, ICDE
 /// 2009.)
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is freed with the cache alone.
 @usableFromInline
 package struct HitQueue: @unchecked Sendable {
     @usableFromInline static var capacity: Int { 63 }
@@ -39,7 +41,7 @@ package struct HitQueue: @unchecked Sendable {
     package func append(_ entry: EntryIndex, _ thread: Int) -> Bool {
         let stripe = thread & (Self.count &- 1)
         let words = self.words(stripe)
-        let position = words[0].add(1, ordering: .relaxed).oldValue
+        let position = words[0].wrappingAdd(1, ordering: .relaxed).oldValue
         if position >= UInt32(Self.capacity) { return position & 63 == 0 }
         words[Int(position) &+ 1].store(entry, ordering: .releasing)
         if position == 0 {

@@ -23,6 +23,8 @@ public import func Darwin.pthread_self
 ///
 /// One registry serves all caches of the process. A look-up takes some ten nanoseconds, so that caches hardly notice
 /// each other; a thread that is taken off its processor in the middle of a look-up delays freeing until it runs again.
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is never freed.
 @usableFromInline
 package struct ReaderRegistry: @unchecked Sendable {
     /// One counter and the rest of its cache lines; two, because processors fetch lines in pairs.
@@ -60,12 +62,12 @@ package struct ReaderRegistry: @unchecked Sendable {
     /// Announces a reader; what it loads afterwards stays valid until it has left.
     @inlinable @inline(__always)
     package func enter(_ stripe: Int) {
-        self.counter(stripe).pointee.add(1, ordering: .sequentiallyConsistent)
+        self.counter(stripe).pointee.wrappingAdd(1, ordering: .sequentiallyConsistent)
     }
 
     @inlinable @inline(__always)
     package func leave(_ stripe: Int) {
-        self.counter(stripe).pointee.subtract(1, ordering: .releasing)
+        self.counter(stripe).pointee.wrappingSubtract(1, ordering: .releasing)
     }
 
     /// Drops from `pending`, a bit for each counter, those that are at zero now.

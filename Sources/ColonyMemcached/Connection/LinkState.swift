@@ -1,10 +1,10 @@
-import ColonyCaches
-import ColonyCore
+package import ColonyCaches
+package import ColonyCore
 
 /// Whether there is a connection to a server, and when the next attempt at one is due: the decisions of ``ServerLink``,
 /// without its input and output.
-struct LinkState: Sendable {
-    enum Phase: Hashable, Sendable {
+package struct LinkState: Sendable {
+    package enum Phase: Hashable, Sendable {
         /// No connection, and no attempt at one: the next call makes one.
         case idle
         /// An attempt is under way; calls wait for it.
@@ -18,23 +18,23 @@ struct LinkState: Sendable {
     }
 
     /// What is to be done with a call.
-    enum Directive: Hashable {
+    package enum Directive: Hashable {
         case send
         case connectAndWait
         case wait
         case fail(CacheError.Code, String)
     }
 
-    private(set) var phase = Phase.idle
+    package private(set) var phase = Phase.idle
     private let backoff: Backoff
     /// Attempts that failed in a row.
     private var failures = 0
 
-    init(backoff: Backoff) {
+    package init(backoff: Backoff) {
         self.backoff = backoff
     }
 
-    mutating func call(at now: MonotonicInstant) -> Directive {
+    package mutating func call(at now: MonotonicInstant) -> Directive {
         switch self.phase {
         case .connected: return .send
         case .connecting: return .wait
@@ -49,14 +49,14 @@ struct LinkState: Sendable {
     }
 
     /// - Returns: Whether the connection is wanted; it is not after ``close()``.
-    mutating func connected() -> Bool {
+    package mutating func connected() -> Bool {
         guard self.phase == .connecting else { return false }
         self.phase = .connected
         self.failures = 0
         return true
     }
 
-    mutating func failedToConnect(
+    package mutating func failedToConnect(
         _ reason: String, at now: MonotonicInstant, using generator: inout some RandomNumberGenerator
     ) {
         guard self.phase == .connecting else { return }
@@ -67,11 +67,11 @@ struct LinkState: Sendable {
 
     /// The connection has ended. The next call makes another one at once: most connections end because the server was
     /// started anew.
-    mutating func disconnected() {
+    package mutating func disconnected() {
         if self.phase == .connected { self.phase = .idle }
     }
 
-    mutating func close() {
+    package mutating func close() {
         self.phase = .closed
     }
 }

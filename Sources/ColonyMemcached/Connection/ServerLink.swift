@@ -57,7 +57,7 @@ final class ServerLink: Sendable {
     /// Sends commands as soon as there is a connection. The call ends by itself at the latest after the request
     /// timeout.
     func submit(_ call: PendingCall) {
-        let deadline = NIODeadline.now() + .nanoseconds(self.options.requestTimeout.clampedNanoseconds)
+        let deadline = self.loop.now + .nanoseconds(self.options.requestTimeout.clampedNanoseconds)
         let limit = self.options.maximumPendingBytes
         let (isAccepted, wakes) = self.inbox.withLock { inbox -> (Bool, Bool) in
             guard inbox.pendingBytes == 0 || inbox.pendingBytes + call.bytes.count <= limit else {

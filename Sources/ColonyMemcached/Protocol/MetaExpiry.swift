@@ -1,5 +1,5 @@
-import ColonyCaches
-import ColonyCore
+package import ColonyCaches
+package import ColonyCore
 
 /// A time to live as memcached wants it.
 ///
@@ -12,16 +12,16 @@ import ColonyCore
 /// with 2,592,001 is a moment in January 1970, and the entry is gone at once. Longer times are therefore sent as the
 /// point at which they end. That point is of the client's civil clock and is compared with the server's; on 30 days and
 /// more, the difference between two clocks that are kept right does not count.
-enum MetaExpiry {
+package enum MetaExpiry {
     /// The longest time that is counted from now.
-    static let longestRelativeSeconds: Int64 = 30 * 24 * 60 * 60
+    package static let longestRelativeSeconds: Int64 = 30 * 24 * 60 * 60
     /// The last point in time that memcached can read: it keeps 32 bits with a sign.
-    static let latest = Int64(Int32.max)
+    package static let latest = Int64(Int32.max)
 
     /// The number that stands behind `T`: the whole seconds and one, or a point in seconds since 1970; 0 for no end.
     ///
     /// - Throws: ``CacheError`` with `invalidRequest`, quoting the time, unless it is above zero.
-    static func token(for timeToLive: Duration?, key: CacheKey, at now: WallTime) throws(CacheError) -> Int64 {
+    package static func token(for timeToLive: Duration?, key: CacheKey, at now: WallTime) throws(CacheError) -> Int64 {
         guard let timeToLive else { return 0 }
         guard timeToLive > .zero else {
             throw CacheError(
@@ -35,5 +35,5 @@ enum MetaExpiry {
     }
 
     /// How long an entry will stay at the least if `t` says that so many seconds are left: the first has begun already.
-    static func timeLeft(seconds: Int64) -> Duration { .seconds(max(0, seconds - 1)) }
+    package static func timeLeft(seconds: Int64) -> Duration { .seconds(max(0, seconds - 1)) }
 }

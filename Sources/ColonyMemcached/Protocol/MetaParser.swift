@@ -6,15 +6,15 @@
 ///
 /// - Complexity: O(*n*) in the bytes, in however many pieces they come: what was searched for the end of a line is not
 ///   searched again.
-struct MetaParser: Sendable {
+package struct MetaParser: Sendable {
     /// What came was not an answer of the meta protocol.
-    struct Nonsense: Error, Hashable {
+    package struct Nonsense: Error, Hashable {
         /// The line, cut to a length that fits a message.
-        let line: String
+        package let line: String
     }
 
     /// The longest line. A key has 250 bytes and the flags that are asked for some dozens.
-    static let longestLine = 2_048
+    package static let longestLine = 2_048
 
     /// The largest value that is read; one that is announced as larger is nonsense.
     private let longestValue: Int
@@ -28,12 +28,12 @@ struct MetaParser: Sendable {
     private var hasFailed = false
 
     /// - Parameter longestValue: memcached itself takes at most 1 GiB (`-I`).
-    init(longestValue: Int = 1 << 30) {
+    package init(longestValue: Int = 1 << 30) {
         self.longestValue = longestValue
     }
 
     /// Adds what has come; without effect after ``Nonsense``.
-    mutating func append(_ bytes: some Sequence<UInt8>) {
+    package mutating func append(_ bytes: some Sequence<UInt8>) {
         if self.hasFailed { return }
         if self.start > 0, self.start >= self.buffer.count / 2 {
             self.buffer.removeFirst(self.start)
@@ -46,7 +46,7 @@ struct MetaParser: Sendable {
     /// The next whole answer; `nil` until more has come.
     ///
     /// - Throws: ``Nonsense``, and from then on at each call.
-    mutating func next() throws(Nonsense) -> MetaReply? {
+    package mutating func next() throws(Nonsense) -> MetaReply? {
         if self.hasFailed { throw Nonsense(line: "") }
         do throws(Nonsense) {
             return try self.step()

@@ -1,7 +1,7 @@
 /// One answer of memcached to a meta command.
-struct MetaReply: Hashable, Sendable {
+package struct MetaReply: Hashable, Sendable {
     /// What kind of answer it is.
-    enum Kind: Hashable, Sendable {
+    package enum Kind: Hashable, Sendable {
         /// `HD`: done, nothing further.
         case done
         /// `VA`: found, with the value.
@@ -25,22 +25,32 @@ struct MetaReply: Hashable, Sendable {
         case unknownCommand(String)
     }
 
-    var kind: Kind
+    package var kind: Kind
     /// The flags, each a letter with its token.
-    var flags: [Flag] = []
+    package var flags: [Flag] = []
+
+    package init(kind: Kind, flags: [Flag] = []) {
+        self.kind = kind
+        self.flags = flags
+    }
 
     /// A letter and what stands behind it.
-    struct Flag: Hashable, Sendable {
-        var letter: UInt8
-        var token: [UInt8]
+    package struct Flag: Hashable, Sendable {
+        package var letter: UInt8
+        package var token: [UInt8]
+
+        package init(letter: UInt8, token: [UInt8]) {
+            self.letter = letter
+            self.token = token
+        }
     }
 
     /// `O`: what the command gave to have it back.
-    var opaque: Int? { self.number("O").flatMap { Int(exactly: $0) } }
+    package var opaque: Int? { self.number("O").flatMap { Int(exactly: $0) } }
     /// `c`: the CAS token.
-    var casToken: UInt64? { self.number("c").flatMap { UInt64(exactly: $0) } }
+    package var casToken: UInt64? { self.number("c").flatMap { UInt64(exactly: $0) } }
     /// `t`: the seconds that are left; `nil` if there is no end or the answer does not say.
-    var secondsLeft: Int64? {
+    package var secondsLeft: Int64? {
         guard let number = self.number("t"), number >= 0 else { return nil }
         return Int64(exactly: number)
     }

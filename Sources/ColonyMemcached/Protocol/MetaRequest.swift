@@ -1,4 +1,4 @@
-import ColonyCaches
+package import ColonyCaches
 
 /// Commands of memcached's meta protocol as bytes, one after the other.
 ///
@@ -9,19 +9,21 @@ import ColonyCaches
 /// seen all before it.
 ///
 /// - SeeAlso: memcached's `doc/protocol.txt`, "Meta Commands".
-struct MetaRequest: Sendable {
+package struct MetaRequest: Sendable {
     /// What is to be sent.
-    private(set) var bytes: [UInt8] = []
+    package private(set) var bytes: [UInt8] = []
+
+    package init() {}
 
     /// `mg`: looks a key up. What is missing is not answered.
-    mutating func get(_ key: MetaKey, opaque: Int) {
+    package mutating func get(_ key: MetaKey, opaque: Int) {
         self.begin("mg", key)
         self.append(" v c t q")
         self.end(key, opaque)
     }
 
     /// How `ms` treats what is there.
-    enum StoreMode {
+    package enum StoreMode {
         /// Replaces it. Success is not answered.
         case set
         /// Stores only where nothing is.
@@ -33,7 +35,7 @@ struct MetaRequest: Sendable {
     /// `ms`: stores a value. For ``StoreMode/add`` and ``StoreMode/compare(_:)`` the new CAS token comes back.
     ///
     /// - Parameter expiry: As ``MetaExpiry`` makes it.
-    mutating func set(_ key: MetaKey, _ value: [UInt8], expiry: Int64, mode: StoreMode = .set, opaque: Int) {
+    package mutating func set(_ key: MetaKey, _ value: [UInt8], expiry: Int64, mode: StoreMode = .set, opaque: Int) {
         self.bytes.reserveCapacity(self.bytes.count + value.count + 320)
         self.begin("ms", key)
         self.append(" \(value.count) T\(expiry)")
@@ -50,14 +52,14 @@ struct MetaRequest: Sendable {
     /// `md`: removes a key; always answered.
     ///
     /// - Parameter token: The CAS token that the entry must have; `nil` for any.
-    mutating func delete(_ key: MetaKey, ifVersion token: UInt64? = nil, opaque: Int) {
+    package mutating func delete(_ key: MetaKey, ifVersion token: UInt64? = nil, opaque: Int) {
         self.begin("md", key)
         if let token { self.append(" C\(token)") }
         self.end(key, opaque)
     }
 
     /// `mn`: always answered, after everything before it.
-    mutating func fence() {
+    package mutating func fence() {
         self.append("mn\r\n")
     }
 
@@ -82,19 +84,19 @@ struct MetaRequest: Sendable {
 /// A space would end the key and a control character the line; every other byte may stand in a key, those above 127 as
 /// well. A key with a space is sent as base64 with the flag `b`. memcached decodes it and stores the bytes, so that a
 /// key is the same key in which form ever it is written.
-struct MetaKey: Hashable, Sendable {
+package struct MetaKey: Hashable, Sendable {
     /// The most bytes that a key may have in a command, in either form.
-    static let maximumBytes = 250
+    package static let maximumBytes = 250
     /// The most bytes of a key that is sent as base64: 248 bytes of that are the most that fit.
-    static let maximumEncodedBytes = 186
+    package static let maximumEncodedBytes = 186
 
     /// What is written.
-    let bytes: [UInt8]
+    package let bytes: [UInt8]
     /// Whether that is base64.
-    let isBase64: Bool
+    package let isBase64: Bool
 
     /// - Throws: ``CacheError`` with `invalidRequest` if the key must be sent as base64 and is too long for it.
-    init(_ key: CacheKey) throws(CacheError) {
+    package init(_ key: CacheKey) throws(CacheError) {
         let raw = Array(key.rawValue.utf8)
         if raw.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) {
             self.bytes = raw
@@ -115,10 +117,10 @@ struct MetaKey: Hashable, Sendable {
 }
 
 /// RFC 4648, section 4, with padding, as memcached decodes it.
-enum Base64 {
+package enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
 
-    static func encode(_ bytes: [UInt8]) -> [UInt8] {
+    package static func encode(_ bytes: [UInt8]) -> [UInt8] {
         var result: [UInt8] = []
         result.reserveCapacity((bytes.count + 2) / 3 * 4)
         var index = 0

@@ -60,7 +60,9 @@ extension CacheService {
         }
     }
 
-    private static func write(_ entry: StoredBody, of key: CacheKey, at now: MonotonicInstant, to body: inout ByteBuffer) {
+    private static func write(
+        _ entry: StoredBody, of key: CacheKey, at now: MonotonicInstant, to body: inout ByteBuffer
+    ) {
         body.writeJSON(#"{"key":"#)
         body.writeJSON(string: key.rawValue)
         let bytes = entry.bytes.readableBytesView
@@ -132,6 +134,7 @@ extension CacheService {
             for (name, number) in [
                 ("entries", UInt64(statistics.entries)), ("bytes", UInt64(statistics.bytes)),
                 ("capacity_bytes", UInt64(settings.bytes)), ("value_bytes", UInt64(settings.valueBytes)),
+                ("request_bytes", UInt64(self.limits.bodyBytes)), ("request_keys", UInt64(self.limits.batch)),
                 ("hits", lookups.hits), ("misses", lookups.misses), ("writes", UInt64(statistics.writes)),
                 ("listeners", UInt64(self.cache.invalidations.count)),
             ] as [(StaticString, UInt64)] {

@@ -18,12 +18,11 @@ struct InvalidationStream {
     func write(_ subscription: InvalidationHub.Subscription, to writer: inout some ResponseBodyWriter) async throws {
         try await writer.write(ByteBuffer(string: "retry: 2000\nevent: gap\ndata: {}\n\n"))
         for await message in EventStream.withHeartbeats(subscription.wakes, clock: self.clock) {
-            switch message {
-            case .heartbeat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
-            case .change:
-                if let change = self.hub.take(subscription), let event = self.event(change) {
-                    try await writer.write(event)
-                }
+            // At a heartbeat, too: while a slow client is written to, heartbeats may push a wake out of the buffer.
+            if let change = self.hub.take(subscription), let event = self.event(change) {
+                try await writer.write(event)
+            } else if case .heartbeat = message {
+                try await writer.write(ByteBuffer(string: ": alive\n\n"))
             }
         }
     }

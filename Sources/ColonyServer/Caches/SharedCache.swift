@@ -77,7 +77,8 @@ final class SharedCache: Sendable {
     }
 
     private static func weight(_ key: CacheKey, _ body: StoredBody) -> Int {
-        StoredBody.weight(key.rawValue.utf8.count, body.bytes.readableBytes, body.contentType)
+        // What is allocated, not what is used: buffers grow by powers of two.
+        StoredBody.weight(key.rawValue.utf8.count, body.bytes.storageCapacity, body.contentType)
     }
 
     // MARK: Reading
@@ -137,7 +138,11 @@ final class SharedCache: Sendable {
     /// Removes an entry if the condition holds for it.
     func delete(_ key: CacheKey, if condition: Preconditions = .none, writer: String? = nil) -> Deletion {
         self.writing.withLock { _ in
-            guard let present = self.cache.peek(key) else { return .absent }
+            guard let present = self.cache.peek(key) else {
+                // Told all the same: a copy elsewhere may have outlived an entry that was given up here.
+                self.invalidations.publish(.keys([key]), from: writer)
+                return .absent
+            }
             guard condition.allowChange(from: present.tag) else { return .refused(present) }
             self.cache.remove(key)
             self.tally.metrics.cacheDeletions.increment(by: 1)

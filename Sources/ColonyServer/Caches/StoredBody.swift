@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import NIOCore
 
@@ -6,7 +7,7 @@ struct StoredBody: Sendable {
     /// What an entry counts beside its bytes: the node, the table, and the buffers that hold them.
     static let overheadBytes = 192
 
-    /// The bytes, in a buffer of exactly their size, so that no network buffer is kept alive by a small part of it.
+    /// The bytes, in a buffer of their own, so that no network buffer is kept alive by a small part of it.
     let bytes: ByteBuffer
     /// How the writer declared the bytes; `nil` if it did not.
     let contentType: String?
@@ -33,7 +34,15 @@ struct StoredBody: Sendable {
     }
 
     /// What an entry counts against the bound of the cache.
-    static func weight(_ keyBytes: Int, _ valueBytes: Int, _ contentType: String?) -> Int {
-        Self.overheadBytes + keyBytes + valueBytes + (contentType?.utf8.count ?? 0)
+    ///
+    /// - Parameter bufferBytes: What the buffer of the value takes: the next power of two.
+    static func weight(_ keyBytes: Int, _ bufferBytes: Int, _ contentType: String?) -> Int {
+        Self.overheadBytes + keyBytes + bufferBytes + (contentType?.utf8.count ?? 0)
+    }
+
+    /// The longest value for which a cache of `bytes` has room, with the longest key and content type; 0 if for none.
+    static func longestValue(in bytes: Int) -> Int {
+        let room = bytes - Self.overheadBytes - CacheKey.maximumBytes - CacheService.contentTypeBytes
+        return room < 1 ? 0 : 1 << (Int.bitWidth - 1 - room.leadingZeroBitCount)
     }
 }

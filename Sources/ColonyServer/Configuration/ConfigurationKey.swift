@@ -133,7 +133,8 @@ public struct ConfigurationKey: Sendable {
         },
         integer(
             "cache.bytes", "bytes", 4_096...(1 << 40), 256 << 20,
-            "What the shared cache may hold: keys, values, and about 200 bytes for each entry, in memory."
+            "What the shared cache may hold in memory: keys, values in buffers of a power of two, and about 200 bytes for "
+                + "each entry."
         ) { $0.cache.bytes = $1 },
         integer(
             "cache.value_bytes", "bytes", 1...(64 << 20), 1 << 20, "The longest value that the shared cache takes."

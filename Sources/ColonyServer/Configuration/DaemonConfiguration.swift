@@ -91,7 +91,8 @@ public struct DaemonConfiguration: Sendable {
 
     /// How large the shared cache is, and what it gives up.
     public struct Caching: Sendable, Hashable {
-        /// What all entries may count together: their keys and values and about 200 bytes for each. From 4,096.
+        /// What all entries may count together: their keys, the buffers of their values, which have a power of two of
+        /// bytes, and about 200 bytes for each. From 4,096.
         ///
         /// The default is noticed on no server and holds a million small values.
         public var bytes = 256 << 20
@@ -107,7 +108,7 @@ public struct DaemonConfiguration: Sendable {
                 throw DaemonError(.invalidConfiguration, "cache.bytes must be at least 4096, not \(self.bytes)")
             }
             // A value at its limit, with the longest key and content type, must fit into the empty cache.
-            let room = self.bytes - StoredBody.overheadBytes - CacheKey.maximumBytes - CacheService.contentTypeBytes
+            let room = StoredBody.longestValue(in: self.bytes)
             guard (1...room).contains(self.valueBytes) else {
                 throw DaemonError(
                     .invalidConfiguration,

@@ -18,6 +18,10 @@ struct ConsoleFiles: Sendable {
     /// The contents of each file by its name.
     private static let embedded: [(String, [UInt8])] = [
         ("api.js", PackageResources.api_js),
+        ("caches-curve.js", PackageResources.caches_curve_js),
+        ("caches-help.js", PackageResources.caches_help_js),
+        ("caches-page.js", PackageResources.caches_page_js),
+        ("caches.css", PackageResources.caches_css),
         ("console.js", PackageResources.console_js),
         ("diagnosis.js", PackageResources.diagnosis_js),
         ("dialogs.js", PackageResources.dialogs_js),

@@ -80,7 +80,8 @@ struct OpenAPIDocument {
                 (
                     "requestBody",
                     [
-                        "required": true, "description": "The bytes to keep, declared as what they are.",
+                        // No bytes are a value as well.
+                        "required": false, "description": "The bytes to keep, declared as what they are.",
                         "content": [
                             "application/octet-stream": ["schema": self.valueSchema],
                             "text/plain": ["schema": self.valueSchema],
@@ -161,7 +162,7 @@ struct OpenAPIDocument {
     private func condition(_ name: String, _ description: String) -> JSONValue {
         [
             "name": .string(name), "in": "header", "description": .string(description),
-            "schema": ["type": "string", "pattern": .string(OpenAPISchemas.entityTagsPattern)],
+            "schema": OpenAPISchemas.entityTags,
         ]
     }
 
@@ -244,7 +245,8 @@ struct OpenAPIDocument {
             ]
         case .deleteEntry:
             return [
-                self.condition("If-Match", "Only an entry with one of these tags."), self.writerParameter,
+                self.condition("If-Match", "Only an entry with one of these tags, or `*`."),
+                self.condition("If-None-Match", "Only an entry with none of these tags."), self.writerParameter,
             ]
         case .cacheBulk, .emptyCache:
             return [self.writerParameter]
@@ -445,7 +447,8 @@ extension Route {
         case .cacheStatistics: "Counts since the start, the keys that are asked for most, and the last half hour."
         case .cacheBulk: "One answer per key, in the same order. With `next`, ask again from that place on."
         case .emptyCache: "How many entries there were."
-        case .readEntry: "The bytes as they were stored, with `ETag`, `Age`, and `Colony-TTL-Ms` if the entry has an end."
+        case .readEntry:
+            "The bytes as they were stored, with `ETag`, `Age`, and `Colony-TTL-Ms` if the entry has an end."
         case .storeEntry: "The entry is stored in place of another."
         case .deleteEntry: "The entry is deleted."
         case .invalidations: "A stream of events named `gap`, `keys`, and `all`."

@@ -4,8 +4,9 @@ import ColonyCore
 /// The shapes of the shared cache.
 extension OpenAPISchemas {
     /// `*`, or entity tags with commas between.
-    static let entityTagsPattern =
-        #"^(\*|(W/)?"[!#-~]*"([ ]*,[ ]*(W/)?"[!#-~]*")*)$"#
+    static let entityTags: JSONValue = [
+        "anyOf": [["const": "*"], ["type": "string", "pattern": #"^(W/)?"[!#-~]*"( *, *(W/)?"[!#-~]*")*$"#]]
+    ]
 
     var caches: [(String, JSONValue)] {
         let text: JSONValue = ["type": "string"]
@@ -87,7 +88,8 @@ extension OpenAPISchemas {
     private var cacheStatistics: JSONValue {
         let count: JSONValue = ["type": "integer", "minimum": 0]
         let numbers = [
-            "entries", "bytes", "capacity_bytes", "value_bytes", "hits", "misses", "writes", "listeners",
+            "entries", "bytes", "capacity_bytes", "value_bytes", "request_bytes", "request_keys", "hits", "misses",
+            "writes", "listeners",
         ]
         let causes = CacheRemovalCause.allCases.map(\.rawValue)
         let step: JSONValue = .closed(required: ["hits", "misses"], [("hits", count), ("misses", count)])

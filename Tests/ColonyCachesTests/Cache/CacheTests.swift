@@ -84,6 +84,15 @@ struct CacheTests {
         #expect(cache.get(Colliding(number: 100)) == nil)
     }
 
+    @Test("spreads keys that were chosen to collide, because hashes are seeded")
+    func chosenKeys() throws {
+        // All of one remainder, so that a table that took plain bits would put them into one bucket.
+        let cache = try Cache<Int, Int>(capacity: 10_000)
+        for number in 0..<10_000 { cache.set(number << 32, to: number) }
+        for number in 0..<10_000 { #expect(cache.get(number << 32) == number) }
+        #expect(cache.longestChain < 16)
+    }
+
     @Test("prolongs by reading what may stay after access")
     func access() throws {
         let clock = ManualClock()

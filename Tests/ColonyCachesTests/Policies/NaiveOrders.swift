@@ -81,6 +81,10 @@ struct NaiveCache {
     private mutating func drop(_ place: Int) {
         self.entries.remove(at: place)
         if self.hand > place { self.hand -= 1 }
+        // The hand stands on an entry that it can take. Beyond the newest one it begins anew with the oldest, also if
+        // newcomers come before it looks again.
+        while self.hand < self.entries.count, self.entries[self.hand].weight == 0 { self.hand += 1 }
+        if self.hand >= self.entries.count { self.hand = 0 }
     }
 
     private mutating func victim() -> Int? {

@@ -26,8 +26,9 @@ struct TestServer: Sendable {
         let status: Int
         /// The header fields by their names in lower case.
         let headers: [String: String]
-        let text: String
+        let bytes: [UInt8]
 
+        var text: String { String(decoding: self.bytes, as: UTF8.self) }
         var json: [String: Any] {
             (try? JSONSerialization.jsonObject(with: Data(self.text.utf8)) as? [String: Any]) ?? [:]
         }
@@ -43,19 +44,25 @@ struct TestServer: Sendable {
     func send(
         _ method: Verb, _ path: String, _ body: String? = nil, headers: [String: String] = [:]
     ) async throws -> Reply {
+        var headers = headers
+        if body != nil, headers["Content-Type"] == nil { headers["Content-Type"] = "application/json" }
+        return try await self.send(method, path, bytes: body.map { Array($0.utf8) }, headers: headers)
+    }
+
+    /// Sends bytes, declared as nothing unless the header fields say so.
+    func send(
+        _ method: Verb, _ path: String, bytes: [UInt8]?, headers: [String: String] = [:]
+    ) async throws -> Reply {
         var request = HTTPClientRequest(url: self.url + path)
         request.method = HTTPMethod(rawValue: method.rawValue)
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
-        if let body {
-            request.body = .bytes(ByteBuffer(string: body))
-            if headers["Content-Type"] == nil { request.headers.add(name: "Content-Type", value: "application/json") }
-        }
+        if let bytes { request.body = .bytes(ByteBuffer(bytes: bytes)) }
         let response = try await self.client.execute(request, timeout: .seconds(30))
         let buffer = try await response.body.collect(upTo: 8 << 20)
         let fields = response.headers.map { ($0.name.lowercased(), $0.value) }
         return Reply(
             status: Int(response.status.code), headers: Dictionary(fields) { first, _ in first },
-            text: String(buffer: buffer))
+            bytes: Array(buffer.readableBytesView))
     }
 
     func post(_ path: String, _ body: String) async throws -> Reply {

@@ -104,6 +104,11 @@ export class Api {
         return this.#json("GET", "/v1/ids");
     }
 
+    /** How the daemon's cache does. */
+    cache() {
+        return this.#json("GET", "/v1/cache");
+    }
+
     /** New identifiers; `tag` for numbers of a segment, `null` for the other kinds. */
     issue(kind, count, tag = null) {
         const query = new URLSearchParams({ count: String(count) });

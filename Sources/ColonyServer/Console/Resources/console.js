@@ -1,6 +1,8 @@
 /** The frame: pages, the connection, the theme, and the keys that work everywhere. */
 
 import { Api } from "./api.js";
+import { cachesKeys, cachesMarks } from "./caches-help.js";
+import { CachesPage } from "./caches-page.js";
 import { announce, askForToken, isDialogOpen, showHelp } from "./dialogs.js";
 import { element, replaceChildren, setAttribute, setText } from "./dom.js";
 import { identifiersKeys, identifiersMarks } from "./identifiers-help.js";
@@ -27,6 +29,12 @@ const pages = {
         make: (context) => new IdentifiersPage(context),
         keys: identifiersKeys,
         marks: identifiersMarks,
+    },
+    caches: {
+        title: "Caches",
+        make: (context) => new CachesPage(context),
+        keys: cachesKeys,
+        marks: cachesMarks,
     },
 };
 

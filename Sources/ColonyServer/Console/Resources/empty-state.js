@@ -1,4 +1,4 @@
-/** What the locks page shows before the first lock: three ways to make one. */
+/** What a page shows before there is anything: three ways to make the first one. */
 
 import { element } from "./dom.js";
 import { command } from "./lock-panel.js";
@@ -18,6 +18,24 @@ export function emptyState(origin) {
                 "import ColonyCoordination\nimport ColonyRemote\n\n"
                 + `let lock = DistributedLock(\n    "demo", on: .colony("${origin}"))\n`
                 + "try await lock.withLock { lease in\n    try await work(lease.token)\n}")));
+}
+
+/** The empty state of the page of caches. */
+export function emptyCache(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Store the first one"),
+        element("p", {}, "What is stored and asked for is counted here."),
+        element("div", { class: "ways" },
+            way("In a terminal", "Keeps the value for ten minutes.",
+                `colony cache set greeting hello \\\n  --ttl 10m --server ${origin}\ncolony cache get greeting \\\n`
+                + `  --server ${origin}`),
+            way("Over HTTP", "Keeps the body with its content type.",
+                `curl -X PUT '${origin}/v1/cache/greeting?ttl_ms=600000' \\\n`
+                + `  -H 'content-type: text/plain' \\\n  -d hello\ncurl ${origin}/v1/cache/greeting`),
+            way("In Swift", "Reads and writes the same entries.",
+                "import ColonyCaches\nimport ColonyRemote\n\n"
+                + `let tier: RemoteCacheTier = try .colony(\n    "${origin}")\n`
+                + "try await tier.set([\n    CacheWrite(\"greeting\", Array(\"hello\".utf8))\n])")));
 }
 
 function way(title, note, text) {

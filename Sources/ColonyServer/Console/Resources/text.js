@@ -41,6 +41,22 @@ export function formatTimeOfDay(date) {
     return date.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }
 
+/** A size in the unit that leaves the fewest digits: `512 bytes`, `3.4 KiB`, `256 MiB`. */
+export function formatBytes(count) {
+    let value = count;
+    for (const unit of ["bytes", "KiB", "MiB", "GiB"]) {
+        if (value < 1024) return `${unit === "bytes" ? value : Math.round(value * 10) / 10}${space}${unit}`;
+        value /= 1024;
+    }
+    return `${Math.round(value * 10) / 10}${space}TiB`;
+}
+
+/** A share from 0 to 1 with one digit behind the point. One that is not all is never shown as all. */
+export function formatPercent(share) {
+    const thousandths = share >= 1 ? 1000 : Math.min(999, Math.round(share * 1000));
+    return `${(thousandths / 10).toFixed(1)}${space}%`;
+}
+
 const reach = { process: "within one process", host: "on this host", network: "on the network" };
 const survival = {
     nothing: "end with the process",
