@@ -246,6 +246,7 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyWorkloadsTests",
             dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", "ColonyWorkloads", "colony-workload-worker"],
+            exclude: ["Traces"],
             swiftSettings: settings
         ),
         .testTarget(
