@@ -125,7 +125,10 @@ struct RedisCacheTierTests {
         #expect(try await strict.get(["a"])[0] == nil)
         let tier = try server.tier()
         let large = CacheWrite("b", [UInt8](repeating: 1, count: 1 << 21))
-        #expect(await code { try await tier.set([large]) } == .valueTooLarge)
+        // The server says why and closes the connection while the rest of the value is still coming, and then the system
+        // may throw away what it said.
+        let refusal = await code { try await tier.set([large]) }
+        #expect(refusal == .valueTooLarge || refusal == .unavailable)
         try await eventually("the tier is connected again") {
             await code { try await tier.set([CacheWrite("c", text: "3")]) } == nil
         }

@@ -46,7 +46,7 @@ extension RedisRouter {
     ) async throws(CacheError) -> [RESPValue] {
         var answers = [RESPValue?](repeating: nil, count: commands.count)
         let slots = commands.map { HashSlot.of(self.settings.prefix + Array($0.key.rawValue.utf8)) }
-        var open = Array(commands.indices)
+        var unanswered = Array(commands.indices)
         var asked: [Int: RedisAddress] = [:]
         var failures = 0
         var generator = self.options.makeGenerator()
@@ -54,8 +54,8 @@ extension RedisRouter {
             let map = try await self.map(until: deadline)
             var routes: [Route: [Int]] = [:]
             var mustWait = false
-            var why = CacheError(.unavailable, "no server of the cluster has the slot of \(commands[open[0]].key)")
-            for index in open {
+            var why = CacheError(.unavailable, "no server of the cluster has the slot of \(commands[unanswered[0]].key)")
+            for index in unanswered {
                 if let address = asked[index] {
                     routes[Route(address: address, asks: true), default: []].append(index)
                 } else if let address = map.owner(of: slots[index]) {
@@ -106,8 +106,8 @@ extension RedisRouter {
                     self.startRefresh()
                 }
             }
-            open = open.filter { answers[$0] == nil }
-            if open.isEmpty { return answers.compactMap { $0 } }
+            unanswered = unanswered.filter { answers[$0] == nil }
+            if unanswered.isEmpty { return answers.compactMap { $0 } }
             if self.options.clock.now >= deadline { throw why }
             if mustWait {
                 failures += 1

@@ -100,7 +100,11 @@ final class RedisRouter: Sendable {
             await refresh.value
         }
         if Task.isCancelled { throw CacheError(.cancelled, "the calling task was cancelled") }
-        if case .failure(let failure) = result, self.state.withLock(\.map) == nil { throw failure.error }
+        guard case .failure(let failure) = result else { return }
+        let (hasMap, isClosed) = self.state.withLock { ($0.map != nil, $0.isClosed) }
+        // Closing cancels the question; that is not the caller's cancellation.
+        if isClosed { throw Self.closed }
+        if !hasMap { throw failure.error }
     }
 
     @discardableResult

@@ -24,6 +24,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
     /// Whether the greeting was taken, also after the end.
     private(set) var wasReady = false
     private(set) var isTracking = false
+    /// Whether the command is on its way.
+    private var asksForTracking = false
 
     init(link: RedisLink, limits: RESPLimits) {
         self.link = link
@@ -110,8 +112,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
         self.isReady = true
         self.wasReady = true
-        self.link.becameReady(self)
+        // Before the link looks whether tracking is to be asked for: a server refuses to track the same prefix twice.
         if tracks { self.trackingBegan() }
+        self.link.becameReady(self)
     }
 
     // MARK: Tracking
@@ -129,7 +132,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     /// Asks the server for its changes, on a connection that is ready and did not ask yet.
     func track() {
-        if self.isTracking || !self.isReady { return }
+        if self.isTracking || self.asksForTracking || !self.isReady { return }
+        self.asksForTracking = true
         let handler = NIOLoopBound(self, eventLoop: self.link.eventLoop)
         self.send(1) { self.writeTracking(&$0) } _: { call in
             let handler = handler.value
