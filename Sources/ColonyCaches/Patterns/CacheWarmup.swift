@@ -157,10 +157,12 @@ public struct CacheWarmupCheckpoint: Hashable, Sendable, Codable {
 
     init(keyCount: Int) { self.keyCount = keyCount }
 
-    /// Whether all places are among the keys; what was decoded may be anything.
+    /// Whether all places are among the keys and in order; what was decoded may be anything.
     var isSound: Bool {
-        (0...self.keyCount).contains(self.next)
-            && (self.ahead + self.failed).allSatisfy { (0..<self.keyCount).contains($0) }
+        guard (0...self.keyCount).contains(self.next) else { return false }
+        let isAhead = zip([self.next] + self.ahead, self.ahead).allSatisfy { $0 < $1 }
+        let isRising = zip(self.failed, self.failed.dropFirst()).allSatisfy { $0 < $1 }
+        return isAhead && isRising && (self.ahead + self.failed).allSatisfy { (0..<self.keyCount).contains($0) }
     }
 
     /// The places that were not tried, in order.

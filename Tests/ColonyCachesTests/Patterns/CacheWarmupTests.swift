@@ -91,9 +91,13 @@ struct CacheWarmupTests {
         let warmup = try CacheWarmup(concurrency: 1)
         let report = try await warmup.run(over: [1, 2, 3]) { _ in }
         await #expect(throws: CacheError.self) { try await warmup.run(over: [1], from: report.checkpoint) { _ in } }
-        let forged = Data(#"{"keyCount":3,"next":-1,"ahead":[],"failed":[]}"#.utf8)
-        let checkpoint = try JSONDecoder().decode(CacheWarmupCheckpoint.self, from: forged)
-        await #expect(throws: CacheError.self) { try await warmup.run(over: [1, 2, 3], from: checkpoint) { _ in } }
+        for forged in [
+            #"{"keyCount":3,"next":-1,"ahead":[],"failed":[]}"#, #"{"keyCount":3,"next":2,"ahead":[1],"failed":[]}"#,
+            #"{"keyCount":3,"next":0,"ahead":[2,1],"failed":[]}"#, #"{"keyCount":3,"next":3,"ahead":[],"failed":[3]}"#,
+        ] {
+            let checkpoint = try JSONDecoder().decode(CacheWarmupCheckpoint.self, from: Data(forged.utf8))
+            await #expect(throws: CacheError.self) { try await warmup.run(over: [1, 2, 3], from: checkpoint) { _ in } }
+        }
         #expect(try await warmup.run(over: [Int]()) { _ in }.isComplete)
     }
 }
