@@ -166,6 +166,43 @@ struct WriteBehindTests {
         #expect(self.written.value == [["a": 1]])
     }
 
+    @Test(
+        "with a store that fails now and then each key ends at its last change and never goes back", arguments: 0..<20)
+    func flakyStore(seed: UInt64) async throws {
+        var options = self.options()
+        options.capacity = 4
+        options.batchSize = 3
+        options.linger = .zero
+        options.maximumAttempts = 1_000
+        options.clock = HostClock()
+        options.backoff = Backoff(initial: .nanoseconds(1), maximum: .nanoseconds(1))
+        let random = Shared(SeededGenerator(seed: Seed(rawValue: seed)))
+        let behind = try self.make(options, capacity: 2) { _ in
+            if random.change({ $0.happens(withProbability: 0.3) }) { throw Refused() }
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for key in 0..<8 {
+                group.addTask {
+                    for value in 1...50 {
+                        try? await behind.set("\(key)", to: value)
+                        let seen = await behind.get("\(key)") { key in
+                            self.written.value.last { $0[key] != nil }?[key] ?? nil
+                        }
+                        #expect(seen == value, "seed \(seed), key \(key)")
+                    }
+                }
+            }
+        }
+        try await behind.flush()
+        for key in 0..<8 {
+            let values = self.written.value.compactMap { $0["\(key)"] ?? nil }
+            #expect(values.last == 50)
+            #expect(zip(values, values.dropFirst()).allSatisfy { $0 < $1 }, "seed \(seed): \(values)")
+        }
+        let statistics = behind.statistics
+        #expect(statistics.written + statistics.coalesced == 400 && statistics.pending == 0)
+    }
+
     @Test("settings that cannot work are refused with their value")
     func badOptions() {
         for change in [
