@@ -43,7 +43,8 @@ let floor2: [Target] = [
 
 let floor3: [Target] = [
     .target(
-        name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"], swiftSettings: settings),
+        name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"], swiftSettings: settings
+    ),
     .target(
         name: "ColonySQLite",
         dependencies: ["ColonyCore", "ColonyIdentifiers", .grdb, .sqlite],
@@ -230,7 +231,8 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log, .metrics, .nioCore,
+                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log,
+                .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
             ],

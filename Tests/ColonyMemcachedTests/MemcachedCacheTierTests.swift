@@ -1,9 +1,8 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemcached
 import Synchronization
 import Testing
-
-import ColonyMemcached
 
 @Suite("A tier on a real memcached", .enabled(if: MemcachedProcess.isAvailable), .timeLimit(.minutes(2)))
 struct MemcachedCacheTierTests {

@@ -1,11 +1,10 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemcached
 import NIOCore
 import NIOPosix
 import Synchronization
 import Testing
-
-import ColonyMemcached
 
 #if canImport(Darwin)
 import Darwin

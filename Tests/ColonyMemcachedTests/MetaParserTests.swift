@@ -1,6 +1,5 @@
-import Testing
-
 import ColonyMemcached
+import Testing
 
 @Suite("Answers of memcached are taken apart")
 struct MetaParserTests {

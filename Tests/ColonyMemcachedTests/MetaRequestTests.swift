@@ -1,9 +1,8 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemcached
 import Foundation
 import Testing
-
-import ColonyMemcached
 
 @Suite("Commands for memcached are written")
 struct MetaRequestTests {

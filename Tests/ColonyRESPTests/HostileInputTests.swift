@@ -6,7 +6,8 @@ struct HostileInputTests {
     @Test(
         "what breaks the grammar is refused",
         arguments: [
-            "hello\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", ":-9223372036854775809\r\n", ":--1\r\n",
+            "hello\r\n", "\r\n", ":\r\n", ":1a\r\n", ":9223372036854775808\r\n", ":-9223372036854775809\r\n",
+            ":--1\r\n",
             "$-2\r\n", "$a\r\n", "$\r\n", "$3\r\nabcd\r\n", "$3\r\nabc\rX", "*-2\r\n", "*x\r\n", "#x\r\n", "#\r\n",
             "#tt\r\n", "_x\r\n", ",\r\n", ",1.\r\n", ",.5\r\n", ",0x10\r\n", ",infinity\r\n", ",1e\r\n", ",1 \r\n",
             "(\r\n", "(12a\r\n", "(-\r\n", "=2\r\nab\r\n", "=4\r\nabcd\r\n", "%-1\r\n", "~-1\r\n", ">-1\r\n", "|-1\r\n",

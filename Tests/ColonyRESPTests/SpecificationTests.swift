@@ -42,7 +42,8 @@ struct SpecificationTests {
         (
             "~5\r\n+orange\r\n+apple\r\n#t\r\n:100\r\n:999\r\n",
             .set([
-                .simpleString(utf8("orange")), .simpleString(utf8("apple")), .boolean(true), .integer(100), .integer(999),
+                .simpleString(utf8("orange")), .simpleString(utf8("apple")), .boolean(true), .integer(100),
+                .integer(999),
             ])
         ),
         (

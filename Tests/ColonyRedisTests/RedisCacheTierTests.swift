@@ -85,7 +85,8 @@ struct RedisCacheTierTests {
         }
         #expect(try #require(try server.connect().ask("PTTL", "t").integer) > 0)
         #expect(
-            await code { try await tier.compareAndSet(entry, expecting: CacheVersion(bytes: [1, 2])) } == .invalidRequest)
+            await code { try await tier.compareAndSet(entry, expecting: CacheVersion(bytes: [1, 2])) }
+                == .invalidRequest)
         await tier.close()
     }
 

@@ -49,7 +49,8 @@ struct RedisClusterTests {
         #expect(try from.ask("CLUSTER", "SETSLOT", "\(slot)", "MIGRATING", targetID).errorText == nil)
         // One key is over there already: the old owner says ASK. The other one is answered by the old owner.
         #expect(
-            try from.ask("MIGRATE", "127.0.0.1", "\(cluster.nodes[target].port)", "{colony}1", "0", "5000").errorText == nil)
+            try from.ask("MIGRATE", "127.0.0.1", "\(cluster.nodes[target].port)", "{colony}1", "0", "5000").errorText
+                == nil)
         #expect(try await tier.get(["{colony}1", "{colony}2"]).map(text) == ["1", "2"])
         // What is new is made by the new owner.
         try await tier.set([CacheWrite("{colony}3", text: "3"), CacheWrite("{colony}1", text: "1b")])
@@ -58,14 +59,16 @@ struct RedisClusterTests {
         #expect(try to.ask("GET", "{colony}3").text == "3")
 
         #expect(
-            try from.ask("MIGRATE", "127.0.0.1", "\(cluster.nodes[target].port)", "{colony}2", "0", "5000").errorText == nil)
+            try from.ask("MIGRATE", "127.0.0.1", "\(cluster.nodes[target].port)", "{colony}2", "0", "5000").errorText
+                == nil)
         for node in cluster.nodes {
             #expect(try node.connect().ask("CLUSTER", "SETSLOT", "\(slot)", "NODE", targetID).errorText == nil)
         }
         // The tier still believes in the old owner, which says MOVED.
         #expect(try await tier.get(["{colony}1", "{colony}2", "{colony}3"]).map(text) == ["1b", "2", "3"])
         let version = try #require(try await tier.get(["{colony}2"])[0]?.version)
-        guard case .stored = try await tier.compareAndSet(CacheWrite("{colony}2", text: "2b"), expecting: version) else {
+        guard case .stored = try await tier.compareAndSet(CacheWrite("{colony}2", text: "2b"), expecting: version)
+        else {
             Issue.record("the version did not match")
             return
         }
@@ -88,7 +91,9 @@ struct RedisClusterTests {
         #expect(await code { try await tier.get(["key-1"]) } == .unavailable)
         // Keys of others are answered.
         for key in Self.keys {
-            let slot = Int(try #require(try cluster.nodes[(owner + 1) % 3].connect().ask("CLUSTER", "KEYSLOT", key.rawValue).integer))
+            let slot = Int(
+                try #require(
+                    try cluster.nodes[(owner + 1) % 3].connect().ask("CLUSTER", "KEYSLOT", key.rawValue).integer))
             if try self.isOwner(of: slot, (owner + 1) % 3, cluster) {
                 #expect(text(try await tier.get([key])[0]) == key.rawValue)
                 break
@@ -105,8 +110,11 @@ struct RedisClusterTests {
     private func isOwner(of slot: Int, _ node: Int, _ cluster: RedisClusterProcess) throws -> Bool {
         let ranges = try #require(try cluster.nodes[node].connect().ask("CLUSTER", "SLOTS").elements)
         return ranges.contains { range in
-            guard let parts = range.elements, let first = parts[0].integer, let last = parts[1].integer else { return false }
-            return (first...last).contains(Int64(slot)) && parts[2].elements?[1].integer == Int64(cluster.nodes[node].port)
+            guard let parts = range.elements, let first = parts[0].integer, let last = parts[1].integer else {
+                return false
+            }
+            return (first...last).contains(Int64(slot))
+                && parts[2].elements?[1].integer == Int64(cluster.nodes[node].port)
         }
     }
 }

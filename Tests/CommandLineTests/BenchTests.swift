@@ -44,7 +44,8 @@ import Testing
             #expect((ratios["optimum"] ?? 0) > 0.6 && (ratios["adaptive"] ?? 0) > 0.4)
 
             let table = try await scene.colony("bench", "caches", "--trace", file, "--policy", "lru")
-            #expect(table.code == 0 && table.output.contains("30000 requests for 300 different keys"), "\(table.output)")
+            #expect(
+                table.code == 0 && table.output.contains("30000 requests for 300 different keys"), "\(table.output)")
         }
     }
 

@@ -135,9 +135,10 @@ final class FlightTable<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// - Complexity: O(*n*) in the number of stripes and keys that are loaded.
     var count: Int {
         self.stripes.reduce(0) { sum, stripe in
-            sum + stripe.loads.withLock { table in
-                table.values.reduce(0) { $0 + $1.overdue.count + ($1.current == nil ? 0 : 1) }
-            }
+            sum
+                + stripe.loads.withLock { table in
+                    table.values.reduce(0) { $0 + $1.overdue.count + ($1.current == nil ? 0 : 1) }
+                }
         }
     }
 }

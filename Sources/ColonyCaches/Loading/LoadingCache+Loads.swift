@@ -35,7 +35,8 @@ extension LoadingCache {
             return self.fail(flights, with: CancellationError())
         }
         self.counters.loadStarted(isReload: isReload)
-        let frame = LoadChain.Frame(cache: ObjectIdentifier(self), work: work, flights: flights, parent: LoadChain.innermost)
+        let frame = LoadChain.Frame(
+            cache: ObjectIdentifier(self), work: work, flights: flights, parent: LoadChain.innermost)
         do {
             let values = try await LoadChain.$innermost.withValue(frame) { try await self.load(flights.map(\.key)) }
             self.end(work, failed: false)
@@ -61,7 +62,8 @@ extension LoadingCache {
         let isCancelled = work.isStopped
         let (began, holdsPlace) = work.end()
         if let began {
-            self.counters.loadEnded(after: began.duration(to: self.now), failed: failed, cancelled: isCancelled && failed)
+            self.counters.loadEnded(
+                after: began.duration(to: self.now), failed: failed, cancelled: isCancelled && failed)
         }
         if holdsPlace { self.limiter?.release() }
     }

@@ -58,7 +58,8 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
     /// Makes an empty cache whose values are loaded several at a time where several are asked for.
     ///
     /// - Throws: ``CacheError`` with `invalidConfiguration`, quoting the value.
-    public convenience init(_ options: LoadingOptions<Key, Value>, bulkLoader: @escaping BulkLoader) throws(CacheError) {
+    public convenience init(_ options: LoadingOptions<Key, Value>, bulkLoader: @escaping BulkLoader) throws(CacheError)
+    {
         try self.init(options, from: .bulk(bulkLoader))
     }
 
@@ -159,7 +160,9 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
             }
         }
         while let (flight, place, fallback) = places.popLast() {
-            if let value = try await self.outcome(of: flight, at: place, fallback: fallback) { found[flight.key] = value }
+            if let value = try await self.outcome(of: flight, at: place, fallback: fallback) {
+                found[flight.key] = value
+            }
         }
         return found
     }

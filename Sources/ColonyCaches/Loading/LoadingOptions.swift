@@ -108,7 +108,8 @@ extension LoadingOptions {
                     .invalidConfiguration, "softTimeOut of \(soft) must be shorter than hardTimeOut of \(hard)")
             }
         }
-        if let abandonAfter = self.abandonAfter, let least = self.hardTimeOut ?? self.softTimeOut, abandonAfter < least {
+        if let abandonAfter = self.abandonAfter, let least = self.hardTimeOut ?? self.softTimeOut, abandonAfter < least
+        {
             throw CacheError(
                 .invalidConfiguration,
                 "abandonAfter of \(abandonAfter) must not be shorter than the time-out of \(least)")

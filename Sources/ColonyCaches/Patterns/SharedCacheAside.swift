@@ -126,7 +126,8 @@ public final class SharedCacheAside: Sendable {
         do throws(CacheError) {
             if let value {
                 let entry = CacheWrite(key, [Mark.value.rawValue] + value, timeToLive: self.options.timeToLive)
-                _ = try await self.tier.compareAndSet(entry, expecting: version)
+                let spread = self.options.jitter?.spread(entry) ?? entry
+                _ = try await self.tier.compareAndSet(spread, expecting: version)
             } else {
                 _ = try await self.tier.compareAndDelete(key, expecting: version)
             }

@@ -5,6 +5,8 @@ public struct SharedCacheAsideOptions: Sendable {
     /// How long a value stays; above zero, `nil` for no end. It bounds how long an entry can be stale after an invalidation
     /// that never reached the tier; an hour is a bound that most programs can live with.
     public var timeToLive: Duration? = .seconds(3_600)
+    /// Spreads `timeToLive`, so that values that were stored together do not end together; `nil` for equal times.
+    public var jitter: TTLJitter?
     /// How long a fill ticket is kept; above zero. A load that takes longer is not stored. Ten seconds is far above what a
     /// look-up in a store takes, and short enough that a reader that died holds nobody up for long.
     public var ticketTimeToLive: Duration = .seconds(10)

@@ -1,3 +1,5 @@
+public import Synchronization
+
 #if canImport(Glibc)
 import Glibc
 #elseif canImport(Musl)
@@ -5,7 +7,6 @@ import Musl
 #elseif canImport(Darwin)
 import Darwin
 #endif
-public import Synchronization
 
 /// What the writer of a cache keeps by entry number: which are linked, in which order they go, when they end, and which
 /// numbers are free. It knows neither keys nor values, so that it is compiled once for all caches.

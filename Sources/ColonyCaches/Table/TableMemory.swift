@@ -16,7 +16,8 @@ enum TableMemory {
 
     static func allocate<Element: ~Copyable>(_ count: Int) -> UnsafeMutablePointer<Element> {
         let size = count * MemoryLayout<Element>.stride
-        let memory = Self.isMapped(size) ? Self.map(size) : Self.allocate(size, alignment: MemoryLayout<Element>.alignment)
+        let memory =
+            Self.isMapped(size) ? Self.map(size) : Self.allocate(size, alignment: MemoryLayout<Element>.alignment)
         return memory.assumingMemoryBound(to: Element.self)
     }
 
@@ -67,7 +68,9 @@ enum TableMemory {
         return start + before
     }
 
-    private static func unmap(_ memory: UnsafeMutableRawPointer, _ size: Int) { munmap(memory, Self.mappedLength(size)) }
+    private static func unmap(_ memory: UnsafeMutableRawPointer, _ size: Int) {
+        munmap(memory, Self.mappedLength(size))
+    }
     #else
     private static func isMapped(_ size: Int) -> Bool { false }
     private static func map(_ size: Int) -> UnsafeMutableRawPointer { Self.allocate(size, alignment: 1) }

@@ -1,7 +1,8 @@
+public import Synchronization
+
 #if COLONY_SANITIZE
 import Glibc
 #endif
-public import Synchronization
 
 #if !COLONY_SANITIZE
 /// The lock that the writers of a cache take.

@@ -54,7 +54,8 @@ extension RedisRouter {
             let map = try await self.map(until: deadline)
             var routes: [Route: [Int]] = [:]
             var mustWait = false
-            var why = CacheError(.unavailable, "no server of the cluster has the slot of \(commands[unanswered[0]].key)")
+            var why = CacheError(
+                .unavailable, "no server of the cluster has the slot of \(commands[unanswered[0]].key)")
             for index in unanswered {
                 if let address = asked[index] {
                     routes[Route(address: address, asks: true), default: []].append(index)

@@ -139,7 +139,8 @@ final class RedisRouter: Sendable {
                 }
                 let said = answer.errorText ?? "a map without servers"
                 last = RedisFailure(
-                    .refused, "\(candidate) does not tell of a cluster: it said \(NameRules.quoted(said))", wasSent: true)
+                    .refused, "\(candidate) does not tell of a cluster: it said \(NameRules.quoted(said))",
+                    wasSent: true)
             } catch {
                 last = error
             }

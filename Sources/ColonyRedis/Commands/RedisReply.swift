@@ -69,7 +69,8 @@ enum RedisReply {
         let word = text.split(separator: " ").first
         if word == "NOPROTO" || text.contains("unknown command") {
             return RedisFailure(
-                .refused, "\(address) does not speak version 3 of the protocol, which Redis 6.0 and later do: it said \(shown)",
+                .refused,
+                "\(address) does not speak version 3 of the protocol, which Redis 6.0 and later do: it said \(shown)",
                 wasSent: false)
         }
         if word == "LOADING" || text.contains("max number of clients") {

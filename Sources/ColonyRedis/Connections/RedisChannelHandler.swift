@@ -135,7 +135,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
         if self.isTracking || self.asksForTracking || !self.isReady { return }
         self.asksForTracking = true
         let handler = NIOLoopBound(self, eventLoop: self.link.eventLoop)
-        self.send(1) { self.writeTracking(&$0) } _: { call in
+        self.send(1) {
+            self.writeTracking(&$0)
+        } _: { call in
             let handler = handler.value
             do throws(RedisFailure) {
                 if let text = try call.single().errorText {
@@ -235,7 +237,10 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
         // Only who listens to changes learns nothing from its calls: a dead peer says nothing either.
         if self.silentChecks > 1, self.pending.isEmpty, self.isTracking {
-            self.send(1) { RESPCommandEncoding.append(command: "PING", to: &$0) } _: { _ in }
+            self.send(1) {
+                RESPCommandEncoding.append(command: "PING", to: &$0)
+            } _: { _ in
+            }
         }
     }
 

@@ -158,7 +158,9 @@ final class RedisLink: Sendable {
         call.fail(
             RedisFailure(
                 .unavailable,
-                wasSent ? "\(self.address) did not answer within \(waited)" : "no connection to \(self.address) within \(waited)",
+                wasSent
+                    ? "\(self.address) did not answer within \(waited)"
+                    : "no connection to \(self.address) within \(waited)",
                 wasSent: wasSent))
     }
 
@@ -260,7 +262,8 @@ final class RedisLink: Sendable {
                 self.isConnecting = false
                 self.failedToConnect(
                     RedisFailure(
-                        .invalidConfiguration, "TLS for \(self.address) could not be set up", wasSent: false, cause: error))
+                        .invalidConfiguration, "TLS for \(self.address) could not be set up", wasSent: false,
+                        cause: error))
             }
         }
     }

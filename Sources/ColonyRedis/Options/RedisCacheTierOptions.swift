@@ -138,7 +138,8 @@ public struct RedisCacheTierOptions: Sendable {
                 return "verify \(quoted) is none of full, chain, none"
             }
         default:
-            return "the option \(NameRules.quoted(name)) is none of ca, connections, prefix, timeout_ms, tracking, verify"
+            return
+                "the option \(NameRules.quoted(name)) is none of ca, connections, prefix, timeout_ms, tracking, verify"
         }
         return nil
     }

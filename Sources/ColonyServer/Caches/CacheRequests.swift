@@ -38,7 +38,8 @@ enum BulkRequest {
         guard let request = requests.first, requests.count == 1 else {
             throw Problem(
                 .invalidRequest,
-                "one of get, set, and delete is needed, because their order would be unclear, and there are \(requests.count)")
+                "one of get, set, and delete is needed, because their order would be unclear, and there are \(requests.count)"
+            )
         }
         self = request
     }

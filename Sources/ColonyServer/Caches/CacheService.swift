@@ -187,6 +187,7 @@ extension Problem {
     static func valueTooLarge(_ bytes: Int, of key: CacheKey, atMost most: Int) -> Problem {
         Problem(
             .valueTooLarge,
-            "the value of \(NameRules.quoted(key.rawValue)) has \(bytes) bytes, and this server takes \(most) at the most")
+            "the value of \(NameRules.quoted(key.rawValue)) has \(bytes) bytes, and this server takes \(most) at the most"
+        )
     }
 }

@@ -41,7 +41,8 @@ final class Responder: Sendable {
         self.dates = DateHeader(wallClock)
         self.started = wallClock.now
         self.document = OpenAPIDocument(
-            limits: limits, caching: caches.cache.settings, needsTokens: gatekeeper.needsTokens).text()
+            limits: limits, caching: caches.cache.settings, needsTokens: gatekeeper.needsTokens
+        ).text()
         self.logger = logger
     }
 

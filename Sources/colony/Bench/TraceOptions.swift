@@ -26,7 +26,9 @@ struct TraceOptions: ParsableArguments {
     /// Checks the options, given the blocks that are asked for.
     func check(for blocks: [BenchBlock]) throws {
         if self.trace == nil {
-            guard blocks.contains(.caches) || !self.policy.isEmpty || !self.size.isEmpty || self.limit != nil else { return }
+            guard blocks.contains(.caches) || !self.policy.isEmpty || !self.size.isEmpty || self.limit != nil else {
+                return
+            }
             throw ValidationError("Caches are measured on a trace; name its file with --trace.")
         }
         guard blocks == [.caches] else {

@@ -126,7 +126,9 @@ struct CacheTests {
                 switch Int.random(in: 0..<20, using: &random) {
                 case 0..<8:
                     let present = cache.get(key)
-                    let expected = model[key].flatMap { ($0.end ?? clock.now) < clock.now || $0.end == clock.now ? nil : $0.value }
+                    let expected = model[key].flatMap {
+                        ($0.end ?? clock.now) < clock.now || $0.end == clock.now ? nil : $0.value
+                    }
                     if let present { #expect(present == expected) }
                 case 8..<15:
                     let value = [Int.random(in: 0...9, using: &random), step]
@@ -143,11 +145,16 @@ struct CacheTests {
                     cache.remove(key)
                     model[key] = nil
                 case 18:
-                    if cache.update(key, { value in
-                        let isThere = value != nil
-                        value = [2, step]
-                        return isThere
-                    }) { #expect(model[key] != nil) }
+                    if cache.update(
+                        key,
+                        { value in
+                            let isThere = value != nil
+                            value = [2, step]
+                            return isThere
+                        })
+                    {
+                        #expect(model[key] != nil)
+                    }
                     model[key] = ([2, step], nil)
                     stored += 1
                 default:

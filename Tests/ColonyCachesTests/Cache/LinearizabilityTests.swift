@@ -24,11 +24,13 @@ struct LinearizabilityTests {
                                 case 0..<4: .get(cache.get(key))
                                 case 4..<6: .set(Self.store(Int(worker) * 1_000 + step * 10, key, cache))
                                 case 6: .remove(cache.remove(key))
-                                default: .increment(cache.update(key) { value in
-                                    let sum = (value ?? 0) + 1
-                                    value = sum
-                                    return sum
-                                })
+                                default:
+                                    .increment(
+                                        cache.update(key) { value in
+                                            let sum = (value ?? 0) + 1
+                                            value = sum
+                                            return sum
+                                        })
                                 }
                             let returned = time.next()
                             operations[key, default: []].append(
@@ -41,7 +43,8 @@ struct LinearizabilityTests {
             }
             for (key, operations) in histories {
                 // Keys are independent, and so are their histories (Herlihy and Wing, theorem 1).
-                let history = CacheHistory(operations: Array(operations.sorted { $0.returned < $1.returned }.prefix(64)))
+                let history = CacheHistory(
+                    operations: Array(operations.sorted { $0.returned < $1.returned }.prefix(64)))
                 #expect(history.isLinearizable(), "key \(key) of seed \(seed): \(history.operations)")
             }
             #expect(cache.defect() == nil)

@@ -19,7 +19,9 @@ struct SingleFlightTests {
     func oneLoadPerKey() async throws {
         let loader = HeldLoader()
         let cache = try self.cache(loader)
-        for (call, result) in [Result<Int?, any Error>.failure(HeldLoader.Failure(number: 7)), .success(42)].enumerated() {
+        for (call, result) in [Result<Int?, any Error>.failure(HeldLoader.Failure(number: 7)), .success(42)]
+            .enumerated()
+        {
             try await withThrowingTaskGroup(of: Result<Int?, any Error>.self) { group in
                 for _ in 0..<10_000 {
                     group.addTask {
@@ -87,7 +89,8 @@ struct SingleFlightTests {
         #expect(try await cache.value(for: 1) == 9)
     }
 
-    @Test("a value loaded before a removal or a set is never stored after it", arguments: ["remove", "removeAll", "set"])
+    @Test(
+        "a value loaded before a removal or a set is never stored after it", arguments: ["remove", "removeAll", "set"])
     func invalidateBeatsInFlightLoad(_ how: String) async throws {
         let loader = HeldLoader()
         let cache = try self.cache(loader)
@@ -192,11 +195,13 @@ struct SingleFlightTests {
     func bulk() async throws {
         let calls = Mutex<[[Int]]>([])
         let gate = Gate()
-        let cache = try LoadingCache<Int, Int>(LoadingOptions(.count(100)), bulkLoader: { keys in
-            calls.withLock { $0.append(keys.sorted()) }
-            if keys == [7] { await gate.pass() }
-            return Dictionary(uniqueKeysWithValues: keys.filter { $0 != 3 }.map { ($0, $0 * 10) })
-        })
+        let cache = try LoadingCache<Int, Int>(
+            LoadingOptions(.count(100)),
+            bulkLoader: { keys in
+                calls.withLock { $0.append(keys.sorted()) }
+                if keys == [7] { await gate.pass() }
+                return Dictionary(uniqueKeysWithValues: keys.filter { $0 != 3 }.map { ($0, $0 * 10) })
+            })
         cache.set(1, to: 11)
         let single = Task { try await cache.value(for: 7) }
         try await eventually { calls.withLock { $0 == [[7]] } }

@@ -10,7 +10,7 @@ struct CacheAsideTests {
     @Test("a reader that loads old, a writer that commits and deletes, a reader that stores: the update is not lost")
     func asideRaceLosesNoUpdate() async throws {
         let aside = CacheAside(over: try Cache<String, Int>(capacity: 10))
-        let store = Shared(1)
+        let store = SharedValue(1)
         let loaded = Checkpoint()
         let reader = Task {
             await aside.get("k") { _ in
@@ -122,7 +122,7 @@ struct CacheAsideTests {
     @Test("threads that read and write one key never see it go back")
     func threads() async throws {
         let aside = CacheAside(over: try Cache<Int, Int>(capacity: 4))
-        let store = Shared(0)
+        let store = SharedValue(0)
         await withTaskGroup(of: Void.self) { group in
             for _ in 0..<2 {
                 group.addTask {

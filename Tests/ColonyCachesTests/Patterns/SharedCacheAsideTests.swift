@@ -29,7 +29,7 @@ struct SharedCacheAsideTests {
     @Test("a value that was loaded before another process wrote is not stored after it")
     func race() async throws {
         let (first, second) = (try self.process(seed: 1), try self.process(seed: 2))
-        let store = Shared<[UInt8]>([1])
+        let store = SharedValue<[UInt8]>([1])
         let loaded = Checkpoint()
         let reader = Task {
             try await first.get("k") { _ in
@@ -77,7 +77,7 @@ struct SharedCacheAsideTests {
     @Test("a writer that dies after its commit leaves no old value, and the block ends")
     func writerDies() async throws {
         let (reader, writer) = (try self.process(seed: 1), try self.process(seed: 2))
-        let store = Shared<[UInt8]>([1])
+        let store = SharedValue<[UInt8]>([1])
         #expect(try await reader.get("k") { _ in store.value } == [1])
         let committed = Checkpoint()
         let write = Task {
@@ -136,7 +136,7 @@ struct SharedCacheAsideTests {
 
     @Test("a tier that is down is passed by, and somebody is told; an invalidation throws")
     func tierDown() async throws {
-        let told = Shared<[CacheError.Code]>([])
+        let told = SharedValue<[CacheError.Code]>([])
         var options = SharedCacheAsideOptions()
         options.clock = self.clock
         options.onTierFailure = { _, error in told.change { $0.append(error.code) } }
@@ -151,7 +151,7 @@ struct SharedCacheAsideTests {
 
     @Test("an entry of another program is neither returned nor replaced")
     func foreignEntry() async throws {
-        let told = Shared<[CacheError.Code]>([])
+        let told = SharedValue<[CacheError.Code]>([])
         let aside = try self.process(seed: 1) { _, error in told.change { $0.append(error.code) } }
         try await self.tier.set([CacheWrite("k", Array("text".utf8))])
         #expect(try await aside.get("k") { _ in [1] } == [1])

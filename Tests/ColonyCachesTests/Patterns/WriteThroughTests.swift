@@ -8,7 +8,7 @@ struct WriteThroughTests {
     @Test("the store has a value before the cache shows it")
     func storeFirst() async throws {
         let committing = Checkpoint()
-        let store = Shared<[String: Int]>([:])
+        let store = SharedValue<[String: Int]>([:])
         let users = WriteThrough(
             over: try Cache<String, Int>(capacity: 10),
             store: { key, value in
@@ -46,7 +46,7 @@ struct WriteThroughTests {
     @Test("writes of one key are made in the order of their calls, those of others do not wait")
     func order() async throws {
         let first = Checkpoint()
-        let written = Shared<[Int]>([])
+        let written = SharedValue<[Int]>([])
         let users = WriteThrough(
             over: try Cache<String, Int>(capacity: 10),
             store: { key, value in

@@ -4,7 +4,8 @@ import Testing
 
 @Suite("The adaptive order")
 struct AdaptiveOrderTests {
-    @Test("keeps part of a loop that is just larger than the cache, where LRU keeps nothing", arguments: [20, 200, 2000])
+    @Test(
+        "keeps part of a loop that is just larger than the cache, where LRU keeps nothing", arguments: [20, 200, 2000])
     func keepsPartOfALoop(size: Int) {
         let order = DrivenOrder(.adaptive, capacity: size, places: size + 1)
         let lru = DrivenOrder(.lru, capacity: size, places: size + 1)

@@ -50,7 +50,9 @@ struct FrequencySketchTests {
         for key in 0..<count { ghosts.note(DrivenOrder.hash(key), window: window) }
         // A unit of time is a sixty-fourth of the window, and a full group has lost its oldest.
         let slack = window / 8 + 1
-        let recent = (count - max(1, window - slack)..<count).filter { ghosts.take(DrivenOrder.hash($0), window: window) }
+        let recent = (count - max(1, window - slack)..<count).filter {
+            ghosts.take(DrivenOrder.hash($0), window: window)
+        }
         #expect(recent.count >= max(1, window - slack) * 9 / 10)
         let old = (0..<count - window - slack).filter { ghosts.take(DrivenOrder.hash($0), window: window) }
         #expect(old.count <= 1 + window / 50, "\(old.count)")

@@ -147,7 +147,8 @@ final class RedisClusterProcess: Sendable {
         let first = try nodes[0].connect()
         for index in 1..<size {
             #expect(
-                try first.ask("CLUSTER", "MEET", "127.0.0.1", "\(ports[index])", "\(ports[size + index])").errorText == nil)
+                try first.ask("CLUSTER", "MEET", "127.0.0.1", "\(ports[index])", "\(ports[size + index])").errorText
+                    == nil)
         }
         try await eventually("the cluster agrees") {
             try nodes.allSatisfy { node in

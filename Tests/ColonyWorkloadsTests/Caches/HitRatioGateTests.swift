@@ -37,7 +37,9 @@ struct HitRatioGateTests {
         return try Trace(readingFrom: folder.appendingPathComponent("Traces").appendingPathComponent(name).path)
     }
 
-    @Test("FIFO, LRU, and SIEVE hit exactly as often as their definitions say, and the others no less than they did", arguments: all)
+    @Test(
+        "FIFO, LRU, and SIEVE hit exactly as often as their definitions say, and the others no less than they did",
+        arguments: all)
     func policies(expected: Expectation) throws {
         let trace = try Self.trace(expected.trace)
         func hits(_ policy: EvictionPolicy) -> Int {

@@ -7,9 +7,12 @@ extension CacheTierConformance {
             let key = try context.key()
             let version = try await context.store("v", at: key, expecting: nil)
             let found = try await context.expectValue("v", at: key, on: context.other, "after the comparison")
-            try expect(found?.version == version, "the comparison said version \(version), and the look-up \(String(describing: found?.version))")
+            try expect(
+                found?.version == version,
+                "the comparison said version \(version), and the look-up \(String(describing: found?.version))")
         },
-        CacheTierCase("a comparison with nothing is refused where something is, and says what", .comparison) { context in
+        CacheTierCase("a comparison with nothing is refused where something is, and says what", .comparison) {
+            context in
             let key = try context.key()
             try await context.other.set([CacheWrite(key, text: "there")])
             let present = try await context.conflict("new", at: key, expecting: nil)
@@ -18,7 +21,8 @@ extension CacheTierConformance {
                 present?.value == found?.value && present?.version == found?.version,
                 "the refusal shows \(String(describing: present)), and there is \(String(describing: found))")
         },
-        CacheTierCase("a comparison with the present version stores and gives another version", .comparison) { context in
+        CacheTierCase("a comparison with the present version stores and gives another version", .comparison) {
+            context in
             let key = try context.key()
             var version = try await context.store("0", at: key, expecting: nil)
             for round in 1...5 {
@@ -82,7 +86,8 @@ extension CacheTierConformance {
             var removed = try await context.tier.compareAndDelete(key, expecting: first)
             try expect(!removed, "an earlier version was removed")
             let found = try require(
-                try await context.expectValue("2", at: key, on: context.other, "after a refused removal"), "it is absent")
+                try await context.expectValue("2", at: key, on: context.other, "after a refused removal"),
+                "it is absent")
             removed = try await context.tier.compareAndDelete(key, expecting: found.version)
             try expect(removed, "the present version was not removed")
             try await context.expectValue(nil, at: key, on: context.other, "after its removal")
@@ -113,7 +118,8 @@ extension CacheTierConformance {
             for round in 0..<5 {
                 try await context.other.set([CacheWrite(neighbour, text: "\(round)")])
                 let found = try await context.look(key, on: round.isMultiple(of: 2) ? context.tier : context.other)
-                try expect(found?.version == version, "nobody wrote, and the version is \(String(describing: found?.version))")
+                try expect(
+                    found?.version == version, "nobody wrote, and the version is \(String(describing: found?.version))")
             }
             try await context.store("w", at: key, expecting: version, on: context.other)
         },

@@ -10,7 +10,8 @@ extension CacheTierConformance {
                     for task in 0..<8 {
                         let client = task.isMultiple(of: 2) ? context.tier : context.other
                         group.addTask {
-                            let answer = try await client.compareAndSet(CacheWrite(key, text: "\(task)"), expecting: nil)
+                            let answer = try await client.compareAndSet(
+                                CacheWrite(key, text: "\(task)"), expecting: nil)
                             if case .stored = answer { return task }
                             return nil
                         }
@@ -168,7 +169,9 @@ extension CacheTierConformance {
             let version = try require(try await context.look(key, on: client), "what was stored is absent").version
             await client.close()
             await client.close()
-            try await context.expectRefusal(.closed, what: "a look-up after the end") { _ = try await client.get([key]) }
+            try await context.expectRefusal(.closed, what: "a look-up after the end") {
+                _ = try await client.get([key])
+            }
             try await context.expectRefusal(.closed, what: "a set after the end") {
                 try await client.set([CacheWrite(key, text: "w")])
             }
@@ -187,7 +190,9 @@ extension CacheTierConformance {
             let client = try await context.makeTier()
             await client.close()
             let key = try context.key()
-            try await context.expectRefusal(.closed, what: "a look-up after the end") { _ = try await client.get([key]) }
+            try await context.expectRefusal(.closed, what: "a look-up after the end") {
+                _ = try await client.get([key])
+            }
         },
         CacheTierCase("calls that are under way end when the client is closed", .closing) { context in
             let key = try context.key()
@@ -195,7 +200,9 @@ extension CacheTierConformance {
             for round in 0..<context.amount(20, atLeast: 3) {
                 let client = try await context.makeTier()
                 let tasks = (0..<16).map { _ in
-                    context.start { try await context.expectValue("v", at: key, on: client, "while the client is closed") }
+                    context.start {
+                        try await context.expectValue("v", at: key, on: client, "while the client is closed")
+                    }
                 }
                 for _ in 0..<round { await Task.yield() }
                 await client.close()

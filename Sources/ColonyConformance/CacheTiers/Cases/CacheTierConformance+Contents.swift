@@ -5,7 +5,8 @@ extension CacheTierConformance {
     static let valueCases: [CacheTierCase] = [
         CacheTierCase("every byte passes through untouched", .values) { context in
             try await context.expectUntouched([
-                Array(0...255), [], [0], [0, 0, 0], Array("\r\n".utf8), Array("END\r\n".utf8), Array("VA 2\r\nab\r\n".utf8),
+                Array(0...255), [], [0], [0, 0, 0], Array("\r\n".utf8), Array("END\r\n".utf8),
+                Array("VA 2\r\nab\r\n".utf8),
                 Array("$-1\r\n".utf8), Array("*1\r\n$4\r\nPING\r\n".utf8), Array("null".utf8), Array("\"text\"".utf8),
                 Array("%00%0D".utf8), Array("a b\tc".utf8), [0xFF, 0xFE], [0xC3, 0x28], [0xEF, 0xBB, 0xBF, 0x61],
                 Array("日本語".utf8),

@@ -63,7 +63,8 @@ extension CacheTierConformance {
             ])
             try await context.outlive(.seconds(5))
             let found = try await context.tier.get(keys).map { $0 != nil }
-            try expect(found == [true, false, true, false], "after the time of the second and fourth there is \(found)")
+            try expect(
+                found == [true, false, true, false], "after the time of the second and fourth there is \(found)")
         },
         CacheTierCase("a comparison that stores an entry gives it its time", .expiry) { context in
             let (timed, endless) = (try context.key("timed"), try context.key("endless"))
@@ -85,17 +86,22 @@ extension CacheTierConformance {
             let (timed, endless) = (try context.key("timed"), try context.key("endless"))
             let asked = Duration.seconds(1_000)
             let start = context.now
-            try await context.tier.set([CacheWrite(timed, text: "v", timeToLive: asked), CacheWrite(endless, text: "v")])
+            try await context.tier.set([
+                CacheWrite(timed, text: "v", timeToLive: asked), CacheWrite(endless, text: "v"),
+            ])
             try await context.pass(.seconds(10))
             let answers = try await context.other.get([timed, endless])
             let age = start.duration(to: context.now)
             try expect(
                 answers[1] != nil && answers[1]?.timeToLive == nil,
                 "an entry without an end is told as \(String(describing: answers[1]))")
-            guard let left = try require(answers[0], "an entry for \(asked.text) was gone at once").timeToLive else { return }
+            guard let left = try require(answers[0], "an entry for \(asked.text) was gone at once").timeToLive else {
+                return
+            }
             let slack = context.harness.resolution + .milliseconds(2)
             try expect(
-                left >= asked - age - slack && left <= asked + slack && (age < .seconds(2) || left < asked + slack - age / 2),
+                left >= asked - age - slack && left <= asked + slack
+                    && (age < .seconds(2) || left < asked + slack - age / 2),
                 "\(age.text) after an entry was stored for \(asked.text) it has \(left.text) left")
         },
         CacheTierCase("a time to live that is not above zero is refused, and nothing is done", .expiry) { context in

@@ -14,7 +14,9 @@ extension CacheTierConformance {
             let key = try context.key()
             let listener = try context.listen(to: context.tier)
             try await listener.expectOpening()
-            try await listener.expectNews("a set", of: key) { try await context.other.set([CacheWrite(key, text: "1")]) }
+            try await listener.expectNews("a set", of: key) {
+                try await context.other.set([CacheWrite(key, text: "1")])
+            }
             try await listener.expectNews("a second set", of: key) {
                 try await context.other.set([CacheWrite(key, text: "2")])
             }

@@ -72,7 +72,8 @@ extension CacheTierConformance {
             try await context.tier.set(keys.enumerated().map { CacheWrite($0.element, text: "v\($0.offset)") })
             let answers = try await context.other.get(keys)
             for (number, answer) in answers.enumerated() {
-                try expect(answer?.value == Array("v\(number)".utf8), "\(keys[number]) holds \(String(describing: answer))")
+                try expect(
+                    answer?.value == Array("v\(number)".utf8), "\(keys[number]) holds \(String(describing: answer))")
             }
             try await context.expectValue(nil, at: neighbour, "after entries of other keys were stored")
         },

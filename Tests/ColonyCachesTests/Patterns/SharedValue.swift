@@ -1,7 +1,7 @@
 import Synchronization
 
 /// A value that several tasks of a test use.
-final class Shared<Value: Sendable>: Sendable {
+final class SharedValue<Value: Sendable>: Sendable {
     private let state: Mutex<Value>
 
     init(_ value: Value) { self.state = Mutex(value) }
