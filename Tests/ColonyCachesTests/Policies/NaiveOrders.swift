@@ -81,6 +81,8 @@ struct NaiveCache {
     private mutating func drop(_ place: Int) {
         self.entries.remove(at: place)
         if self.hand > place { self.hand -= 1 }
+        // A hand with nobody newer to look at goes back to the oldest at once, not to whoever comes next.
+        if !self.entries.dropFirst(self.hand).contains(where: { $0.weight > 0 }) { self.hand = 0 }
     }
 
     private mutating func victim() -> Int? {
