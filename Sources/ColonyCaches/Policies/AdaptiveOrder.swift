@@ -184,8 +184,8 @@ package final class AdaptiveOrder: EvictionOrder {
     /// Asks the shadows for a chosen key.
     private func observe(_ hash: UInt64, _ weight: UInt32) {
         if self.shadows.isEmpty {
-            // A cache that has room for everything needs no rule.
-            if self.queues.weight < self.capacity / 2 { return }
+            // From the first key on: a shadow that began later would take the second use of a key for its first, and some
+            // workloads never let a queue recover from that.
             self.shadows = BlendedQueues.Rule.allCases.map { rule in
                 ShadowCache(rule, capacity: self.shadowCapacity, isExact: self.bits == 0)
             }

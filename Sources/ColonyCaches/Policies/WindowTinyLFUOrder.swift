@@ -73,11 +73,7 @@ package final class WindowTinyLFUOrder: EvictionOrder {
         }
         self.sketch.add(nodes[entry].pointee.hash)
         // Before the cache is full nobody is asked for a victim, and the window passes on what it has no room for.
-        while self.window.weight > self.windowShare, self.window.count > 1,
-            let passed = self.window.removeOldest(nodes)
-        {
-            self.probation.append(passed, nodes)
-        }
+        self.shrinkWindow(nodes)
     }
 
     package func hit(_ entry: EntryIndex, _ nodes: EntryNodes) {
@@ -87,20 +83,10 @@ package final class WindowTinyLFUOrder: EvictionOrder {
             self.probation.remove(entry, nodes)
             self.protected.append(entry, nodes)
             self.demote(nodes)
-        case self.protected.tag:
-            self.protected.moveToNewest(entry, nodes)
-            // Another value of the key may be heavier than the one before.
-            self.demote(nodes)
+        case self.protected.tag: self.protected.moveToNewest(entry, nodes)
         default: return
         }
         self.sketch.add(nodes[entry].pointee.hash)
-    }
-
-    /// Puts the protected who no longer fit on probation.
-    private func demote(_ nodes: EntryNodes) {
-        while self.protected.weight > self.protectedShare, let demoted = self.protected.removeOldest(nodes) {
-            self.probation.append(demoted, nodes)
-        }
     }
 
     package func removed(_ entry: EntryIndex, _ nodes: EntryNodes) {
@@ -124,11 +110,26 @@ package final class WindowTinyLFUOrder: EvictionOrder {
         default: self.protected.replace(old, by: new, nodes)
         }
         self.hit(new, nodes)
+        // The new value may be heavier than the old one, also where it stands among the protected already.
+        self.demote(nodes)
+        self.shrinkWindow(nodes)
     }
 
     package func resized(to capacity: Int, _ nodes: EntryNodes) {
         (self.windowShare, self.protectedShare) = Self.shares(of: capacity)
         self.demote(nodes)
+        self.shrinkWindow(nodes)
+    }
+
+    /// Sends the protected that are too many back on probation, those of the oldest use first.
+    private func demote(_ nodes: EntryNodes) {
+        while self.protected.weight > self.protectedShare, let demoted = self.protected.removeOldest(nodes) {
+            self.probation.append(demoted, nodes)
+        }
+    }
+
+    /// Passes on what the window has no room for; its newest entry stays, however heavy.
+    private func shrinkWindow(_ nodes: EntryNodes) {
         while self.window.weight > self.windowShare, self.window.count > 1,
             let passed = self.window.removeOldest(nodes)
         {
@@ -139,6 +140,9 @@ package final class WindowTinyLFUOrder: EvictionOrder {
     package func defect(entries: Int, weight: Int, _ nodes: EntryNodes) -> String? {
         if self.protected.weight > self.protectedShare {
             return "the protected weigh \(self.protected.weight), above their \(self.protectedShare)"
+        }
+        if self.window.weight > self.windowShare, self.window.count > 1 {
+            return "the window holds \(self.window.count) entries that weigh \(self.window.weight), above its \(self.windowShare)"
         }
         return QueueAudit.defect(
             of: [self.window, self.probation, self.protected, self.weightless], entries: entries, weight: weight, nodes)
