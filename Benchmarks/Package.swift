@@ -31,6 +31,7 @@ let package = Package(
                 .product(name: "ColonyCaches", package: "colony"),
                 .product(name: "ColonyCore", package: "colony"),
                 .product(name: "ColonyHashing", package: "colony"),
+                .product(name: "ColonyRedis", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),
             ],
             swiftSettings: settings

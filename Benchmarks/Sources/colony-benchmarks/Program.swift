@@ -33,6 +33,7 @@ enum Program {
             LockWorkloads.all, daemon.all, SnowflakeWorkload.all, UUIDWorkload.all,
             UUIDComparison(programs: arguments.uuidPeers).all, SegmentWorkload.all, HashSpeedWorkload.all,
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
+            LoadingWorkload.all, BloomWorkload.all, RedisComparison.all,
         ]
         let all = Array(blocks.joined())
         for name in arguments.names where !all.contains(where: { $0.name == name }) {
