@@ -211,7 +211,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         }
     }
 
-    /// Reads and changes the entry of a key in one step: nothing else changes it between what `body` saw and what it left.
+    /// Reads and changes the entry of a key in one step: at the moment of the change the entry is the one that `body` saw, or
+    /// there is none, as `body` saw.
     ///
     /// - Parameter body: Gets the present value and leaves the new one; `nil` removes the entry. It runs outside the lock
     ///   and **again** if another writer was faster, so it should have no other effect. It may use the cache. When it

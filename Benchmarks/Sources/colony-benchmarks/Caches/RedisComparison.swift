@@ -14,40 +14,40 @@ enum RedisComparison {
 
     static let all = [
         Workload(
-            name: "redis-tier", title: "Redis tier, look-ups of one key each, 64 tasks, 1 connection, beside redis-benchmark -P 16 -c 1",
+            name: "redis-tier",
+            title: "Redis tier, look-ups of one key each, 64 tasks, 1 connection, beside redis-benchmark -P 16 -c 1",
             target: .atLeast(60, "%", of: Self.share)
         ) { workload, options in
             let count = options.count(300_000, atLeast: 2_000)
-            let folder = "\(options.directory)/redis-\(UUID().uuidString)"
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-            defer { try? FileManager.default.removeItem(atPath: folder) }
-            let server = try RedisServer(folder: folder, clock: options.clock)
-            defer { server.stop() }
-            var settings = RedisCacheTierOptions(servers: [RedisAddress(host: "127.0.0.1", port: server.port)])
-            settings.timeout = .seconds(20)
-            let tier = try RedisCacheTier(settings)
-            // The key that redis-benchmark asks for, with the value that it stores.
-            try await tier.set([CacheWrite("key:__rand_int__", Array("xxx".utf8))])
-            _ = try await Self.rate(tier, count / 10 + Self.tasks, clock: options.clock)
-            var pairs: [(own: Double, theirs: Double)] = []
-            for round in 0..<5 {
-                let own = try await Self.rate(tier, count, clock: options.clock)
-                pairs.append((own, try server.benchmark(count: count, folder: folder)))
-                options.progress(workload.name, Double(round + 1) / 5)
+            return try await ScratchFolder.with(in: options.directory) { folder in
+                let server = try RedisServer(folder: folder, clock: options.clock)
+                defer { server.stop() }
+                var settings = RedisCacheTierOptions(servers: [RedisAddress(host: "127.0.0.1", port: server.port)])
+                settings.timeout = .seconds(20)
+                let tier = try RedisCacheTier(settings)
+                // The key that redis-benchmark asks for, with the value that it stores.
+                try await tier.set([CacheWrite("key:__rand_int__", Array("xxx".utf8))])
+                _ = try await Self.rate(tier, count / 10 + Self.tasks, clock: options.clock)
+                var pairs: [(own: Double, theirs: Double)] = []
+                for round in 0..<5 {
+                    let own = try await Self.rate(tier, count, clock: options.clock)
+                    pairs.append((own, try server.benchmark(count: count, folder: folder)))
+                    options.progress(workload.name, Double(round + 1) / 5)
+                }
+                await tier.close()
+                pairs.sort { $0.own / $0.theirs < $1.own / $1.theirs }
+                let rates = pairs.map(\.own)
+                return Measurement(
+                    workload: workload.name, title: workload.title, figure: pairs[2].own, unit: "look-ups/s",
+                    count: 5 * count, spread: (rates.min() ?? 0)...(rates.max() ?? 0),
+                    facts: [
+                        .init("redis-benchmark -P 16 -c 1", pairs[2].theirs, "look-ups/s"),
+                        .init(Self.share, 100 * pairs[2].own / pairs[2].theirs, "%"),
+                        .init("the smallest of five pairs", 100 * pairs[0].own / pairs[0].theirs, "%"),
+                        .init("the largest of five pairs", 100 * pairs[4].own / pairs[4].theirs, "%"),
+                    ],
+                    target: workload.target)
             }
-            await tier.close()
-            pairs.sort { $0.own / $0.theirs < $1.own / $1.theirs }
-            let rates = pairs.map(\.own)
-            return Measurement(
-                workload: workload.name, title: workload.title, figure: pairs[2].own, unit: "look-ups/s",
-                count: 5 * count, spread: (rates.min() ?? 0)...(rates.max() ?? 0),
-                facts: [
-                    .init("redis-benchmark -P 16 -c 1", pairs[2].theirs, "look-ups/s"),
-                    .init(Self.share, 100 * pairs[2].own / pairs[2].theirs, "%"),
-                    .init("the smallest of five pairs", 100 * pairs[0].own / pairs[0].theirs, "%"),
-                    .init("the largest of five pairs", 100 * pairs[4].own / pairs[4].theirs, "%"),
-                ],
-                target: workload.target)
         }
     ]
 
@@ -108,7 +108,8 @@ private final class RedisServer {
         ).wait()
         let text = try String(contentsOfFile: output, encoding: .utf8)
         guard code == 0 else {
-            throw WorkloadError("redis-benchmark ended with \(code) (Debian's package is redis-tools): \(text.suffix(300))")
+            throw WorkloadError(
+                "redis-benchmark ended with \(code) (Debian's package is redis-tools): \(text.suffix(300))")
         }
         // "GET","123456.78",…
         for line in text.split(separator: "\n") where line.hasPrefix("\"GET\"") {
