@@ -66,7 +66,7 @@ enum RedisComparison {
             }
             try await group.waitForAll()
         }
-        return Double(each * Self.tasks) / (Double(start.duration(to: clock.now).clampedNanoseconds) / 1e9)
+        return Double(each * Self.tasks) / (Double(clock.now.nanoseconds - start.nanoseconds) / 1e9)
     }
 }
 
