@@ -343,7 +343,8 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     ///
     /// - Complexity: O(*n*); writers wait for it, readers do not.
     public func removeAll() {
-        self.removeAll { _, _ in true }
+        // What is over and not yet reclaimed goes as well, and counts as expired.
+        self.remove(self.lock.withLock { $0.entries(at: .min) })
     }
 
     /// Removes the entries that `predicate` names.
@@ -351,11 +352,16 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
     /// - Parameter predicate: Runs outside the lock on a snapshot; an entry that another writer has replaced since stays.
     /// - Complexity: O(*n*).
     public func removeAll(where predicate: (Key, Value) -> Bool) {
+        let now = self.now
+        self.remove(
+            self.lock.withLock { $0.entries(at: now) }.filter { predicate($0.payload.key, $0.payload.value) })
+    }
+
+    private func remove(_ doomed: [CacheWriter<Key, Value>.Snapshot]) {
         var aftermath = CacheAftermath<Key, Value>(hasListener: self.options.onRemoval != nil)
         let now = self.now
-        let doomed = self.lock.withLock { $0.entries(at: now) }.filter { predicate($0.payload.key, $0.payload.value) }
         self.lock.withLock { writer in
-            for entry in doomed { writer.remove(entry, &aftermath) }
+            for entry in doomed { writer.remove(entry, now, &aftermath) }
         }
         self.finish(aftermath)
     }

@@ -268,10 +268,10 @@ struct CacheWriter<Key: Hashable & Sendable, Value: Sendable>: @unchecked Sendab
         return entries
     }
 
-    func remove(_ snapshot: Snapshot, _ aftermath: inout CacheAftermath<Key, Value>) {
+    func remove(_ snapshot: Snapshot, _ now: Int64, _ aftermath: inout CacheAftermath<Key, Value>) {
         let entry = snapshot.ticket.entry
         guard self.ledger.generations[Int(entry)] == snapshot.ticket.generation else { return }
-        self.depart(entry, .removed, &aftermath)
+        self.depart(entry, self.isOver(entry, at: now) ? .expired : .removed, &aftermath)
         self.reclaim(&aftermath)
     }
 }
