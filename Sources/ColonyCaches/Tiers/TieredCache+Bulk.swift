@@ -97,8 +97,8 @@ extension TieredCache {
     /// Writes keys to the shared cache, and settles what becomes of the copies.
     private func write(_ items: [OwnWrite<Value>]) async throws(CacheError) -> TierWrite {
         let tickets = items.map { _ in self.makeTicket() }
-        for (item, ticket) in zip(items, tickets) { self.watch.beginWrite(item.name, ticket) }
-        defer { for (item, ticket) in zip(items, tickets) { self.watch.endWrite(item.name, ticket) } }
+        for (item, ticket) in zip(items, tickets) { self.beginWrite(item.name, ticket) }
+        defer { for (item, ticket) in zip(items, tickets) { self.endWrite(item.name, ticket) } }
         do throws(CacheError) {
             try await self.send(items)
         } catch {

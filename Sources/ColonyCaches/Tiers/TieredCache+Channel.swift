@@ -46,13 +46,14 @@ extension TieredCache {
             self.counts.withLock { $0.channel.flushes += 1 }
             if before != .max, before != .min { self.report(.channelRestored) }
         case .keys(let names):
-            self.counts.withLock { $0.channel.invalidations += UInt64(names.count) }
             for name in names { self.changed(name) }
+            self.counts.withLock { $0.channel.invalidations += UInt64(names.count) }
         }
     }
 
     private func changed(_ name: CacheKey) {
         self.watch.invalidate(name)
+        self.detachFlights(name, loads: true)
         guard let copy = self.local.peek(name) else { return }
         if copy.ownHash != nil {
             self.suspect(name, copy.ticket)
@@ -80,7 +81,7 @@ extension TieredCache {
             let names = self.repairs.first(max(1, self.tier.limits.keysPerCall))
             // Look-ups that begin now see what is there after it, and those of others hear of it.
             let tickets = names.map { _ in self.makeTicket() }
-            for (name, ticket) in zip(names, tickets) { self.watch.beginWrite(name, ticket) }
+            for (name, ticket) in zip(names, tickets) { self.beginWrite(name, ticket) }
             do throws(CacheError) {
                 let tier = self.tier
                 try await self.gate.call { () async throws(CacheError) -> Void in try await tier.delete(names) }
@@ -94,7 +95,7 @@ extension TieredCache {
             } catch {
                 failures += 1
             }
-            for (name, ticket) in zip(names, tickets) { self.watch.endWrite(name, ticket) }
+            for (name, ticket) in zip(names, tickets) { self.endWrite(name, ticket) }
             guard failures > 0 else { continue }
             let pause = self.gate.pause(after: failures)
             guard (try? await self.options.clock.sleep(for: pause)) != nil else { return }

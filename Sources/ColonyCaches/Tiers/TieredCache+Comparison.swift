@@ -65,8 +65,8 @@ extension TieredCache {
         let write = CacheWrite(
             name, try self.encode(name, value), timeToLive: timeToLive ?? self.options.timeToLive)
         let ticket = self.makeTicket()
-        self.watch.beginWrite(name, ticket)
-        defer { self.watch.endWrite(name, ticket) }
+        self.beginWrite(name, ticket)
+        defer { self.endWrite(name, ticket) }
         let result: CompareAndSet
         do throws(CacheError) {
             let tier = self.tier
@@ -100,9 +100,9 @@ extension TieredCache {
     public func compareAndRemove(_ key: Key, expecting version: CacheVersion) async throws(CacheError) -> Bool {
         let name = try self.name(of: key)
         let ticket = self.makeTicket()
-        self.watch.beginWrite(name, ticket)
+        self.beginWrite(name, ticket)
         defer {
-            self.watch.endWrite(name, ticket)
+            self.endWrite(name, ticket)
             self.local.remove(name)
         }
         let tier = self.tier

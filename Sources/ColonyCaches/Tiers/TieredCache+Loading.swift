@@ -12,21 +12,16 @@ extension TieredCache {
     ///
     /// - Parameter load: Gives the value; `nil` if there is none, which is not remembered.
     /// - Throws: What `load` throws; `CancellationError`; ``CacheError`` as ``get(_:)``, and `loadReentered` when
-    ///   `load` asks for its own key.
+    ///   `load` asks for its own key, or for one whose load waits for this one.
     /// - Complexity: For a miss one round trip before the load and one after it.
     public func get(_ key: Key, orLoad load: @escaping @Sendable (Key) async throws -> Value?) async throws -> Value? {
         let name = try self.name(of: key)
         if let value = self.copy(of: name) { return value }
-        let link = TierLoadChain.Link(cache: ObjectIdentifier(self), key: name)
-        if TierLoadChain.links.contains(link) {
-            throw CacheError(.loadReentered, "the loader of \(name) asks for the key that it loads")
-        }
-        return try await self.loads.value(of: name, self.makeTicket()) { ticket in
+        return try await self.loads.value(of: name) {
+            let ticket = self.makeTicket()
             self.watch.beginRead(name, ticket)
             defer { self.watch.endRead(name, ticket) }
-            let body: @Sendable () async throws -> Value? = {
-                try await TierLoadChain.$links.withValue(TierLoadChain.links.union([link])) { try await load(key) }
-            }
+            let body: @Sendable () async throws -> Value? = { try await load(key) }
             let answer = try await self.lookUp(name)
             if let value = try self.value(of: answer) { return value }
             if let lock = self.options.stampedeLock, !answer.isFailed {
@@ -99,8 +94,8 @@ extension TieredCache {
             return
         }
         let ticket = self.makeTicket()
-        self.watch.beginWrite(name, ticket, sparing: load)
-        defer { self.watch.endWrite(name, ticket, sparing: load) }
+        self.beginWrite(name, ticket, sparing: load)
+        defer { self.endWrite(name, ticket, sparing: load) }
         if load.isRevoked { return }
         do throws(CacheError) {
             guard try await self.store(CacheWrite(name, bytes, timeToLive: self.options.timeToLive), answer) else {
@@ -144,6 +139,6 @@ extension TieredCache {
         return false
     }
 
-    /// How many wait for loads, for tests.
-    package var loadWaiterCount: Int { self.loads.waiterCount }
+    /// How many wait for the load of a key, for tests.
+    package func loadWaiterCount(of name: CacheKey) -> Int { self.loads.waiterCount(of: name) }
 }

@@ -18,12 +18,13 @@ extension TieredCache {
     /// Asks the shared cache, once for all who ask at the same time.
     func lookUp(_ name: CacheKey) async throws(CacheError) -> TierAnswer<Value> {
         do {
-            return try await self.lookUps.value(of: name, self.makeTicket()) { ticket in
+            return try await self.lookUps.value(of: name) {
+                let ticket = self.makeTicket()
                 self.watch.beginRead(name, ticket)
                 defer { self.watch.endRead(name, ticket) }
                 if self.repairs.contains(name) { try await self.repair(name) }
-                return try await self.ask([name], [ticket]).first ?? .absent
-            }
+                return try await self.ask([name], [ticket]).first
+            } ?? .absent
         } catch let error as CacheError {
             throw error
         } catch {

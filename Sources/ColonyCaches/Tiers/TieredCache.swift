@@ -51,7 +51,7 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
     let local: Cache<CacheKey, LocalCopy<Value>>
     let watch = KeyWatch()
     let lookUps = TierFlights<TierAnswer<Value>>()
-    let loads = TierFlights<Value?>()
+    let loads = TierFlights<Value>()
     /// How often all copies were dropped; copies of an earlier generation are not used.
     let generation = Atomic<UInt64>(0)
     /// Since when nobody tells of changes, in nanoseconds of the clock; the greatest number while somebody does.
@@ -138,6 +138,25 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
         return self.options.clock.now < from.advanced(by: self.options.unlistenedTimeToLive)
     }
 
+    /// A write begins; what look-ups and loads bring meanwhile leaves no copy, and nobody joins them any more.
+    ///
+    /// - Parameter load: The ticket of the load whose value is written; it goes on.
+    func beginWrite(_ name: CacheKey, _ ticket: CopyTicket, sparing load: CopyTicket? = nil) {
+        self.watch.beginWrite(name, ticket, sparing: load)
+        self.detachFlights(name, loads: load == nil)
+    }
+
+    /// A write is over; what look-ups and loads that began during it bring leaves no copy.
+    func endWrite(_ name: CacheKey, _ ticket: CopyTicket, sparing load: CopyTicket? = nil) {
+        self.watch.endWrite(name, ticket, sparing: load)
+        self.detachFlights(name, loads: load == nil)
+    }
+
+    func detachFlights(_ name: CacheKey, loads: Bool) {
+        self.lookUps.detach(name)
+        if loads { self.loads.detach(name) }
+    }
+
     func makeTicket() -> CopyTicket {
         // The generation first: a flush in between makes the ticket older than it is, never younger.
         let generation = self.generation.load(ordering: .acquiring)
@@ -187,6 +206,8 @@ public final class TieredCache<Key: Hashable & Sendable, Value: Sendable>: Senda
     /// Drops all copies in this process. The shared cache stays as it is.
     public func removeAllCopies() {
         self.generation.add(1, ordering: .acquiringAndReleasing)
+        self.lookUps.detachAll()
+        self.loads.detachAll()
         self.local.removeAll()
     }
 

@@ -53,7 +53,7 @@ struct TierLoadingTests {
         let first = Task { try await node.cache.get("a") { _ in try await source.load("1") } }
         try await eventually("the load runs") { source.count == 1 }
         let second = Task { try await node.cache.get("a") { _ in try await source.load("2") } }
-        try await eventually("both wait") { node.cache.loadWaiterCount == 2 }
+        try await eventually("both wait") { node.cache.loadWaiterCount(of: "a") == 2 }
         first.cancel()
         await #expect(throws: CancellationError.self) { try await first.value }
         #expect(source.cancelled.load(ordering: .sequentiallyConsistent) == 0)
@@ -120,6 +120,32 @@ struct TierLoadingTests {
             }
         }
         #expect(error?.code == .loadReentered)
+    }
+
+    @Test func `two loaders that wait for each other are told`() async throws {
+        let node = try TierNode(self.store, clock: self.clock)
+        let (first, second) = (SlowSource(), SlowSource())
+        let loads = [
+            Task {
+                try await node.cache.get("a") { _ in
+                    _ = try await first.load(nil)
+                    return try await node.cache.get("b") { _ in "never" }
+                }
+            },
+            Task {
+                try await node.cache.get("b") { _ in
+                    _ = try await second.load(nil)
+                    return try await node.cache.get("a") { _ in "never" }
+                }
+            },
+        ]
+        try await eventually("both load") { first.count == 1 && second.count == 1 }
+        first.signal.fire()
+        second.signal.fire()
+        for load in loads {
+            let error = await #expect(throws: CacheError.self) { try await load.value }
+            #expect(error?.code == .loadReentered)
+        }
     }
 
     @Test func `loads go on while the shared cache is down`() async throws {
