@@ -190,13 +190,17 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyRedisTests",
             dependencies: [
-                "ColonyCore", "ColonyCaches", "ColonyRESP", "ColonyRedis", "ColonyConformance", .nioCore, .nioPosix,
+                "ColonyCore", "ColonyCaches", "ColonyRESP", "ColonyRedis", "ColonyConformance", "RealServers", .nioCore,
+                .nioPosix,
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ColonyMemcachedTests",
-            dependencies: ["ColonyCore", "ColonyCaches", "ColonyMemcached", "ColonyConformance", .nioCore, .nioPosix],
+            dependencies: [
+                "ColonyCore", "ColonyCaches", "ColonyMemcached", "ColonyConformance", "RealServers", .nioCore,
+                .nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(
@@ -231,7 +235,8 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", .asyncHTTPClient, .log,
+                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
+                .asyncHTTPClient, .log,
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
@@ -241,7 +246,8 @@ var tests: [Target] {
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonySQLite", "ColonyRemote", "colony",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonySQLite", "ColonyRemote", "RealServers",
+                "colony",
             ],
             swiftSettings: settings
         ),
@@ -257,6 +263,9 @@ var tests: [Target] {
             swiftSettings: settings
         ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
+
+        // What tests of several targets need to start servers of other people.
+        .target(name: "RealServers", path: "Tests/RealServers", swiftSettings: settings),
 
         // Programs that tests start, stop, and kill.
         .executableTarget(

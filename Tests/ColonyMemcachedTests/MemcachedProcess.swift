@@ -2,6 +2,7 @@ import ColonyCaches
 import ColonyCore
 import ColonyMemcached
 import Foundation
+import RealServers
 import Testing
 
 #if canImport(Darwin)
@@ -34,7 +35,7 @@ final class MemcachedProcess: @unchecked Sendable {
     }
 
     init(_ arguments: [String] = [], isStarted: Bool = true) async throws {
-        self.port = try Ports.free()
+        self.port = try UInt16(FreePort.take())
         self.arguments = arguments
         if isStarted { try await self.start() }
     }
@@ -55,6 +56,7 @@ final class MemcachedProcess: @unchecked Sendable {
         try process.run()
         self.process = process
         try await eventually("memcached answers on port \(self.port)") {
+            try #require(process.isRunning, "memcached ended by itself")
             guard let socket = try? RawSocket(port: self.port) else { return false }
             return (try? socket.ask("mn\r\n")) == "MN\r\n"
         }
@@ -133,23 +135,6 @@ func code(of call: () async throws(CacheError) -> some Any) async -> CacheError.
         return nil
     } catch {
         return error.code
-    }
-}
-
-enum Ports {
-    /// A port of 127.0.0.1 that nobody listens on.
-    static func free() throws -> UInt16 {
-        let socket = RawSocket.make()
-        defer { close(socket) }
-        var address = RawSocket.address(port: 0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let status = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                bind(socket, pointer, length) == 0 ? getsockname(socket, pointer, &length) : -1
-            }
-        }
-        guard status == 0 else { throw Disappointment(description: "no port is free") }
-        return UInt16(bigEndian: address.sin_port)
     }
 }
 

@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyRESP
 import ColonyRedis
 import Foundation
+import RealServers
 import Synchronization
 import Testing
 
@@ -160,7 +161,7 @@ struct RedisFailureTests {
     @Test("TLS: the chain and the name are checked")
     func tls() async throws {
         guard let certificate = try Certificate() else { return }
-        let port = try Ports.free(1)[0]
+        let port = try FreePort.take()
         let server: RedisProcess
         do {
             server = try await RedisProcess([

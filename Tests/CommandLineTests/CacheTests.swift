@@ -1,4 +1,5 @@
 import Foundation
+import RealServers
 import Testing
 
 @testable import colony
@@ -199,7 +200,7 @@ extension Scene {
             print("skipped: \(program) is not installed")
             return
         }
-        let port = try Self.freePort()
+        let port = try FreePort.take()
         let option = program == "memcached" ? "-p" : "--port"
         _ = try await self.during(([path, option, "\(port)"] + words).map { Array($0.utf8) }) { child in
             try await eventually("\(program) listens; it said: \(child.errors)") {
@@ -209,20 +210,6 @@ extension Scene {
             try await body(port)
             child.send(SIGKILL)
         }
-    }
-
-    private static func freePort() throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = Self.address(0)
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     private static func isListening(_ port: Int) -> Bool {

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import pathlib
+import random
 import socket
 import subprocess
 import threading
@@ -144,6 +145,12 @@ class Daemon:
 
 
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """A port below those that systems give to outgoing connections, of which a browser makes many."""
+    while True:
+        port = random.randrange(15_000, 30_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        return port

@@ -142,7 +142,8 @@ package final class WindowTinyLFUOrder: EvictionOrder {
             return "the protected weigh \(self.protected.weight), above their \(self.protectedShare)"
         }
         if self.window.weight > self.windowShare, self.window.count > 1 {
-            return "the window holds \(self.window.count) entries that weigh \(self.window.weight), above its \(self.windowShare)"
+            return
+                "the window holds \(self.window.count) entries that weigh \(self.window.weight), above its \(self.windowShare)"
         }
         return QueueAudit.defect(
             of: [self.window, self.probation, self.protected, self.weightless], entries: entries, weight: weight, nodes)

@@ -67,24 +67,3 @@ final class RawSocket {
         }
     }
 }
-
-enum Ports {
-    /// Ports of 127.0.0.1 that nobody listens on, all different.
-    static func free(_ count: Int) throws -> [Int] {
-        var sockets: [Int32] = []
-        defer { for socket in sockets { close(socket) } }
-        return try (0..<count).map { _ in
-            let socket = RawSocket.make()
-            sockets.append(socket)
-            var address = RawSocket.address(port: 0)
-            var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-            let status = withUnsafeMutablePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                    bind(socket, pointer, length) == 0 ? getsockname(socket, pointer, &length) : -1
-                }
-            }
-            guard status == 0 else { throw Disappointment(description: "no port is free") }
-            return Int(UInt16(bigEndian: address.sin_port))
-        }
-    }
-}

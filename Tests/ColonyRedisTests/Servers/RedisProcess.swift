@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyRESP
 import ColonyRedis
 import Foundation
+import RealServers
 import Testing
 
 #if canImport(Darwin)
@@ -36,7 +37,7 @@ final class RedisProcess: @unchecked Sendable {
 
     /// - Parameter port: Where it answers without TLS; a free port if none is given.
     init(_ arguments: [String] = [], port: Int? = nil, isStarted: Bool = true) async throws {
-        self.port = try port ?? Ports.free(1)[0]
+        self.port = try port ?? FreePort.take()
         self.arguments = arguments
         self.folder = FileManager.default.temporaryDirectory.appending(path: "colony-redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: self.folder, withIntermediateDirectories: true)
@@ -63,8 +64,9 @@ final class RedisProcess: @unchecked Sendable {
         try process.run()
         self.process = process
         try await eventually("redis answers on port \(self.port)") {
+            try #require(process.isRunning, "redis-server ended by itself")
             // An error is an answer: a server with a password says that one is needed.
-            (try? self.connect().ask("PING")) != nil
+            return (try? self.connect().ask("PING")) != nil
         }
     }
 
@@ -122,7 +124,7 @@ final class RedisClusterProcess: Sendable {
 
     /// Starts the servers, gives each its share of the slots, and waits until all agree.
     init(size: Int = 3, isLeftEmpty emptyNodes: Int = 0) async throws {
-        let ports = try Ports.free(2 * size)
+        let ports = try FreePort.take(2 * size)
         var nodes: [RedisProcess] = []
         for index in 0..<size {
             nodes.append(

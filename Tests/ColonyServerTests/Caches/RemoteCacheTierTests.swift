@@ -5,6 +5,7 @@ import ColonyRemote
 import ColonyServer
 import NIOCore
 import NIOPosix
+import RealServers
 import Testing
 
 /// The cache port over HTTP: every promise of the port through a daemon, and what becomes of what goes wrong on the way.
@@ -124,7 +125,7 @@ struct RemoteCacheTierTests {
     }
 
     @Test func `after the daemon was gone, the sequence goes on with a gap`() async throws {
-        let port = try await Self.freePort()
+        let port = try FreePort.take()
         let tier: RemoteCacheTier = try .colony("http://127.0.0.1:\(port)")
         let changes = try #require(tier.invalidations())
         for round in 0..<2 {
@@ -227,16 +228,5 @@ struct RemoteCacheTierTests {
     private static func next(_ changes: CacheInvalidations) async -> CacheInvalidation? {
         var iterator = changes.makeAsyncIterator()
         return await iterator.next()
-    }
-
-    /// A port below those that systems give to outgoing connections, of which other tests make many.
-    private static func freePort() async throws -> Int {
-        for port in 20_000..<30_000 {
-            let bootstrap = ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            guard let channel = try? await bootstrap.bind(host: "127.0.0.1", port: port).get() else { continue }
-            try await channel.close().get()
-            return port
-        }
-        throw CacheError(.unavailable, "no port is free")
     }
 }
