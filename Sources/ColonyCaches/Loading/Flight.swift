@@ -1,4 +1,3 @@
-import ColonyCore
 import Synchronization
 
 /// One load of one key, and those who wait for it.
@@ -21,53 +20,25 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
         case cancelled(mustStop: Bool)
     }
 
-    typealias Waiter = CheckedContinuation<Outcome, Never>
-
-    private enum Slot {
-        case free
-        /// Somebody has joined and is about to wait.
-        case reserved(hasFallback: Bool)
-        case waiting(Waiter, hasFallback: Bool)
-    }
-
-    private struct State {
-        var slots: [Slot] = []
-        var freeSlots: [Int] = []
-        var waiters = 0
-        var isKept: Bool
-        var isSlow = false
-        /// What everybody is told from now on; nobody can join any more.
-        var ending: Outcome?
-
-        /// Frees a place; without waiters and without the cache's own interest nobody can join any more.
-        ///
-        /// - Returns: Whether the flight must be stopped.
-        mutating func vacate(_ place: Int) -> Bool {
-            self.slots[place] = .free
-            self.freeSlots.append(place)
-            self.waiters -= 1
-            guard self.waiters == 0, !self.isKept else { return false }
-            self.ending = .cancelled(mustStop: false)
-            return true
-        }
-    }
-
     let key: Key
     let work: LoadWork
     let isReload: Bool
     /// Loads of the same key that went past the hard time-out when this one began. Once this one has stored its value,
     /// theirs would be older.
     let overtaken: [Flight]
+    private let room: WaitingRoom
     private let detached = Atomic<Bool>(false)
     private let left = Atomic<Bool>(false)
-    private let state: Mutex<State>
+    /// How it ended. Unsafe, because no lock is needed to read it: it is written once, under the lock of the room, before
+    /// the room is over, and read only by those whom the room has told that it is.
+    nonisolated(unsafe) private var ending: Outcome?
 
     init(key: Key, work: LoadWork, isKept: Bool, isReload: Bool, overtaking overtaken: [Flight]) {
         self.key = key
         self.work = work
         self.isReload = isReload
         self.overtaken = overtaken
-        self.state = Mutex(State(isKept: isKept))
+        self.room = WaitingRoom(isKept: isKept)
         work.board()
     }
 
@@ -86,84 +57,37 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
 // MARK: Coming and going
 
 extension Flight {
-    enum Joined {
-        /// A place to wait at.
-        case place(Int)
-        /// The load is slow already, and whoever joins has a stale value.
-        case slow
-        /// The flight is over.
-        case over
-    }
-
     /// Takes a place, which must then be waited at or left.
     ///
     /// - Complexity: O(1).
-    func join(hasFallback: Bool) -> Joined {
-        self.state.withLock { state in
-            if state.ending != nil { return .over }
-            if hasFallback, state.isSlow { return .slow }
-            state.waiters += 1
-            if let index = state.freeSlots.popLast() {
-                state.slots[index] = .reserved(hasFallback: hasFallback)
-                return .place(index)
-            }
-            state.slots.append(.reserved(hasFallback: hasFallback))
-            return .place(state.slots.count - 1)
-        }
-    }
+    func join(hasFallback: Bool) -> WaitingRoom.Joined { self.room.join(hasFallback: hasFallback) }
 
     /// Lets the flight go on without waiters.
     ///
     /// - Returns: `false` if it is over.
-    func keep() -> Bool {
-        self.state.withLock { state in
-            guard state.ending == nil else { return false }
-            state.isKept = true
-            return true
-        }
-    }
+    func keep() -> Bool { self.room.keep() }
 
     /// Leaves a place that was never waited at.
     ///
     /// - Returns: Whether the flight must be stopped, because nobody is left.
-    func leave(_ place: Int) -> Bool {
-        self.state.withLock { state in
-            guard state.ending == nil, case .reserved = state.slots[place] else { return false }
-            return state.vacate(place)
-        }
-    }
+    func leave(_ place: Int) -> Bool { self.room.leave(place) }
 
     /// Waits at a place. Cancellation ends the wait at once.
     func wait(at place: Int) async -> Outcome {
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { (waiter: Waiter) in
-                let outcome = self.state.withLock { state -> Outcome? in
-                    guard case .reserved(let hasFallback) = state.slots[place] else {
-                        preconditionFailure("place \(place) of a flight is waited at twice")
-                    }
-                    if let ending = state.ending { return ending }
-                    // A cancellation that came before this point has found nobody to wake, so it is looked up here.
-                    if Task.isCancelled { return .cancelled(mustStop: state.vacate(place)) }
-                    if hasFallback, state.isSlow {
-                        _ = state.vacate(place)
-                        return .slow
-                    }
-                    state.slots[place] = .waiting(waiter, hasFallback: hasFallback)
-                    return nil
-                }
-                if let outcome { waiter.resume(returning: outcome) }
+        switch await self.room.wait(at: place) {
+        case .slow: return .slow
+        case .cancelled(let isLast): return .cancelled(mustStop: isLast)
+        case .over:
+            // A flight that ends because nobody is left has no ending, and nobody to ask for it.
+            guard let ending = self.ending else {
+                preconditionFailure("a flight has ended while somebody waits for it")
             }
-        } onCancel: {
-            let found = self.state.withLock { state -> (Waiter, mustStop: Bool)? in
-                guard state.ending == nil, case .waiting(let waiter, _) = state.slots[place] else { return nil }
-                return (waiter, state.vacate(place))
-            }
-            if let found { found.0.resume(returning: .cancelled(mustStop: found.mustStop)) }
+            return ending
         }
     }
 
     /// How many wait.
-    var waiterCount: Int { self.state.withLock(\.waiters) }
+    var waiterCount: Int { self.room.waiterCount }
 }
 
 // MARK: Ending
@@ -173,37 +97,12 @@ extension Flight {
     ///
     /// - Complexity: O(*n*) in the number of waiters.
     func finish(_ outcome: Outcome) {
-        let slots = self.state.withLock { state -> [Slot] in
-            guard state.ending == nil else { return [] }
-            state.ending = outcome
-            state.waiters = 0
-            // Places that are reserved but not waited at yet find the ending when they are.
-            return state.slots
-        }
-        for case .waiting(let waiter, _) in slots {
-            waiter.resume(returning: outcome)
-        }
+        self.room.end { self.ending = outcome }
     }
 
     /// The soft time-out has passed: who has a stale value goes on with it, and the load goes on by itself.
     func passSoftTimeOut() {
         // What was invalidated meanwhile must not be served; those who wait go on waiting.
-        if self.isDetached { return }
-        let waiters = self.state.withLock { state -> [Waiter] in
-            guard state.ending == nil else { return [] }
-            state.isSlow = true
-            var waiters: [Waiter] = []
-            for (index, slot) in state.slots.enumerated() {
-                guard case .waiting(let waiter, hasFallback: true) = slot else { continue }
-                // Kept from here on, so vacating never ends the flight.
-                state.isKept = true
-                _ = state.vacate(index)
-                waiters.append(waiter)
-            }
-            return waiters
-        }
-        for waiter in waiters {
-            waiter.resume(returning: .slow)
-        }
+        if !self.isDetached { self.room.passOver() }
     }
 }

@@ -39,6 +39,8 @@ package final class AdaptiveOrder: EvictionOrder {
     private static let fading = 0.92
     /// The share of requests by which another rule has to lead. Below, a change would gain less than it disturbs.
     private static let margin = 0.005
+    /// All rules, in the order of their shadows. Made once, because each `allCases` is a new array.
+    private static let rules = BlendedQueues.Rule.allCases
 
     private var queues: BlendedQueues
     private var weightless = EntryQueue(tag: EntryQueue.weightlessTag)
@@ -186,7 +188,7 @@ package final class AdaptiveOrder: EvictionOrder {
         if self.shadows.isEmpty {
             // From the first key on: a shadow that began later would take the second use of a key for its first, and some
             // workloads never let a queue recover from that.
-            self.shadows = BlendedQueues.Rule.allCases.map { rule in
+            self.shadows = Self.rules.map { rule in
                 ShadowCache(rule, capacity: self.shadowCapacity, isExact: self.bits == 0)
             }
             self.period = max(Self.shortestPeriod, (self.countsEntries ? self.capacity : self.planned) >> self.bits)
@@ -203,15 +205,17 @@ package final class AdaptiveOrder: EvictionOrder {
     private func compare() {
         for place in self.scores.indices {
             self.scores[place] = self.scores[place] * Self.fading + Double(self.hits[place])
+            // In place: a look-up that hits may come here, and must not allocate.
+            self.hits[place] = 0
         }
         self.scored = self.scored * Self.fading + Double(self.requests)
-        (self.requests, self.hits) = (0, [0, 0, 0])
+        self.requests = 0
         if self.bits > 0 {
             for shadow in self.shadows { shadow.resize(to: self.shadowCapacity) }
         }
         var leader = self.queues.rule
         var score = self.scores[Int(leader.rawValue)] + Self.margin * self.scored
-        for rule in BlendedQueues.Rule.allCases where self.scores[Int(rule.rawValue)] > score {
+        for rule in Self.rules where self.scores[Int(rule.rawValue)] > score {
             (leader, score) = (rule, self.scores[Int(rule.rawValue)])
         }
         self.queues.turn(to: leader)
