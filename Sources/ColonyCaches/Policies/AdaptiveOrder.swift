@@ -55,8 +55,7 @@ package final class AdaptiveOrder: EvictionOrder {
     private var shadows: [ShadowCache] = []
     private var period = 0
     private var requests = 0
-    private var hits = [0, 0, 0]
-    private var scores = [0.0, 0.0, 0.0]
+    /// What a shadow would have scored that always hit.
     private var scored = 0.0
 
     /// - Parameters:
@@ -102,7 +101,7 @@ package final class AdaptiveOrder: EvictionOrder {
         if self.queues.count > self.planned { self.plan(for: self.queues.count * 2, nodes) }
         if self.isChosen(hash) {
             self.chosenWeight += Int(weight)
-            self.observe(hash, weight)
+            self.observe(hash, weight, mayGrow: true)
         }
     }
 
@@ -110,7 +109,7 @@ package final class AdaptiveOrder: EvictionOrder {
         let (hash, weight) = (nodes[entry].pointee.hash, nodes[entry].pointee.weight)
         if weight == 0 || nodes[entry].pointee.queue == 0 { return }
         if self.bits == 0, self.queues.rule == .recency { self.queues.moveToNewest(entry, nodes) }
-        if self.isChosen(hash) { self.observe(hash, weight) }
+        if self.isChosen(hash), !self.shadows.isEmpty { self.observe(hash, weight, mayGrow: false) }
     }
 
     package func removed(_ entry: EntryIndex, _ nodes: EntryNodes) {
@@ -184,7 +183,9 @@ package final class AdaptiveOrder: EvictionOrder {
     }
 
     /// Asks the shadows for a chosen key.
-    private func observe(_ hash: UInt64, _ weight: UInt32) {
+    ///
+    /// - Parameter mayGrow: Whether memory may be allocated: on a write, but not on a look-up that hits.
+    private func observe(_ hash: UInt64, _ weight: UInt32, mayGrow: Bool) {
         if self.shadows.isEmpty {
             // From the first key on: a shadow that began later would take the second use of a key for its first, and some
             // workloads never let a queue recover from that.
@@ -192,21 +193,18 @@ package final class AdaptiveOrder: EvictionOrder {
                 ShadowCache(rule, capacity: self.shadowCapacity, isExact: self.bits == 0)
             }
             self.period = max(Self.shortestPeriod, (self.countsEntries ? self.capacity : self.planned) >> self.bits)
-            (self.requests, self.hits) = (0, [0, 0, 0])
+            (self.requests, self.scored) = (0, 0)
         }
-        for place in self.shadows.indices where self.shadows[place].access(hash, weight: weight) {
-            self.hits[place] += 1
-        }
+        for shadow in self.shadows where shadow.access(hash, weight: weight, mayGrow: mayGrow) { shadow.hits += 1 }
         self.requests += 1
         if self.requests >= self.period { self.compare() }
     }
 
     /// Goes over to the rule that leads, if it does so clearly.
     private func compare() {
-        for place in self.scores.indices {
-            self.scores[place] = self.scores[place] * Self.fading + Double(self.hits[place])
-            // In place: a look-up that hits may come here, and must not allocate.
-            self.hits[place] = 0
+        for shadow in self.shadows {
+            shadow.score = shadow.score * Self.fading + Double(shadow.hits)
+            shadow.hits = 0
         }
         self.scored = self.scored * Self.fading + Double(self.requests)
         self.requests = 0
@@ -214,9 +212,9 @@ package final class AdaptiveOrder: EvictionOrder {
             for shadow in self.shadows { shadow.resize(to: self.shadowCapacity) }
         }
         var leader = self.queues.rule
-        var score = self.scores[Int(leader.rawValue)] + Self.margin * self.scored
-        for rule in Self.rules where self.scores[Int(rule.rawValue)] > score {
-            (leader, score) = (rule, self.scores[Int(rule.rawValue)])
+        var best = self.shadows[Int(leader.rawValue)].score + Self.margin * self.scored
+        for rule in Self.rules where self.shadows[Int(rule.rawValue)].score > best {
+            (leader, best) = (rule, self.shadows[Int(rule.rawValue)].score)
         }
         self.queues.turn(to: leader)
     }

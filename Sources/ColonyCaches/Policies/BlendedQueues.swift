@@ -189,10 +189,13 @@ package struct BlendedQueues: Sendable {
 
     // MARK: Entries
 
+    /// Whether ghosts and sketch are made for no more entries than there are, so that the next one makes them grow.
+    package var wouldGrow: Bool { self.count >= self.prepared }
+
     /// Takes up an entry.
     package mutating func insert(_ entry: EntryIndex, _ nodes: EntryNodes) {
         let hash = nodes[entry].pointee.hash
-        if self.count >= self.prepared {
+        if self.wouldGrow {
             // As far as the entries can count, no more of them come than the capacity says.
             self.prepared = min(self.count + self.count / 4 + 1, max(self.capacity, self.count + 1))
             self.sketch.grow(toFit: self.prepared < 4096 ? self.prepared * 4 : self.prepared)

@@ -4,6 +4,10 @@ import Synchronization
 ///
 /// - Complexity: O(1) amortized per operation; about 64 bytes per entry.
 final class ShadowCache {
+    /// The requests that hit since the last comparison.
+    var hits = 0
+    /// The hits before that, older ones counting less.
+    var score = 0.0
     private var queues: BlendedQueues
     private let isExact: Bool
     private var capacity: Int
@@ -40,7 +44,10 @@ final class ShadowCache {
     }
 
     /// Asks for a key, puts it in if it is not there, and says whether it was.
-    func access(_ hash: UInt64, weight: UInt32) -> Bool {
+    ///
+    /// - Parameter mayGrow: Whether memory may be allocated. If not, a newcomer for which there is none takes the place of another
+    ///   entry; the next one that may grow makes up for it.
+    func access(_ hash: UInt64, weight: UInt32, mayGrow: Bool) -> Bool {
         let nodes = EntryNodes(base: self.base)
         let slot = self.slot(of: hash)
         let found = self.table[slot]
@@ -53,7 +60,9 @@ final class ShadowCache {
             return true
         }
         guard Int(weight) <= self.capacity else { return false }
-        while self.weight + Int(weight) > self.capacity, let victim = self.queues.victim(weight: weight, nodes) {
+        while self.weight + Int(weight) > self.capacity || !mayGrow && self.wouldGrow,
+            let victim = self.queues.victim(weight: weight, nodes)
+        {
             self.forget(victim)
         }
         self.insert(hash, weight: weight)
@@ -75,6 +84,9 @@ final class ShadowCache {
         self.queues.remove(found, EntryNodes(base: self.base))
         self.forget(found)
     }
+
+    /// Whether the next entry needs more memory than there is.
+    private var wouldGrow: Bool { self.queues.wouldGrow || self.free == 0 && Int(self.used) + 1 == self.places }
 
     private func insert(_ hash: UInt64, weight: UInt32) {
         let entry: EntryIndex

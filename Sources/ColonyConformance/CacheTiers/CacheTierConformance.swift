@@ -13,5 +13,5 @@ public enum CacheTierConformance {
     public static let cases: [CacheTierCase] =
         Self.lookupCases + Self.storageCases + Self.valueCases + Self.keyCases + Self.expiryCases + Self.deletionCases
         + Self.comparisonCases + Self.limitCases + Self.contentionCases + Self.cancellationCases
-        + Self.invalidationCases + Self.closingCases
+        + Self.cacheAsideCases + Self.invalidationCases + Self.closingCases
 }

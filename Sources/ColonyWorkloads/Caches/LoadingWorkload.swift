@@ -15,15 +15,21 @@ public enum LoadingWorkload {
         ) { workload, options in
             let waiters = options.count(10_000, atLeast: 100)
             var times: [Double] = []
+            var bare: [Double] = []
             for round in 0..<9 {
                 times.append(try await Self.once(waiters, clock: options.clock))
+                bare.append(try await Self.bare(waiters, clock: options.clock))
                 options.progress(workload.name, Double(round + 1) / 9)
             }
             times.sort()
+            bare.sort()
             return Measurement(
                 workload: workload.name, title: workload.title, figure: times[times.count / 2], unit: "ms",
                 count: waiters * times.count, spread: times[0]...times[times.count - 1],
-                facts: [.init("waiters", Double(waiters), "tasks")], target: workload.target)
+                facts: [
+                    .init("waiters", Double(waiters), "tasks"),
+                    .init("as many bare continuations, resumed in a loop", bare[bare.count / 2], "ms"),
+                ], target: workload.target)
         }
     }
 
@@ -56,12 +62,35 @@ public enum LoadingWorkload {
         }
     }
 
-    /// Holds the load up until everybody waits.
+    /// The same with nothing but continuations: what the runtime takes for it, below which no cache can come.
+    private static func bare(_ waiters: Int, clock: any MonotonicClock) async throws -> Double {
+        let gates = (0..<waiters).map { _ in LoadGate() }
+        let last = LatestInstant()
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            for gate in gates {
+                group.addTask {
+                    await gate.pass()
+                    last.note(clock.now)
+                }
+            }
+            let deadline = clock.now.advanced(by: .seconds(60))
+            while !gates.allSatisfy(\.isWaitedAt) {
+                guard clock.now < deadline else { throw WorkloadError("not all tasks came to wait within a minute") }
+                await Task.yield()
+            }
+            let opened = clock.now
+            for gate in gates { gate.open() }
+            try await group.waitForAll()
+            return Double(opened.duration(to: last.value).clampedNanoseconds) / 1e6
+        }
+    }
+
+    /// Holds one task up until it is opened.
     private final class LoadGate: Sendable {
-        private let state = Mutex<(isOpen: Bool, waiter: CheckedContinuation<Void, Never>?)>((false, nil))
+        private let state = Mutex<(isOpen: Bool, waiter: UnsafeContinuation<Void, Never>?)>((false, nil))
 
         func pass() async {
-            await withCheckedContinuation { continuation in
+            await withUnsafeContinuation { continuation in
                 let isOpen = self.state.withLock { state in
                     if !state.isOpen { state.waiter = continuation }
                     return state.isOpen
@@ -69,6 +98,8 @@ public enum LoadingWorkload {
                 if isOpen { continuation.resume() }
             }
         }
+
+        var isWaitedAt: Bool { self.state.withLock { $0.waiter != nil } }
 
         func open() {
             let waiter = self.state.withLock { state in

@@ -46,8 +46,19 @@ struct BehaviourTests {
         for seed in 0..<4 as Range<UInt64> {
             switch combination.loading {
             case .none: try self.runPlain(combination, seed)
-            case .single, .bulk: try await self.runLoading(combination, seed)
+            case .single, .bulk: try await self.runLoading(combination, seed, steps: 120)
             }
+        }
+    }
+
+    @Test("a loading cache agrees with the model over 200 seeds of 1,000 steps", arguments: [Loading.single, .bulk])
+    func longRuns(_ loading: Loading) async throws {
+        // The endings take turns, so that each has 40 seeds.
+        let endings = Ending.allCases
+        for seed in 0..<200 as Range<UInt64> {
+            let combination = Combination(
+                policy: .adaptive, ending: endings[Int(seed) % endings.count], loading: loading)
+            try await self.runLoading(combination, 1_000 + seed, steps: 1_000)
         }
     }
 
@@ -121,7 +132,7 @@ struct BehaviourTests {
         }
     }
 
-    private func runLoading(_ combination: Combination, _ seed: UInt64) async throws {
+    private func runLoading(_ combination: Combination, _ seed: UInt64, steps: Int) async throws {
         let clock = ManualClock()
         let source = Source()
         var options = LoadingOptions<Int, Int>(.count(12))
@@ -161,7 +172,7 @@ struct BehaviourTests {
                 model[key]?.end = now.advanced(by: Self.lifetime)
             }
         }
-        for _ in 0..<120 {
+        for _ in 0..<steps {
             let key = Int.random(in: 0..<20, using: &random)
             switch Int.random(in: 0..<10, using: &random) {
             case 0..<4: try check(key, try await cache.value(for: key))

@@ -93,7 +93,8 @@ private final class RedisServer {
         throw WorkloadError("redis-server did not answer within 20 seconds (Debian's package is redis-server)")
     }
 
-    func stop() { self.process.stop() }
+    /// Nothing of it is kept, so it is not asked.
+    func stop() { self.process.end() }
 
     /// The rate that `redis-benchmark` prints.
     func benchmark(count: Int, folder: String) throws -> Double {

@@ -39,10 +39,7 @@ final class ChildProcess {
     }
 
     deinit {
-        if self.status == nil {
-            kill(self.id, SIGKILL)
-            _ = self.wait()
-        }
+        self.end()
     }
 
     /// Waits for the end.
@@ -72,6 +69,13 @@ final class ChildProcess {
     func stop() {
         guard self.status == nil else { return }
         kill(self.id, SIGTERM)
+        self.wait()
+    }
+
+    /// Ends the program without asking it, and waits until it has.
+    func end() {
+        guard self.status == nil else { return }
+        kill(self.id, SIGKILL)
         self.wait()
     }
 
