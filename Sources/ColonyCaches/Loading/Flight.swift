@@ -30,7 +30,7 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     let room: WaitingRoom
     private let detached = Atomic<Bool>(false)
     private let left = Atomic<Bool>(false)
-    /// How it ended. Unsafe, because no lock is needed to read it: it is written once, under the lock of the room, before
+    /// How it ended. `nonisolated(unsafe)`, because no lock is needed to read it: it is written once, under the lock of the room, before
     /// the room is over, and read only by those whom the room has told that it is.
     nonisolated(unsafe) private var ending: Outcome?
 

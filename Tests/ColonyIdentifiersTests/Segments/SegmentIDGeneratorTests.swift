@@ -249,14 +249,20 @@ struct SegmentIDGeneratorTests {
         }
         let generator = self.generator(on: Repeating())
         for number in 1...100 { #expect(try await generator.next() == Int64(number)) }
+        final class Flag: Sendable { let isSet = Atomic<Bool>(false) }
+        let answered = Flag()
         let error = await #expect(throws: IdentifierError.self) {
-            // The request that was begun ahead is in its pause, which passes only when the clock moves.
-            async let number = generator.next()
-            try await eventually("nobody waits") {
-                self.clock.advance(by: .milliseconds(100))
-                return generator.statistics.waiting == 0 && generator.statistics.failures > 0
+            let asking = Task {
+                defer { answered.isSet.store(true, ordering: .releasing) }
+                return try await generator.next()
             }
-            return try await number
+            // Requests are in their pauses, which pass only when the clock moves: as long as it takes, because the task may not even
+            // have asked when the request that was begun ahead has failed.
+            try await eventually("it is answered") {
+                self.clock.advance(by: .milliseconds(100))
+                return answered.isSet.load(ordering: .acquiring)
+            }
+            return try await asking.value
         }
         #expect(error?.code == .storageFailed)
         await generator.close()
