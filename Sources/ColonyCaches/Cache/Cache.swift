@@ -92,10 +92,10 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         let value = tables.pointee.payloads[Int(entry)].value
         let recording = tables.pointee.hitRecording
         if recording.markLimit != 0 {
-            let node = tables.pointee.nodes[entry]
-            let mark = node.pointee.mark.load(ordering: .relaxed)
+            let marks = tables.pointee.nodes.mark(entry)
+            let mark = marks.pointee.load(ordering: .relaxed)
             // Two readers may raise it to the same number; that costs a fraction of a use and saves a locked instruction.
-            if mark < recording.markLimit { node.pointee.mark.store(mark &+ 1, ordering: .relaxed) }
+            if mark < recording.markLimit { marks.pointee.store(mark &+ 1, ordering: .relaxed) }
         }
         self.registry.leave(stripe)
         if hash & recording.mask == recording.pattern, self.hits.append(entry, stripe) { self.drainHits() }

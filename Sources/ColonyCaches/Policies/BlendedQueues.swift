@@ -98,9 +98,9 @@ package struct BlendedQueues: Sendable {
         }
         var looks = min(4 * self.main.count, Self.longestWalk)
         while let entry = self.main.removeOldest(nodes) {
-            let mark = min(3, nodes[entry].pointee.mark.load(ordering: .relaxed))
+            let mark = min(3, nodes.mark(entry).pointee.load(ordering: .relaxed))
             if mark == 0 || looks == 0 { return entry }
-            nodes[entry].pointee.mark.store(mark - 1, ordering: .relaxed)
+            nodes.mark(entry).pointee.store(mark - 1, ordering: .relaxed)
             self.sketch.add(nodes[entry].pointee.hash)
             self.main.append(entry, nodes)
             looks -= 1
@@ -179,9 +179,9 @@ package struct BlendedQueues: Sendable {
 
     /// Clears the mark of an entry, counts it, and says what it was.
     private mutating func takeMark(_ entry: EntryIndex, _ nodes: EntryNodes) -> UInt8 {
-        let mark = nodes[entry].pointee.mark.load(ordering: .relaxed)
+        let mark = nodes.mark(entry).pointee.load(ordering: .relaxed)
         if mark != 0 {
-            nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+            nodes.mark(entry).pointee.store(0, ordering: .relaxed)
             self.sketch.add(nodes[entry].pointee.hash, times: UInt64(mark))
         }
         return mark
@@ -223,14 +223,14 @@ package struct BlendedQueues: Sendable {
 
     /// Raises the mark of an entry, as a reader does.
     package func raiseMark(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        let mark = nodes[entry].pointee.mark.load(ordering: .relaxed)
-        if mark < Self.markLimit { nodes[entry].pointee.mark.store(mark + 1, ordering: .relaxed) }
+        let mark = nodes.mark(entry).pointee.load(ordering: .relaxed)
+        if mark < Self.markLimit { nodes.mark(entry).pointee.store(mark + 1, ordering: .relaxed) }
     }
 
     /// Makes recency exact, where every hit is known: the entry is the last to go, and needs no mark for it.
     package mutating func moveToNewest(_ entry: EntryIndex, _ nodes: EntryNodes) {
         guard nodes[entry].pointee.queue == self.main.tag else { return }
-        nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+        nodes.mark(entry).pointee.store(0, ordering: .relaxed)
         self.main.moveToNewest(entry, nodes)
     }
 

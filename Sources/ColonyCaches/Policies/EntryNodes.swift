@@ -6,16 +6,13 @@ package typealias EntryIndex = UInt32
 
 /// What a cache and its eviction policy keep for each entry beside key and value: 32 bytes, two entries to a cache line.
 ///
-/// Only `chain` and `mark` are touched by readers, without a lock; everything else belongs to whoever holds the lock of
-/// the cache.
+/// Only `chain` is touched by readers, without a lock; everything else belongs to whoever holds the lock of the cache.
 @usableFromInline
 package struct EntryNode: ~Copyable {
     /// The hash of the key.
     @usableFromInline package var hash: UInt64
     /// The next entry of the same bucket.
     @usableFromInline package let chain: Atomic<UInt32>
-    /// How often the entry was read since the policy last looked; it stays at the limit that the policy names.
-    @usableFromInline package let mark: Atomic<UInt8>
     /// Which of its policy's queues the entry stands in, from 1; zero for an entry that stands in none.
     @usableFromInline package var queue: UInt8
     /// For the policy's own use, such as a count of uses.
@@ -33,7 +30,6 @@ package struct EntryNode: ~Copyable {
     package init(hash: UInt64, weight: UInt32) {
         self.hash = hash
         self.chain = Atomic(0)
-        self.mark = Atomic(0)
         self.queue = 0
         self.tally = 0
         self.older = 0
@@ -42,11 +38,10 @@ package struct EntryNode: ~Copyable {
         self.place = 0
     }
 
-    /// Takes over everything from a node that readers may be marking.
+    /// Takes over everything from a node that readers may be walking over.
     mutating func copy(_ other: UnsafePointer<EntryNode>) {
         self.hash = other.pointee.hash
         self.chain.store(other.pointee.chain.load(ordering: .relaxed), ordering: .relaxed)
-        self.mark.store(other.pointee.mark.load(ordering: .relaxed), ordering: .relaxed)
         self.queue = other.pointee.queue
         self.tally = other.pointee.tally
         self.older = other.pointee.older
@@ -56,7 +51,10 @@ package struct EntryNode: ~Copyable {
     }
 }
 
-/// The nodes of a cache, by index. A copy is valid until the cache grows, so none is kept beyond a call.
+/// The nodes and marks of a cache, by index. A copy is valid until the cache grows, so none is kept beyond a call.
+///
+/// Marks stand in an array of their own, a byte each. A hit marks its entry and needs nothing else of the node, whose table is the
+/// largest of all: this way a hit touches a table that a processor's second-level cache holds.
 //
 // `@unchecked Sendable`, because a copy is used where the table it points to is known to live: under the lock of the cache,
 // or by a reader that has announced itself.
@@ -64,9 +62,24 @@ package struct EntryNode: ~Copyable {
 @usableFromInline
 package struct EntryNodes: @unchecked Sendable {
     @usableFromInline package let base: UnsafeMutablePointer<EntryNode>
+    @usableFromInline package let marks: UnsafeMutablePointer<Atomic<UInt8>>
 
     @inlinable
-    package init(base: UnsafeMutablePointer<EntryNode>) { self.base = base }
+    package init(base: UnsafeMutablePointer<EntryNode>, marks: UnsafeMutablePointer<Atomic<UInt8>>) {
+        self.base = base
+        self.marks = marks
+    }
+
+    /// How often an entry was read since the policy last looked; it stays at the limit that the policy names.
+    @inlinable @inline(__always)
+    package func mark(_ index: EntryIndex) -> UnsafeMutablePointer<Atomic<UInt8>> { self.marks + Int(index) }
+
+    /// Begins an entry, unmarked and in no queue.
+    @inlinable
+    package func begin(_ index: EntryIndex, hash: UInt64, weight: UInt32) {
+        (self.base + Int(index)).initialize(to: EntryNode(hash: hash, weight: weight))
+        self.mark(index).pointee.store(0, ordering: .relaxed)
+    }
 
     @inlinable
     package subscript(_ index: EntryIndex) -> UnsafeMutablePointer<EntryNode> {
@@ -157,7 +170,7 @@ package struct EntryQueue: Sendable {
         to.pointee.queue = self.tag
         to.pointee.tally = from.pointee.tally
         to.pointee.place = from.pointee.place
-        to.pointee.mark.store(from.pointee.mark.load(ordering: .relaxed), ordering: .relaxed)
+        nodes.mark(new).pointee.store(nodes.mark(old).pointee.load(ordering: .relaxed), ordering: .relaxed)
         to.pointee.older = from.pointee.older
         to.pointee.newer = from.pointee.newer
         if to.pointee.older == 0 { self.oldest = new } else { nodes[to.pointee.older].pointee.newer = new }

@@ -30,8 +30,8 @@ package final class S3FIFOOrder: EvictionOrder {
     package func victim(for hash: UInt64, weight: UInt32, _ nodes: EntryNodes) -> EntryIndex? {
         while !self.small.isEmpty, self.main.weight <= self.mainShare || self.main.isEmpty {
             guard let entry = self.small.removeOldest(nodes) else { break }
-            if nodes[entry].pointee.mark.load(ordering: .relaxed) > 1 {
-                nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+            if nodes.mark(entry).pointee.load(ordering: .relaxed) > 1 {
+                nodes.mark(entry).pointee.store(0, ordering: .relaxed)
                 self.main.append(entry, nodes)
             } else {
                 self.ghosts.note(nodes[entry].pointee.hash, window: self.ghostCount)
@@ -41,9 +41,9 @@ package final class S3FIFOOrder: EvictionOrder {
         // Readers may mark as fast as marks are cleared; after the rounds that the highest mark buys, the oldest goes.
         var looks = 4 * self.main.count
         while let entry = self.main.removeOldest(nodes) {
-            let mark = nodes[entry].pointee.mark.load(ordering: .relaxed)
+            let mark = nodes.mark(entry).pointee.load(ordering: .relaxed)
             if mark == 0 || looks == 0 { return entry }
-            nodes[entry].pointee.mark.store(mark - 1, ordering: .relaxed)
+            nodes.mark(entry).pointee.store(mark - 1, ordering: .relaxed)
             self.main.append(entry, nodes)
             looks -= 1
         }
@@ -54,7 +54,7 @@ package final class S3FIFOOrder: EvictionOrder {
     private var ghostCount: Int { max(1, (self.small.count + self.main.count) * 9 / 10) }
 
     package func inserted(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+        nodes.mark(entry).pointee.store(0, ordering: .relaxed)
         if nodes[entry].pointee.weight == 0 {
             self.weightless.append(entry, nodes)
         } else if self.ghosts.take(nodes[entry].pointee.hash, window: self.ghostCount) {
@@ -79,7 +79,7 @@ package final class S3FIFOOrder: EvictionOrder {
     }
 
     package func replaced(_ old: EntryIndex, by new: EntryIndex, _ nodes: EntryNodes) {
-        let mark = nodes[old].pointee.mark.load(ordering: .relaxed)
+        let mark = nodes.mark(old).pointee.load(ordering: .relaxed)
         if nodes[old].pointee.weight == 0 || nodes[new].pointee.weight == 0 {
             self.removed(old, nodes)
             self.inserted(new, nodes)
@@ -88,7 +88,7 @@ package final class S3FIFOOrder: EvictionOrder {
         } else {
             self.main.replace(old, by: new, nodes)
         }
-        nodes[new].pointee.mark.store(min(3, mark + 1), ordering: .relaxed)
+        nodes.mark(new).pointee.store(min(3, mark + 1), ordering: .relaxed)
     }
 
     package func resized(to capacity: Int, _ nodes: EntryNodes) {

@@ -26,8 +26,8 @@ package final class SIEVEOrder: EvictionOrder {
         var entry = self.hand == 0 ? self.queue.oldest : self.hand
         // Readers may mark as fast as the hand clears; after one round the next entry goes, marked or not.
         var looks = self.queue.count
-        while looks > 0, nodes[entry].pointee.mark.load(ordering: .relaxed) != 0 {
-            nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+        while looks > 0, nodes.mark(entry).pointee.load(ordering: .relaxed) != 0 {
+            nodes.mark(entry).pointee.store(0, ordering: .relaxed)
             entry = nodes[entry].pointee.newer
             if entry == 0 { entry = self.queue.oldest }
             looks -= 1
@@ -38,7 +38,7 @@ package final class SIEVEOrder: EvictionOrder {
     }
 
     package func inserted(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        nodes[entry].pointee.mark.store(0, ordering: .relaxed)
+        nodes.mark(entry).pointee.store(0, ordering: .relaxed)
         if nodes[entry].pointee.weight == 0 {
             self.weightless.append(entry, nodes)
         } else {
@@ -65,7 +65,7 @@ package final class SIEVEOrder: EvictionOrder {
             self.queue.replace(old, by: new, nodes)
             if self.hand == old { self.hand = new }
         }
-        nodes[new].pointee.mark.store(1, ordering: .relaxed)
+        nodes.mark(new).pointee.store(1, ordering: .relaxed)
     }
 
     package func resized(to capacity: Int, _ nodes: EntryNodes) {}

@@ -13,7 +13,7 @@ final class ShadowCache {
     private var capacity: Int
     private var weight = 0
     /// Nodes from 1 to one below `places`.
-    private var base: UnsafeMutablePointer<EntryNode>
+    private var nodes: EntryNodes
     private var places: Int
     private var used: EntryIndex = 0
     /// Entries given back, linked by `newer`.
@@ -32,15 +32,20 @@ final class ShadowCache {
         self.isExact = isExact && rule == .recency
         self.capacity = capacity
         self.places = 64
-        self.base = .allocate(capacity: self.places)
+        self.nodes = Self.nodes(self.places)
         self.mask = 127
         self.table = .allocate(capacity: self.mask + 1)
         self.table.initialize(repeating: 0, count: self.mask + 1)
     }
 
     deinit {
-        self.base.deallocate()
+        self.nodes.base.deallocate()
+        self.nodes.marks.deallocate()
         self.table.deallocate()
+    }
+
+    private static func nodes(_ places: Int) -> EntryNodes {
+        EntryNodes(base: .allocate(capacity: places), marks: .allocate(capacity: places))
     }
 
     /// Asks for a key, puts it in if it is not there, and says whether it was.
@@ -48,7 +53,7 @@ final class ShadowCache {
     /// - Parameter mayGrow: Whether memory may be allocated. If not, a newcomer for which there is none takes the place of another
     ///   entry; the next one that may grow makes up for it.
     func access(_ hash: UInt64, weight: UInt32, mayGrow: Bool) -> Bool {
-        let nodes = EntryNodes(base: self.base)
+        let nodes = self.nodes
         let slot = self.slot(of: hash)
         let found = self.table[slot]
         if found != 0 {
@@ -73,7 +78,7 @@ final class ShadowCache {
     func resize(to capacity: Int) {
         self.capacity = capacity
         self.queues.resize(to: capacity)
-        let nodes = EntryNodes(base: self.base)
+        let nodes = self.nodes
         while self.weight > capacity, let victim = self.queues.victim(weight: 0, nodes) { self.forget(victim) }
     }
 
@@ -81,7 +86,7 @@ final class ShadowCache {
     func remove(_ hash: UInt64) {
         let found = self.table[self.slot(of: hash)]
         if found == 0 { return }
-        self.queues.remove(found, EntryNodes(base: self.base))
+        self.queues.remove(found, self.nodes)
         self.forget(found)
     }
 
@@ -92,24 +97,26 @@ final class ShadowCache {
         let entry: EntryIndex
         if self.free != 0 {
             entry = self.free
-            self.free = self.base[Int(entry)].newer
+            self.free = self.nodes[entry].pointee.newer
         } else {
             if Int(self.used) + 1 == self.places { self.grow() }
             self.used += 1
             entry = self.used
         }
-        (self.base + Int(entry)).initialize(to: EntryNode(hash: hash, weight: weight))
+        self.nodes.begin(entry, hash: hash, weight: weight)
         self.table[self.slot(of: hash)] = entry
         self.weight += Int(weight)
-        self.queues.insert(entry, EntryNodes(base: self.base))
+        self.queues.insert(entry, self.nodes)
     }
 
     /// Doubles the nodes and the table.
     private func grow() {
-        let base = UnsafeMutablePointer<EntryNode>.allocate(capacity: self.places * 2)
-        (base + 1).moveInitialize(from: self.base + 1, count: self.places - 1)
-        self.base.deallocate()
-        self.base = base
+        let grown = Self.nodes(self.places * 2)
+        (grown.base + 1).moveInitialize(from: self.nodes.base + 1, count: self.places - 1)
+        (grown.marks + 1).moveInitialize(from: self.nodes.marks + 1, count: self.places - 1)
+        self.nodes.base.deallocate()
+        self.nodes.marks.deallocate()
+        self.nodes = grown
         self.places *= 2
         let old = self.table
         let slots = self.mask + 1
@@ -117,7 +124,7 @@ final class ShadowCache {
         self.table = .allocate(capacity: slots * 2)
         self.table.initialize(repeating: 0, count: slots * 2)
         for place in 0..<slots where old[place] != 0 {
-            self.table[self.slot(of: self.base[Int(old[place])].hash)] = old[place]
+            self.table[self.slot(of: self.nodes[old[place]].pointee.hash)] = old[place]
         }
         old.deallocate()
     }
@@ -130,17 +137,17 @@ final class ShadowCache {
     @inline(__always)
     private func slot(of hash: UInt64) -> Int {
         var slot = self.home(hash)
-        while self.table[slot] != 0, self.base[Int(self.table[slot])].hash != hash { slot = (slot + 1) & self.mask }
+        while self.table[slot] != 0, self.nodes[self.table[slot]].pointee.hash != hash { slot = (slot + 1) & self.mask }
         return slot
     }
 
     /// Takes an entry that the queues have forgotten out of the table, and closes the gap.
     private func forget(_ entry: EntryIndex) {
-        self.weight -= Int(self.base[Int(entry)].weight)
-        var gap = self.slot(of: self.base[Int(entry)].hash)
+        self.weight -= Int(self.nodes[entry].pointee.weight)
+        var gap = self.slot(of: self.nodes[entry].pointee.hash)
         var next = (gap + 1) & self.mask
         while self.table[next] != 0 {
-            let home = self.home(self.base[Int(self.table[next])].hash)
+            let home = self.home(self.nodes[self.table[next]].pointee.hash)
             if (next &- home) & self.mask >= (next &- gap) & self.mask {
                 self.table[gap] = self.table[next]
                 gap = next
@@ -148,7 +155,7 @@ final class ShadowCache {
             next = (next + 1) & self.mask
         }
         self.table[gap] = 0
-        self.base[Int(entry)].newer = self.free
+        self.nodes[entry].pointee.newer = self.free
         self.free = entry
     }
 }

@@ -67,7 +67,7 @@ package final class EntryLedger {
         self.batch = batch
         self.wheel = TimerWheel(now: now)
         (self.heads, self.bucketMask) = Self.buckets(for: slots)
-        self.nodes = EntryNodes(base: TableMemory.allocate(slots))
+        self.nodes = EntryNodes(base: TableMemory.allocate(slots), marks: TableMemory.allocate(slots))
         self.generations = TableMemory.allocate(slots)
         self.expiries = hasExpiry ? TableMemory.allocate(slots) : nil
     }
@@ -103,6 +103,7 @@ package final class EntryLedger {
         func free() {
             TableMemory.free(self.heads, count: self.buckets)
             TableMemory.free(self.nodes.base, count: self.slots)
+            TableMemory.free(self.nodes.marks, count: self.slots)
             TableMemory.free(self.generations, count: self.slots)
             if let expiries = self.expiries { TableMemory.free(expiries, count: self.slots) }
         }
@@ -124,11 +125,15 @@ package final class EntryLedger {
         let old = self.memory
         self.slots = slots
         (self.heads, self.bucketMask) = Self.buckets(for: slots)
-        self.nodes = EntryNodes(base: TableMemory.allocate(slots))
+        self.nodes = EntryNodes(base: TableMemory.allocate(slots), marks: TableMemory.allocate(slots))
         self.generations = TableMemory.allocate(slots)
         memcpy(self.generations, old.generations, Int(self.unused) * MemoryLayout<UInt32>.stride)
         // Readers may be writing marks and ends of the old tables; a hit that falls between is lost.
-        for entry in 1..<self.unused { self.nodes[entry].pointee.copy(old.nodes[entry]) }
+        for entry in 1..<self.unused {
+            self.nodes[entry].pointee.copy(old.nodes[entry])
+            self.nodes.mark(entry).pointee.store(
+                old.nodes.mark(entry).pointee.load(ordering: .relaxed), ordering: .relaxed)
+        }
         self.expiries = hasExpiry ? TableMemory.allocate(slots) : nil
         if let present = self.expiries {
             for entry in 1..<Int(self.unused) {
@@ -206,7 +211,7 @@ package final class EntryLedger {
     }
 
     private func setUp(_ entry: EntryIndex, hash: UInt64, weight: UInt32, end: Int64, limit: Int64) {
-        (self.nodes.base + Int(entry)).initialize(to: EntryNode(hash: hash, weight: weight))
+        self.nodes.begin(entry, hash: hash, weight: weight)
         self.generations[Int(entry)] &+= 1
         guard let expiries = self.expiries else { return }
         let expiry = expiries + Int(entry)

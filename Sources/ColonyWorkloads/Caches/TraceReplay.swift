@@ -8,7 +8,7 @@ import Synchronization
 package struct TraceReplay: ~Copyable {
     private let order: any EvictionOrder
     private let capacity: Int
-    private let base: UnsafeMutablePointer<EntryNode>
+    private let nodes: EntryNodes
     private var entries: [EntryIndex]
     private let keys: UnsafeMutablePointer<UInt32>
     private var free: [EntryIndex] = []
@@ -32,17 +32,18 @@ package struct TraceReplay: ~Copyable {
         self.order = order
         self.capacity = capacity
         let places = min(capacity, distinct) + 1
-        self.base = .allocate(capacity: places)
+        self.nodes = EntryNodes(base: .allocate(capacity: places), marks: .allocate(capacity: places))
         self.keys = .allocate(capacity: places)
         for place in 0..<places {
-            (self.base + place).initialize(to: EntryNode(hash: 0, weight: 1))
+            self.nodes.begin(EntryIndex(place), hash: 0, weight: 1)
             self.keys[place] = 0
         }
         self.entries = Array(repeating: 0, count: distinct)
     }
 
     deinit {
-        self.base.deallocate()
+        self.nodes.base.deallocate()
+        self.nodes.marks.deallocate()
         self.keys.deallocate()
     }
 
@@ -56,7 +57,7 @@ package struct TraceReplay: ~Copyable {
 
     /// Asks for each key in turn and puts it in if it is not there.
     package mutating func run(_ trace: some Sequence<UInt32>) {
-        let nodes = EntryNodes(base: self.base)
+        let nodes = self.nodes
         var recording = self.order.hitRecording
         for key in trace {
             self.requests += 1
@@ -65,8 +66,9 @@ package struct TraceReplay: ~Copyable {
                 self.hits += 1
                 let node = nodes[found]
                 if recording.markLimit != 0 {
-                    let mark = node.pointee.mark.load(ordering: .relaxed)
-                    if mark < recording.markLimit { node.pointee.mark.store(mark + 1, ordering: .relaxed) }
+                    let mark = nodes.mark(found)
+                    let count = mark.pointee.load(ordering: .relaxed)
+                    if count < recording.markLimit { mark.pointee.store(count + 1, ordering: .relaxed) }
                 }
                 if node.pointee.hash & recording.mask == recording.pattern { self.order.hit(found, nodes) }
             } else {
@@ -81,7 +83,7 @@ package struct TraceReplay: ~Copyable {
                 } else {
                     preconditionFailure("a full cache of \(self.capacity) entries has no victim")
                 }
-                (self.base + Int(entry)).initialize(to: EntryNode(hash: hash, weight: 1))
+                nodes.begin(entry, hash: hash, weight: 1)
                 self.keys[Int(entry)] = key
                 self.entries[Int(key)] = entry
                 self.order.inserted(entry, nodes)
@@ -92,6 +94,6 @@ package struct TraceReplay: ~Copyable {
 
     /// Says what is wrong with the policy's inner structure; `nil` if nothing is.
     package func defect() -> String? {
-        self.order.defect(entries: self.count, weight: self.count, EntryNodes(base: self.base))
+        self.order.defect(entries: self.count, weight: self.count, self.nodes)
     }
 }

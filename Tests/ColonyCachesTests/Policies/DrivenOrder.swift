@@ -8,6 +8,7 @@ final class DrivenOrder {
     private let order: any EvictionOrder
     private(set) var capacity: Int
     private let base: UnsafeMutablePointer<EntryNode>
+    private let marks: UnsafeMutablePointer<Atomic<UInt8>>
     private var free: [EntryIndex]
     private var keys: [EntryIndex: Int] = [:]
     private(set) var entries: [Int: EntryIndex] = [:]
@@ -20,7 +21,8 @@ final class DrivenOrder {
         self.order = order
         self.capacity = capacity
         self.base = .allocate(capacity: places + 1)
-        for place in 0...places { (self.base + place).initialize(to: EntryNode(hash: 0, weight: 0)) }
+        self.marks = .allocate(capacity: places + 1)
+        for place in 0...places { self.nodes.begin(EntryIndex(place), hash: 0, weight: 0) }
         self.free = (1...EntryIndex(places)).reversed()
     }
 
@@ -29,9 +31,12 @@ final class DrivenOrder {
             policy.makeOrder(capacity: capacity, countsEntries: countsEntries), capacity: capacity, places: places)
     }
 
-    deinit { self.base.deallocate() }
+    deinit {
+        self.base.deallocate()
+        self.marks.deallocate()
+    }
 
-    private var nodes: EntryNodes { EntryNodes(base: self.base) }
+    private var nodes: EntryNodes { EntryNodes(base: self.base, marks: self.marks) }
 
     static func hash(_ key: Int) -> UInt64 {
         var mixed = (UInt64(truncatingIfNeeded: key) &+ 1) &* 0x9E37_79B9_7F4A_7C15
@@ -45,8 +50,9 @@ final class DrivenOrder {
         if let entry = self.entries[key] {
             self.hits += 1
             let (node, recording) = (self.nodes[entry], self.order.hitRecording)
-            let mark = node.pointee.mark.load(ordering: .relaxed)
-            if mark < recording.markLimit { node.pointee.mark.store(mark + 1, ordering: .relaxed) }
+            let mark = self.nodes.mark(entry)
+            let count = mark.pointee.load(ordering: .relaxed)
+            if count < recording.markLimit { mark.pointee.store(count + 1, ordering: .relaxed) }
             if node.pointee.hash & recording.mask == recording.pattern { self.order.hit(entry, self.nodes) }
             return true
         }
@@ -97,7 +103,7 @@ final class DrivenOrder {
 
     private func place(_ key: Int, _ weight: Int) -> EntryIndex {
         let entry = self.free.removeLast()
-        (self.base + Int(entry)).initialize(to: EntryNode(hash: Self.hash(key), weight: UInt32(weight)))
+        self.nodes.begin(entry, hash: Self.hash(key), weight: UInt32(weight))
         self.keys[entry] = key
         return entry
     }
