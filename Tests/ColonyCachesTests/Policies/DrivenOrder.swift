@@ -22,7 +22,8 @@ final class DrivenOrder {
         self.capacity = capacity
         self.base = .allocate(capacity: places + 1)
         self.marks = .allocate(capacity: places + 1)
-        for place in 0...places { self.nodes.begin(EntryIndex(place), hash: 0, weight: 0) }
+        let nodes = EntryNodes(base: self.base, marks: self.marks)
+        for place in 0...places { nodes.begin(EntryIndex(place), hash: 0, weight: 0) }
         self.free = (1...EntryIndex(places)).reversed()
     }
 
