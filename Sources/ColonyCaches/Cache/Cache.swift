@@ -91,12 +91,7 @@ public final class Cache<Key: Hashable & Sendable, Value: Sendable>: @unchecked 
         }
         let value = tables.pointee.payloads[Int(entry)].value
         let recording = tables.pointee.hitRecording
-        if recording.markLimit != 0 {
-            let marks = tables.pointee.nodes.mark(entry)
-            let mark = marks.pointee.load(ordering: .relaxed)
-            // Two readers may raise it to the same number; that costs a fraction of a use and saves a locked instruction.
-            if mark < recording.markLimit { marks.pointee.store(mark &+ 1, ordering: .relaxed) }
-        }
+        if recording.markLimit != 0 { tables.pointee.nodes.raiseMark(entry, limit: recording.markLimit) }
         self.registry.leave(stripe)
         if hash & recording.mask == recording.pattern, self.hits.append(entry, stripe) { self.drainHits() }
         self.lookups?.recordHit(stripe)

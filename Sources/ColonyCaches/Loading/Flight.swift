@@ -26,8 +26,7 @@ final class Flight<Key: Hashable & Sendable, Value: Sendable>: Sendable {
     /// Loads of the same key that went past the hard time-out when this one began. Once this one has stored its value,
     /// theirs would be older.
     let overtaken: [Flight]
-    /// Where to wait at a place.
-    let room: WaitingRoom
+    private let room: WaitingRoom
     private let detached = Atomic<Bool>(false)
     private let left = Atomic<Bool>(false)
     /// How it ended. `nonisolated(unsafe)`, because no lock is needed to read it: it is written once, under the lock of the room, before
@@ -73,9 +72,9 @@ extension Flight {
     /// - Returns: Whether the flight must be stopped, because nobody is left.
     func leave(_ place: Int) -> Bool { self.room.leave(place) }
 
-    /// What a waiter is told who was called in the ``room``.
-    func outcome(of call: WaitingRoom.Call) -> Outcome {
-        switch call {
+    /// Waits at a place. Cancellation ends the wait at once.
+    func wait(at place: Int) async -> Outcome {
+        switch await self.room.wait(at: place) {
         case .slow: return .slow
         case .cancelled(let isLast): return .cancelled(mustStop: isLast)
         case .over:

@@ -83,16 +83,28 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
     ///   key, or from that of a key whose loader waits for this one.
     /// - Complexity: O(1) and without suspension if there is a value that may be served.
     public func value(for key: Key) async throws -> Value? {
-        // All that is generic is done before the wait and after it: a function that goes on after a wait looks up each type of which
-        // it holds a value, which costs those who wait by the thousand more than the wait.
-        switch try self.ask(for: key) {
-        case .value(let value): return value
-        case .place(let flight, let place, nil):
-            let call = try await self.call(of: flight, at: place)
-            return try self.settle(flight, call, fallback: nil)
-        case .place(let flight, let place, let fallback):
-            let call = try await self.call(of: flight, at: place)
-            return try self.settle(flight, call, fallback: fallback)
+        while true {
+            var fallback: LoadedEntry<Value>?
+            if let entry = self.cache.get(key) {
+                switch self.freshness(of: entry) {
+                case .fresh, .throttled: return try entry.get()
+                case .refreshDue, .stale:
+                    self.reload(behind: key)
+                    return try entry.get()
+                case .softExpired: fallback = entry
+                case .absent: break
+                }
+            }
+            try self.refuseReentry(of: key)
+            var work: LoadWork?
+            let joined = self.join(key, fallback: fallback, work: &work)
+            switch joined {
+            case .stored: continue
+            case .slow: return try self.served(fallback)
+            case .place(let flight, let place, let isNew):
+                if isNew { self.start(flight.work, [flight], isReload: fallback != nil) }
+                return try await self.outcome(of: flight, at: place, fallback: fallback)
+            }
         }
     }
 
@@ -148,8 +160,9 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
             }
         }
         while let (flight, place, fallback) = places.popLast() {
-            let call = try await self.call(of: flight, at: place)
-            if let value = try self.settle(flight, call, fallback: fallback) { found[flight.key] = value }
+            if let value = try await self.outcome(of: flight, at: place, fallback: fallback) {
+                found[flight.key] = value
+            }
         }
         return found
     }
@@ -165,8 +178,7 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
         let joined = self.flights.join(key, hasFallback: false, isReload: true, isStored: { false }) { LoadWork() }
         guard case .place(let flight, let place, let isNew) = joined else { return try await self.value(for: key) }
         if isNew { self.start(flight.work, [flight], isReload: true) }
-        let call = try await self.call(of: flight, at: place)
-        return try self.settle(flight, call, fallback: nil)
+        return try await self.outcome(of: flight, at: place, fallback: nil)
     }
 
     /// The value of a key if it may be served without waiting; it never loads.
@@ -225,39 +237,6 @@ public final class LoadingCache<Key: Hashable & Sendable, Value: Sendable>: Send
 extension LoadingCache {
     var loadsInBulk: Bool { if case .bulk = self.source { true } else { false } }
 
-    /// What a caller is told at once.
-    private enum Answer {
-        case value(Value?)
-        /// A place in a load to wait at, and what may be served if that takes long or fails.
-        case place(Load, Int, fallback: LoadedEntry<Value>?)
-    }
-
-    /// Looks a key up, and takes a place in its load if there is nothing to serve.
-    private func ask(for key: Key) throws -> Answer {
-        while true {
-            var fallback: LoadedEntry<Value>?
-            if let entry = self.cache.get(key) {
-                switch self.freshness(of: entry) {
-                case .fresh, .throttled: return .value(try entry.get())
-                case .refreshDue, .stale:
-                    self.reload(behind: key)
-                    return .value(try entry.get())
-                case .softExpired: fallback = entry
-                case .absent: break
-                }
-            }
-            try self.refuseReentry(of: key)
-            var work: LoadWork?
-            switch self.join(key, fallback: fallback, work: &work) {
-            case .stored: continue
-            case .slow: return .value(try self.served(fallback))
-            case .place(let flight, let place, let isNew):
-                if isNew { self.start(flight.work, [flight], isReload: fallback != nil) }
-                return .place(flight, place, fallback: fallback)
-            }
-        }
-    }
-
     /// Takes a place in the load of a key.
     ///
     /// - Parameter work: The call that a new load shall be part of; made here if there is none yet.
@@ -294,23 +273,18 @@ extension LoadingCache {
         }
     }
 
-    /// Waits at a place for its call.
-    private func call(of flight: Load, at place: Int) async throws(CacheError) -> WaitingRoom.Call {
-        guard let frame = LoadChain.frame(of: self) else { return await flight.room.wait(at: place) }
-        guard self.waits.enter(frame.work, for: flight.work) else {
-            if flight.leave(place) { self.stop(flight) }
-            throw self.reentered(flight.key)
+    /// Waits at a place and makes of the outcome what the caller gets.
+    private func outcome(of flight: Load, at place: Int, fallback: LoadedEntry<Value>?) async throws -> Value? {
+        let frame = LoadChain.frame(of: self)
+        if let frame {
+            guard self.waits.enter(frame.work, for: flight.work) else {
+                if flight.leave(place) { self.stop(flight) }
+                throw self.reentered(flight.key)
+            }
+            self.limiter?.expedite(flight.work)
         }
-        self.limiter?.expedite(flight.work)
-        defer { self.waits.leave(frame.work, for: flight.work) }
-        return await flight.room.wait(at: place)
-    }
-
-    /// Makes of the end of a wait what the caller gets.
-    private func settle(
-        _ flight: Load, _ call: WaitingRoom.Call, fallback: LoadedEntry<Value>?
-    ) throws -> Value? {
-        switch flight.outcome(of: call) {
+        defer { if let frame { self.waits.leave(frame.work, for: flight.work) } }
+        switch await flight.wait(at: place) {
         case .loaded(let value): return value
         case .slow: return try self.served(fallback)
         case .failed(let error):

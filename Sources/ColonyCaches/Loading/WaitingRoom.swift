@@ -2,8 +2,8 @@ import Synchronization
 
 /// Those who wait for one thing to be over.
 ///
-/// It knows neither keys nor values. What is generic over types of the user is compiled to look those types up as it runs,
-/// and at the end of a load that thousands wait for, that would be most of the work.
+/// It knows neither keys nor values: code that is generic over types of the user looks those types up as it runs, once for each of
+/// thousands who wait.
 final class WaitingRoom: Sendable {
     /// Why a wait has ended.
     enum Call: Sendable {

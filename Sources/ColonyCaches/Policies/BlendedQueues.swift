@@ -3,7 +3,7 @@ import Synchronization
 /// Three queues that can be run by any of three rules, and go from one rule to another at any moment without moving an
 /// entry: what ``AdaptiveOrder`` evicts with.
 ///
-/// All rules learn of hits by `EntryNode.mark` alone, so that readers need no lock. Marks are taken up when the entry comes to the
+/// All rules learn of hits by `EntryNodes.mark` alone, so that readers need no lock. Marks are taken up when the entry comes to the
 /// old end of its queue. There they are also added to the ``FrequencySketch``, whichever rule is in force, so that counts are there when
 /// frequency is asked for. Newcomers stand in `small`, or in `main` under recency; `probation` is used by frequency only.
 /// The rules drain what another one has left behind before they go on as usual.
@@ -223,8 +223,7 @@ package struct BlendedQueues: Sendable {
 
     /// Raises the mark of an entry, as a reader does.
     package func raiseMark(_ entry: EntryIndex, _ nodes: EntryNodes) {
-        let mark = nodes.mark(entry).pointee.load(ordering: .relaxed)
-        if mark < Self.markLimit { nodes.mark(entry).pointee.store(mark + 1, ordering: .relaxed) }
+        nodes.raiseMark(entry, limit: Self.markLimit)
     }
 
     /// Makes recency exact, where every hit is known: the entry is the last to go, and needs no mark for it.

@@ -70,6 +70,17 @@ package struct EntryNodes: @unchecked Sendable {
         self.marks = marks
     }
 
+    /// Makes room for so many entries, each of which is to be begun; for those who keep tables of their own.
+    package static func allocate(_ count: Int) -> EntryNodes {
+        EntryNodes(base: .allocate(capacity: count), marks: .allocate(capacity: count))
+    }
+
+    /// Frees what ``allocate(_:)`` gave.
+    package func deallocate() {
+        self.base.deallocate()
+        self.marks.deallocate()
+    }
+
     /// How often an entry was read since the policy last looked; it stays at the limit that the policy names.
     @inlinable @inline(__always)
     package func mark(_ index: EntryIndex) -> UnsafeMutablePointer<Atomic<UInt8>> { self.marks + Int(index) }
@@ -78,7 +89,17 @@ package struct EntryNodes: @unchecked Sendable {
     @inlinable
     package func begin(_ index: EntryIndex, hash: UInt64, weight: UInt32) {
         (self.base + Int(index)).initialize(to: EntryNode(hash: hash, weight: weight))
-        self.mark(index).pointee.store(0, ordering: .relaxed)
+        self.mark(index).initialize(to: Atomic(0))
+    }
+
+    /// Notes a use of an entry, up to a limit; readers do it without a lock.
+    ///
+    /// Two readers may raise it to the same number; that costs a fraction of a use and saves a locked instruction.
+    @inlinable @inline(__always)
+    package func raiseMark(_ index: EntryIndex, limit: UInt8) {
+        let mark = self.mark(index)
+        let count = mark.pointee.load(ordering: .relaxed)
+        if count < limit { mark.pointee.store(count &+ 1, ordering: .relaxed) }
     }
 
     @inlinable

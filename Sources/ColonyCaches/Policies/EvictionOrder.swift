@@ -39,7 +39,7 @@ package protocol EvictionOrder: AnyObject {
 @frozen
 @usableFromInline
 package struct HitRecording: Sendable {
-    /// `EntryNode.mark` is raised by one unless it has reached this; zero leaves it alone.
+    /// `EntryNodes.mark` is raised by one unless it has reached this; zero leaves it alone.
     @usableFromInline package let markLimit: UInt8
     /// Hits of keys with `hash & mask == pattern` are queued for `EvictionOrder.hit`. Queued hits cost more than marks.
     @usableFromInline package let mask: UInt64

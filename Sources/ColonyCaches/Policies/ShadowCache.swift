@@ -3,11 +3,11 @@ import Synchronization
 /// A small cache of hashes without values, on which a rule is tried.
 ///
 /// - Complexity: O(1) amortized per operation; about 64 bytes per entry.
-final class ShadowCache {
+package final class ShadowCache {
     /// The requests that hit since the last comparison.
-    var hits = 0
+    package var hits = 0
     /// The hits before that, older ones counting less.
-    var score = 0.0
+    package var score = 0.0
     private var queues: BlendedQueues
     private let isExact: Bool
     private var capacity: Int
@@ -27,32 +27,30 @@ final class ShadowCache {
     /// - Parameters:
     ///   - capacity: In units of weight; from 1.
     ///   - isExact: Whether recency is LRU and not CLOCK.
-    init(_ rule: BlendedQueues.Rule, capacity: Int, isExact: Bool) {
+    package init(_ rule: BlendedQueues.Rule, capacity: Int, isExact: Bool) {
         self.queues = BlendedQueues(rule: rule, capacity: capacity)
         self.isExact = isExact && rule == .recency
         self.capacity = capacity
         self.places = 64
-        self.nodes = Self.nodes(self.places)
+        self.nodes = EntryNodes.allocate(self.places)
         self.mask = 127
         self.table = .allocate(capacity: self.mask + 1)
         self.table.initialize(repeating: 0, count: self.mask + 1)
     }
 
     deinit {
-        self.nodes.base.deallocate()
-        self.nodes.marks.deallocate()
+        self.nodes.deallocate()
         self.table.deallocate()
     }
 
-    private static func nodes(_ places: Int) -> EntryNodes {
-        EntryNodes(base: .allocate(capacity: places), marks: .allocate(capacity: places))
-    }
+    /// How many entries it has memory for, for tests.
+    package var room: Int { self.places - 1 }
 
     /// Asks for a key, puts it in if it is not there, and says whether it was.
     ///
     /// - Parameter mayGrow: Whether memory may be allocated. If not, a newcomer for which there is none takes the place of another
     ///   entry; the next one that may grow makes up for it.
-    func access(_ hash: UInt64, weight: UInt32, mayGrow: Bool) -> Bool {
+    package func access(_ hash: UInt64, weight: UInt32, mayGrow: Bool) -> Bool {
         let nodes = self.nodes
         let slot = self.slot(of: hash)
         let found = self.table[slot]
@@ -75,7 +73,7 @@ final class ShadowCache {
     }
 
     /// Changes the bound, and gives up what is above it.
-    func resize(to capacity: Int) {
+    package func resize(to capacity: Int) {
         self.capacity = capacity
         self.queues.resize(to: capacity)
         let nodes = self.nodes
@@ -83,7 +81,7 @@ final class ShadowCache {
     }
 
     /// Forgets a key.
-    func remove(_ hash: UInt64) {
+    package func remove(_ hash: UInt64) {
         let found = self.table[self.slot(of: hash)]
         if found == 0 { return }
         self.queues.remove(found, self.nodes)
@@ -111,11 +109,10 @@ final class ShadowCache {
 
     /// Doubles the nodes and the table.
     private func grow() {
-        let grown = Self.nodes(self.places * 2)
+        let grown = EntryNodes.allocate(self.places * 2)
         (grown.base + 1).moveInitialize(from: self.nodes.base + 1, count: self.places - 1)
         (grown.marks + 1).moveInitialize(from: self.nodes.marks + 1, count: self.places - 1)
-        self.nodes.base.deallocate()
-        self.nodes.marks.deallocate()
+        self.nodes.deallocate()
         self.nodes = grown
         self.places *= 2
         let old = self.table

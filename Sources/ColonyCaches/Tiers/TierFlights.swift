@@ -62,7 +62,7 @@ final class TierFlights<Value: Sendable>: Sendable {
             throw Self.reentered(flight.key)
         }
         defer { if let frame { self.waits.leave(frame.work, for: flight.work) } }
-        switch flight.outcome(of: await flight.room.wait(at: place)) {
+        switch await flight.wait(at: place) {
         case .loaded(let value): return value
         case .failed(let error): throw error
         case .cancelled(let mustStop):

@@ -1,5 +1,4 @@
 package import ColonyCaches
-import Synchronization
 
 /// Drives an eviction policy over a trace, on one thread and without values.
 ///
@@ -32,7 +31,7 @@ package struct TraceReplay: ~Copyable {
         self.order = order
         self.capacity = capacity
         let places = min(capacity, distinct) + 1
-        self.nodes = EntryNodes(base: .allocate(capacity: places), marks: .allocate(capacity: places))
+        self.nodes = EntryNodes.allocate(places)
         self.keys = .allocate(capacity: places)
         for place in 0..<places {
             self.nodes.begin(EntryIndex(place), hash: 0, weight: 1)
@@ -42,8 +41,7 @@ package struct TraceReplay: ~Copyable {
     }
 
     deinit {
-        self.nodes.base.deallocate()
-        self.nodes.marks.deallocate()
+        self.nodes.deallocate()
         self.keys.deallocate()
     }
 
@@ -65,11 +63,7 @@ package struct TraceReplay: ~Copyable {
             if found != 0 {
                 self.hits += 1
                 let node = nodes[found]
-                if recording.markLimit != 0 {
-                    let mark = nodes.mark(found)
-                    let count = mark.pointee.load(ordering: .relaxed)
-                    if count < recording.markLimit { mark.pointee.store(count + 1, ordering: .relaxed) }
-                }
+                nodes.raiseMark(found, limit: recording.markLimit)
                 if node.pointee.hash & recording.mask == recording.pattern { self.order.hit(found, nodes) }
             } else {
                 let hash = Self.hash(key)

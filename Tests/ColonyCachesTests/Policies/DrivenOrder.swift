@@ -1,5 +1,4 @@
 import ColonyCaches
-import Synchronization
 
 /// An eviction order under test, driven as a cache drives it: room first, then the newcomer; every hit reaches it.
 ///
@@ -7,8 +6,7 @@ import Synchronization
 final class DrivenOrder {
     private let order: any EvictionOrder
     private(set) var capacity: Int
-    private let base: UnsafeMutablePointer<EntryNode>
-    private let marks: UnsafeMutablePointer<Atomic<UInt8>>
+    private let nodes: EntryNodes
     private var free: [EntryIndex]
     private var keys: [EntryIndex: Int] = [:]
     private(set) var entries: [Int: EntryIndex] = [:]
@@ -20,10 +18,8 @@ final class DrivenOrder {
     init(_ order: any EvictionOrder, capacity: Int, places: Int) {
         self.order = order
         self.capacity = capacity
-        self.base = .allocate(capacity: places + 1)
-        self.marks = .allocate(capacity: places + 1)
-        let nodes = EntryNodes(base: self.base, marks: self.marks)
-        for place in 0...places { nodes.begin(EntryIndex(place), hash: 0, weight: 0) }
+        self.nodes = .allocate(places + 1)
+        for place in 0...places { self.nodes.begin(EntryIndex(place), hash: 0, weight: 0) }
         self.free = (1...EntryIndex(places)).reversed()
     }
 
@@ -32,12 +28,7 @@ final class DrivenOrder {
             policy.makeOrder(capacity: capacity, countsEntries: countsEntries), capacity: capacity, places: places)
     }
 
-    deinit {
-        self.base.deallocate()
-        self.marks.deallocate()
-    }
-
-    private var nodes: EntryNodes { EntryNodes(base: self.base, marks: self.marks) }
+    deinit { self.nodes.deallocate() }
 
     static func hash(_ key: Int) -> UInt64 {
         var mixed = (UInt64(truncatingIfNeeded: key) &+ 1) &* 0x9E37_79B9_7F4A_7C15
@@ -51,9 +42,7 @@ final class DrivenOrder {
         if let entry = self.entries[key] {
             self.hits += 1
             let (node, recording) = (self.nodes[entry], self.order.hitRecording)
-            let mark = self.nodes.mark(entry)
-            let count = mark.pointee.load(ordering: .relaxed)
-            if count < recording.markLimit { mark.pointee.store(count + 1, ordering: .relaxed) }
+            self.nodes.raiseMark(entry, limit: recording.markLimit)
             if node.pointee.hash & recording.mask == recording.pattern { self.order.hit(entry, self.nodes) }
             return true
         }

@@ -1,6 +1,5 @@
 import ColonyCaches
 import ColonySimulation
-import Synchronization
 import Testing
 
 @Suite("Eviction orders")
@@ -99,15 +98,11 @@ struct EvictionOrderTests {
 
     @Test("have no victim when they hold nothing", arguments: EvictionPolicy.allCases)
     func hasNoVictimWhenEmpty(policy: EvictionPolicy) {
-        let nodes = UnsafeMutablePointer<EntryNode>.allocate(capacity: 1)
-        let marks = UnsafeMutablePointer<Atomic<UInt8>>.allocate(capacity: 1)
-        defer {
-            nodes.deallocate()
-            marks.deallocate()
-        }
+        let nodes = EntryNodes.allocate(1)
+        defer { nodes.deallocate() }
         let order = policy.makeOrder(capacity: 5)
-        #expect(order.victim(for: 1, weight: 1, EntryNodes(base: nodes, marks: marks)) == nil)
-        #expect(order.defect(entries: 0, weight: 0, EntryNodes(base: nodes, marks: marks)) == nil)
+        #expect(order.victim(for: 1, weight: 1, nodes) == nil)
+        #expect(order.defect(entries: 0, weight: 0, nodes) == nil)
     }
 
     @Test("work with room for one entry", arguments: EvictionPolicy.allCases)
