@@ -36,18 +36,21 @@ let floor2: [Target] = [
         name: "ColonyCoordination",
         dependencies: ["ColonyCore", .deque],
         swiftSettings: settings
-    )
+    ),
+    .target(name: "ColonyQueues", dependencies: ["ColonyCore", .deque, .serviceLifecycle], swiftSettings: settings),
 ]
 
 // MARK: Floor 3, engines
 
 let floor3: [Target] = [
     .target(
-        name: "ColonyMemory", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"], swiftSettings: settings
+        name: "ColonyMemory",
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", .deque, .heap],
+        swiftSettings: settings
     ),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", .grdb, .sqlite],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", .grdb, .sqlite],
         swiftSettings: settings
     ),
     .target(
@@ -106,7 +109,7 @@ let beside: [Target] = [
         name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
         swiftSettings: settings),
     .target(
-        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         swiftSettings: settings),
     .target(
         name: "ColonyWorkloads",
@@ -135,6 +138,7 @@ let package = Package(
         .library(name: "ColonyRedis", targets: ["ColonyRedis"]),
         .library(name: "ColonyMemcached", targets: ["ColonyMemcached"]),
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
+        .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -186,6 +190,11 @@ var tests: [Target] {
             dependencies: ["ColonyCore", "ColonyCaches", "ColonyMemory", "ColonySimulation", "ColonyConformance"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ColonyQueuesTests",
+            dependencies: ["ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation"],
+            swiftSettings: settings
+        ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
         .testTarget(
             name: "ColonyRedisTests",
@@ -212,7 +221,7 @@ var tests: [Target] {
             name: "ColonyMemoryTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyMemory", "ColonyConformance",
-                "ColonySimulation",
+                "ColonyQueues", "ColonySimulation",
             ],
             swiftSettings: settings
         ),
@@ -226,8 +235,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonySQLiteTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonySQLite", "ColonyConformance",
-                "ColonySimulation", .grdb, "colony-crash-probe",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonySQLite",
+                "ColonyConformance", "ColonySimulation", .grdb, "colony-crash-probe",
             ],
             swiftSettings: settings
         ),
@@ -297,6 +306,7 @@ extension Target.Dependency {
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
+    static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
     static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
     static var hummingbirdCore: Self { .product(name: "HummingbirdCore", package: "hummingbird") }

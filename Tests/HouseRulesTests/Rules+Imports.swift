@@ -87,7 +87,7 @@ extension Rule {
     ]
     private static let beside: [String: Set<String>] = [
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
-        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
             "ColonySQLite",

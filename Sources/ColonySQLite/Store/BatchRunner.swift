@@ -102,6 +102,7 @@ extension BatchRunner {
             for job in batch where job.begin() {
                 try Self.run(job, in: transaction)
             }
+            try transaction.writeNotes()
             if transaction.numberIsDrawn {
                 let statement = try connection.prepared(Self.updateNumber)
                 statement.bind(transaction.number, at: 1)
@@ -146,7 +147,8 @@ extension BatchRunner {
         return statement.integer(1)
     }
 
-    /// Runs one operation. What it throws concerns only itself, unless SQLite has ended the transaction over it.
+    /// Runs one operation. What it throws concerns only itself, unless SQLite has ended the transaction over it or the operation
+    /// stands and falls with its batch.
     private static func run(_ job: WriteJob, in transaction: WriteTransaction) throws(StoreError) {
         do {
             if job.isolation == .savepoint {
@@ -155,7 +157,7 @@ extension BatchRunner {
                 try job.run(transaction)
             }
         } catch {
-            if transaction.connection.isOutsideTransaction { throw error }
+            if job.isolation == .wholeBatch || transaction.connection.isOutsideTransaction { throw error }
         }
     }
 

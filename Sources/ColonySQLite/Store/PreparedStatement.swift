@@ -42,12 +42,36 @@ package final class PreparedStatement {
         sqlite3_bind_int64(self.handle, index, value)
     }
 
+    package func bind(real value: Double, at index: Int32) {
+        sqlite3_bind_double(self.handle, index, value)
+    }
+
     package func bind(_ value: String, at index: Int32) {
         var value = value
         value.withUTF8 { bytes in
             _ = bytes.withMemoryRebound(to: CChar.self) { characters in
                 sqlite3_bind_text(self.handle, index, characters.baseAddress, Int32(characters.count), Self.copied)
             }
+        }
+    }
+
+    /// Binds bytes; none are bytes too, and not nothing.
+    package func bind(_ bytes: [UInt8], at index: Int32) {
+        bytes.withUnsafeBytes { buffer in
+            if buffer.isEmpty {
+                _ = sqlite3_bind_zeroblob(self.handle, index, 0)
+            } else {
+                _ = sqlite3_bind_blob64(self.handle, index, buffer.baseAddress, UInt64(buffer.count), Self.copied)
+            }
+        }
+    }
+
+    /// Binds a number, or nothing.
+    package func bind(optional value: Int64?, at index: Int32) {
+        if let value {
+            self.bind(value, at: index)
+        } else {
+            sqlite3_bind_null(self.handle, index)
         }
     }
 
@@ -97,9 +121,22 @@ package final class PreparedStatement {
         sqlite3_column_int64(self.handle, column)
     }
 
+    package func real(_ column: Int32) -> Double {
+        sqlite3_column_double(self.handle, column)
+    }
+
     package func isNull(_ column: Int32) -> Bool {
         sqlite3_column_type(self.handle, column) == SQLITE_NULL
     }
+
+    package func bytes(_ column: Int32) -> [UInt8] {
+        guard let start = sqlite3_column_blob(self.handle, column) else { return [] }
+        return Array(UnsafeRawBufferPointer(start: start, count: Int(sqlite3_column_bytes(self.handle, column))))
+    }
+
+    package func optionalInteger(_ column: Int32) -> Int64? { self.isNull(column) ? nil : self.integer(column) }
+
+    package func optionalText(_ column: Int32) -> String? { self.isNull(column) ? nil : self.text(column) }
 
     package func text(_ column: Int32) -> String {
         guard let start = sqlite3_column_text(self.handle, column) else { return "" }

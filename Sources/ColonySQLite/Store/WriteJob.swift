@@ -7,6 +7,9 @@ package enum WriteIsolation: Sendable {
     /// It changes the file with at most one statement, or takes its own savepoint where it needs more, so that it
     /// cannot fail half way. SQLite undoes a single statement by itself. This saves three statements an operation.
     case singleStatement
+    /// It changes the file with as many statements as it likes, and keeps notes for the operations after it (``BatchNotes``). It
+    /// throws only when the storage fails, and then the whole batch is given up with it. This saves the savepoint.
+    case wholeBatch
     /// It changes nothing. A batch of such operations alone does not wait for the lock of writers.
     case readOnly
 }

@@ -10,6 +10,7 @@ package final class WriteTransaction {
     private(set) var number: Int64 = 0
     private(set) var numberIsDrawn = false
     private var afterCommit: [() -> Void] = []
+    private var notes: [(type: ObjectIdentifier, notes: any BatchNotes)] = []
 
     init(connection: Connection) {
         self.connection = connection
@@ -20,6 +21,22 @@ package final class WriteTransaction {
         self.numberIsDrawn = false
         self.ringsBell = false
         self.afterCommit.removeAll(keepingCapacity: true)
+        self.notes.removeAll(keepingCapacity: true)
+    }
+
+    /// The notes of a kind for this batch; empty ones at first.
+    func notes<Notes: BatchNotes>(_ type: Notes.Type, make: () -> Notes) -> Notes {
+        for entry in self.notes where entry.type == ObjectIdentifier(type) {
+            return unsafeDowncast(entry.notes, to: type)
+        }
+        let notes = make()
+        self.notes.append((ObjectIdentifier(type), notes))
+        return notes
+    }
+
+    /// Writes down what the notes say, as the last thing before the commit.
+    func writeNotes() throws(StoreError) {
+        for entry in self.notes { try entry.notes.write(in: self) }
     }
 
     /// A number greater than every one that was drawn from this file before, in any process.
@@ -72,4 +89,12 @@ package final class WriteTransaction {
     private static let savepoint = SQL("SAVEPOINT operation")
     private static let release = SQL("RELEASE operation")
     private static let rollback = SQL("ROLLBACK TO operation")
+}
+
+/// What a module keeps in memory from one operation of a batch to the next, so that it is read once and written once.
+///
+/// Only operations of the isolation `wholeBatch` may change notes: they cannot be undone alone.
+protocol BatchNotes: AnyObject {
+    /// Writes down what has changed.
+    func write(in transaction: WriteTransaction) throws(StoreError)
 }

@@ -1,0 +1,267 @@
+import ColonyCore
+import Synchronization
+
+/// What the parts of one consumer share: messages that wait for a handler, leases to extend, settlements to send.
+///
+/// It holds at most as many messages as it was made for, those that are handled and those that are not yet settled included, so that a
+/// store that does not answer stops the consumer from taking more.
+final class ConsumerDesk: Sendable {
+    struct Held {
+        let receipt: Receipt
+        var leaseEnd: MonotonicInstant
+        /// Its lease could not be extended: the delivery is over.
+        var isLost = false
+    }
+
+    private struct State {
+        var buffer = FairBuffer()
+        var held: [MessageID: Held] = [:]
+        var settlements: [Settlement] = []
+        var handlers: [CheckedContinuation<Delivery?, Never>] = []
+        var statistics = ConsumerStatistics()
+        var isDraining = false
+        var isPaused = false
+        /// Who waits for something to do; fired and forgotten.
+        var fetcher: OneShotSignal?
+        var settler: OneShotSignal?
+        var queueWait: Task<Void, Never>?
+        /// All handlers are done and everything is settled.
+        var isOver = false
+        /// When the next message may be begun.
+        var nextStart: MonotonicInstant?
+    }
+
+    private let capacity: Int
+    private let state = Mutex(State())
+    /// Fired when the consumer is to end.
+    let drain = OneShotSignal()
+
+    init(capacity: Int) {
+        self.capacity = capacity
+    }
+
+    var statistics: ConsumerStatistics {
+        self.state.withLock { state in
+            var statistics = state.statistics
+            statistics.waiting = state.buffer.count
+            return statistics
+        }
+    }
+
+    // MARK: Fetching
+
+    /// Waits until there is room for messages.
+    ///
+    /// - Returns: For how many; `nil` when the consumer ends.
+    func room() async -> Int? {
+        while true {
+            let signal = OneShotSignal()
+            let answer = self.state.withLock { state -> Int?? in
+                if state.isDraining { return .some(nil) }
+                let room = self.capacity - state.held.count
+                // Half of it at a time, so that a busy consumer asks for several.
+                if !state.isPaused, room > 0, room * 2 >= self.capacity || state.buffer.count == 0 {
+                    return .some(min(room, MessageLimits.batch))
+                }
+                state.fetcher = signal
+                return nil
+            }
+            if let answer { return answer }
+            try? await signal.wait()
+        }
+    }
+
+    /// Takes deliveries in and gives them to handlers that wait; hands them back if the consumer ends or pauses.
+    func take(_ deliveries: [Delivery]) {
+        let ready = self.state.withLock { state -> [(CheckedContinuation<Delivery?, Never>, Delivery)] in
+            for delivery in deliveries {
+                state.held[delivery.id] = Held(receipt: delivery.receipt, leaseEnd: delivery.leaseEnd)
+                state.buffer.append(delivery)
+            }
+            if state.isDraining || state.isPaused { Self.handBack(&state) }
+            var ready: [(CheckedContinuation<Delivery?, Never>, Delivery)] = []
+            while !state.handlers.isEmpty, let delivery = Self.begin(&state) {
+                ready.append((state.handlers.removeFirst(), delivery))
+            }
+            return ready
+        }
+        for (handler, delivery) in ready { handler.resume(returning: delivery) }
+    }
+
+    /// The next message to begin; those whose delivery is over are left to whom they were given since.
+    private static func begin(_ state: inout State) -> Delivery? {
+        while let delivery = state.buffer.popFirst() {
+            if let held = state.held[delivery.id], held.receipt == delivery.receipt, !held.isLost {
+                state.statistics.running += 1
+                return delivery
+            }
+            state.statistics.stale += 1
+            if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id] = nil }
+        }
+        return nil
+    }
+
+    private static func handBack(_ state: inout State) {
+        for delivery in state.buffer.removeAll() {
+            state.settlements.append(Settlement(delivery.receipt, .handBack))
+        }
+        state.settler?.fire()
+        state.settler = nil
+    }
+
+    /// Remembers a wait for news of the queue, so that it ends when the consumer does.
+    func waitsForQueue(_ task: Task<Void, Never>) {
+        let isDraining = self.state.withLock { state in
+            state.queueWait = task
+            return state.isDraining
+        }
+        if isDraining { task.cancel() }
+    }
+
+    // MARK: Handling
+
+    /// The next message to handle; `nil` when the consumer ends.
+    func next() async -> Delivery? {
+        await withCheckedContinuation { continuation in
+            let answer = self.state.withLock { state -> Delivery?? in
+                if state.isDraining { return .some(nil) }
+                if let delivery = Self.begin(&state) {
+                    state.fetcher?.fire()
+                    state.fetcher = nil
+                    return delivery
+                }
+                state.handlers.append(continuation)
+                return nil
+            }
+            if let answer { continuation.resume(returning: answer) }
+        }
+    }
+
+    /// When a message may be begun at this rate.
+    func start(interval: Duration, at now: MonotonicInstant) -> MonotonicInstant {
+        self.state.withLock { state in
+            let start = max(now, state.nextStart ?? now)
+            state.nextStart = start.advanced(by: interval)
+            return start
+        }
+    }
+
+    /// A handler has ended.
+    func finish(_ delivery: Delivery, _ kind: Settlement.Kind) {
+        self.state.withLock { state in
+            state.statistics.running -= 1
+            switch kind {
+            case .acknowledge: state.statistics.handled += 1
+            case .retry: state.statistics.failed += 1
+            case .deadLetter: state.statistics.rejected += 1
+            case .handBack, .extend: break
+            }
+            state.settlements.append(Settlement(delivery.receipt, kind))
+            state.settler?.fire()
+            state.settler = nil
+        }
+    }
+
+    // MARK: Leases
+
+    /// What has to be extended by now: what is held and ends before `horizon`.
+    func leases(endingBefore horizon: MonotonicInstant) -> [Receipt] {
+        self.state.withLock { state in
+            state.held.values.filter { $0.leaseEnd < horizon && !$0.isLost }.map(\.receipt)
+        }
+    }
+
+    func extended(_ receipts: [Receipt], until end: MonotonicInstant) {
+        self.state.withLock { state in
+            for receipt in receipts where state.held[receipt.message]?.receipt == receipt {
+                state.held[receipt.message]?.leaseEnd = end
+            }
+        }
+    }
+
+    /// These deliveries are over: those that were not begun are not begun any more.
+    func lost(_ receipts: [Receipt]) {
+        self.state.withLock { state in
+            for receipt in receipts where state.held[receipt.message]?.receipt == receipt {
+                state.held[receipt.message]?.isLost = true
+            }
+        }
+    }
+
+    // MARK: Settling
+
+    /// Waits until there is something to settle.
+    ///
+    /// - Returns: Up to so many settlements; `nil` when the consumer is over.
+    func settlementsToSend(_ limit: Int) async -> [Settlement]? {
+        while true {
+            let signal = OneShotSignal()
+            let answer = self.state.withLock { state -> [Settlement]?? in
+                if !state.settlements.isEmpty {
+                    let first = Array(state.settlements.prefix(limit))
+                    state.settlements.removeFirst(first.count)
+                    return first
+                }
+                if state.isOver { return .some(nil) }
+                state.settler = signal
+                return nil
+            }
+            if let answer { return answer }
+            try? await signal.wait()
+        }
+    }
+
+    /// Settlements were answered.
+    func settled(_ settlements: [Settlement], _ outcomes: [SettlementOutcome]) {
+        self.state.withLock { state in
+            for (settlement, outcome) in zip(settlements, outcomes) {
+                if outcome == .stale { state.statistics.stale += 1 }
+                if state.held[settlement.receipt.message]?.receipt == settlement.receipt {
+                    state.held[settlement.receipt.message] = nil
+                }
+            }
+            state.fetcher?.fire()
+            state.fetcher = nil
+        }
+    }
+
+    /// Settlements could not be sent; they are tried again.
+    func putBack(_ settlements: [Settlement]) {
+        self.state.withLock { $0.settlements = settlements + $0.settlements }
+    }
+
+    // MARK: Pausing and ending
+
+    func pause(_ isPaused: Bool) {
+        self.state.withLock { state in
+            state.isPaused = isPaused
+            if isPaused { Self.handBack(&state) }
+            state.fetcher?.fire()
+            state.fetcher = nil
+        }
+    }
+
+    /// Takes no more messages, and hands back those that were not begun.
+    func beginDraining() {
+        let (handlers, wait) = self.state.withLock { state in
+            defer { state.handlers = [] }
+            state.isDraining = true
+            Self.handBack(&state)
+            state.fetcher?.fire()
+            state.fetcher = nil
+            return (state.handlers, state.queueWait)
+        }
+        for handler in handlers { handler.resume(returning: nil) }
+        wait?.cancel()
+        self.drain.fire()
+    }
+
+    /// No handler is left that could settle anything.
+    func end() {
+        self.state.withLock { state in
+            state.isOver = true
+            state.settler?.fire()
+            state.settler = nil
+        }
+    }
+}
