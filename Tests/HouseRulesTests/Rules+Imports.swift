@@ -24,6 +24,7 @@ extension Rule {
     /// Which targets may import a library from elsewhere. Tests of a target may import what the target may.
     private static let importers: [String: Set<String>] = [
         "GRDB": ["ColonySQLite"],
+        "Tracing": ["ColonyQueues"], "Instrumentation": ["ColonyQueues"],
         "Hummingbird": ["ColonyServer"], "HummingbirdCore": ["ColonyServer"], "HummingbirdTLS": ["ColonyServer"],
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer"],

@@ -1,6 +1,7 @@
 import ColonyCore
 public import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// Handles the messages of a queue, several at a time.
 ///
@@ -186,7 +187,18 @@ extension QueueConsumer {
             return .deadLetter(reason: Self.reason("it cannot be decoded: \(error)"))
         }
         do {
-            try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            try await withSpan(
+                "\(self.queue.name) process", context: TraceHeaders.context(of: delivery.headers), ofKind: .consumer
+            ) { span in
+                span.updateAttributes { attributes in
+                    attributes["messaging.system"] = "colony"
+                    attributes["messaging.operation.type"] = "process"
+                    attributes["messaging.destination.name"] = self.queue.name.rawValue
+                    attributes["messaging.message.id"] = delivery.id.description
+                    attributes["messaging.colony.attempt"] = delivery.attempt
+                }
+                try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            }
             return .acknowledge
         } catch let reject as Reject {
             switch reject {
