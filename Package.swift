@@ -106,8 +106,10 @@ let floor5: [Target] = [
 
 let beside: [Target] = [
     .target(
-        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
-        swiftSettings: settings),
+        name: "ColonySimulation",
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        swiftSettings: settings
+    ),
     .target(
         name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         swiftSettings: settings),
@@ -192,7 +194,9 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyQueuesTests",
-            dependencies: ["ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation"],
+            dependencies: [
+                "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .log, .serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
