@@ -110,8 +110,10 @@ let floor5: [Target] = [
 
 let beside: [Target] = [
     .target(
-        name: "ColonySimulation", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
-        swiftSettings: settings),
+        name: "ColonySimulation",
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        swiftSettings: settings
+    ),
     .target(
         name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         swiftSettings: settings),
@@ -199,7 +201,7 @@ var tests: [Target] {
             name: "ColonyQueuesTests",
             dependencies: [
                 "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .inMemoryTracing, .instrumentation,
-                .tracing,
+                .log, .serviceLifecycle, .tracing,
             ],
             swiftSettings: settings
         ),

@@ -88,7 +88,7 @@ extension Rule {
         "colony": 5,
     ]
     private static let beside: [String: Set<String>] = [
-        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
