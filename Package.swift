@@ -121,7 +121,7 @@ let beside: [Target] = [
         name: "ColonyWorkloads",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-            "ColonySQLite",
+            "ColonyQueues", "ColonySQLite",
         ],
         swiftSettings: settings
     ),
