@@ -60,7 +60,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", .asyncHTTPClient, .nioCore, .nioHTTP1,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", .asyncHTTPClient, .nioCore, .nioHTTP1,
             .nioFoundationCompat,
         ],
         swiftSettings: settings
@@ -83,7 +83,7 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -98,8 +98,8 @@ let floor5: [Target] = [
     .executableTarget(
         name: "colony",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-            "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
+            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -253,8 +253,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyServerTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
+                "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
