@@ -11,6 +11,8 @@ final class ConsumerDesk: Sendable {
         var leaseEnd: MonotonicInstant
         /// Its lease could not be extended: the delivery is over.
         var isLost = false
+        /// Cancels the handler, once there is one at work.
+        var cancel: (@Sendable () -> Void)?
     }
 
     private struct State {
@@ -29,15 +31,23 @@ final class ConsumerDesk: Sendable {
         var isOver = false
         /// When the next message may be begun.
         var nextStart: MonotonicInstant?
+        /// How many messages may still be begun.
+        var leftToBegin: Int
+        /// Since when nothing is there to handle; `nil` while there is something.
+        var idleSince: MonotonicInstant?
     }
 
     private let capacity: Int
-    private let state = Mutex(State())
+    private let clock: any MonotonicClock
+    private let state: Mutex<State>
     /// Fired when the consumer is to end.
     let drain = OneShotSignal()
 
-    init(capacity: Int) {
+    /// - Parameter limit: How many messages are begun at most; `nil` for any number.
+    init(capacity: Int, limit: Int?, clock: any MonotonicClock) {
         self.capacity = capacity
+        self.clock = clock
+        self.state = Mutex(State(leftToBegin: limit ?? .max))
     }
 
     var statistics: ConsumerStatistics {
@@ -58,7 +68,7 @@ final class ConsumerDesk: Sendable {
             let signal = OneShotSignal()
             let answer = self.state.withLock { state -> Int?? in
                 if state.isDraining { return .some(nil) }
-                let room = self.capacity - state.held.count
+                let room = min(self.capacity - state.held.count, state.leftToBegin - state.buffer.count)
                 // Half of it at a time, so that a busy consumer asks for several.
                 if !state.isPaused, room > 0, room * 2 >= self.capacity || state.buffer.count == 0 {
                     return .some(min(room, MessageLimits.batch))
@@ -74,6 +84,7 @@ final class ConsumerDesk: Sendable {
     /// Takes deliveries in and gives them to handlers that wait; hands them back if the consumer ends or pauses.
     func take(_ deliveries: [Delivery]) {
         let ready = self.state.withLock { state -> [(CheckedContinuation<Delivery?, Never>, Delivery)] in
+            if !deliveries.isEmpty { state.idleSince = nil }
             for delivery in deliveries {
                 state.held[delivery.id] = Held(receipt: delivery.receipt, leaseEnd: delivery.leaseEnd)
                 state.buffer.append(delivery)
@@ -83,6 +94,7 @@ final class ConsumerDesk: Sendable {
             while !state.handlers.isEmpty, let delivery = Self.begin(&state) {
                 ready.append((state.handlers.removeFirst(), delivery))
             }
+            self.noteIdleness(&state)
             return ready
         }
         for (handler, delivery) in ready { handler.resume(returning: delivery) }
@@ -90,13 +102,17 @@ final class ConsumerDesk: Sendable {
 
     /// The next message to begin; those whose delivery is over are left to whom they were given since.
     private static func begin(_ state: inout State) -> Delivery? {
-        while let delivery = state.buffer.popFirst() {
+        while state.leftToBegin > 0, let delivery = state.buffer.popFirst() {
             if let held = state.held[delivery.id], held.receipt == delivery.receipt, !held.isLost {
                 state.statistics.running += 1
+                state.leftToBegin -= 1
                 return delivery
             }
             state.statistics.stale += 1
             if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id] = nil }
+            // There is room again, and nobody else says so.
+            state.fetcher?.fire()
+            state.fetcher = nil
         }
         return nil
     }
@@ -120,9 +136,10 @@ final class ConsumerDesk: Sendable {
 
     // MARK: Handling
 
-    /// The next message to handle; `nil` when the consumer ends.
+    /// The next message to handle; `nil` when the consumer ends, and when as many were begun as may be.
     func next() async -> Delivery? {
         await withCheckedContinuation { continuation in
+            var others: [CheckedContinuation<Delivery?, Never>] = []
             let answer = self.state.withLock { state -> Delivery?? in
                 if state.isDraining { return .some(nil) }
                 if let delivery = Self.begin(&state) {
@@ -130,11 +147,26 @@ final class ConsumerDesk: Sendable {
                     state.fetcher = nil
                     return delivery
                 }
+                if state.leftToBegin == 0 {
+                    swap(&others, &state.handlers)
+                    return .some(nil)
+                }
                 state.handlers.append(continuation)
                 return nil
             }
             if let answer { continuation.resume(returning: answer) }
+            for other in others { other.resume(returning: nil) }
         }
+    }
+
+    /// A handler is at work on a delivery, and is to be cancelled by this when the delivery is over.
+    func began(_ delivery: Delivery, cancel: @escaping @Sendable () -> Void) {
+        let isLost = self.state.withLock { state in
+            guard state.held[delivery.id]?.receipt == delivery.receipt else { return false }
+            state.held[delivery.id]?.cancel = cancel
+            return state.held[delivery.id]?.isLost == true
+        }
+        if isLost { cancel() }
     }
 
     /// When a message may be begun at this rate.
@@ -150,6 +182,8 @@ final class ConsumerDesk: Sendable {
     func finish(_ delivery: Delivery, _ kind: Settlement.Kind) {
         self.state.withLock { state in
             state.statistics.running -= 1
+            if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id]?.cancel = nil }
+            self.noteIdleness(&state)
             switch kind {
             case .acknowledge: state.statistics.handled += 1
             case .retry: state.statistics.failed += 1
@@ -179,12 +213,38 @@ final class ConsumerDesk: Sendable {
         }
     }
 
-    /// These deliveries are over: those that were not begun are not begun any more.
+    /// These deliveries are over: those that were not begun are not begun any more, and the handlers of the others are cancelled.
     func lost(_ receipts: [Receipt]) {
-        self.state.withLock { state in
-            for receipt in receipts where state.held[receipt.message]?.receipt == receipt {
+        let handlers = self.state.withLock { state in
+            receipts.compactMap { receipt -> (@Sendable () -> Void)? in
+                guard state.held[receipt.message]?.receipt == receipt else { return nil }
                 state.held[receipt.message]?.isLost = true
+                return state.held[receipt.message]?.cancel
             }
+        }
+        for cancel in handlers { cancel() }
+    }
+
+    /// Deliveries whose lease is over by the clock of this process, because the store did not answer in time.
+    func leases(over now: MonotonicInstant) -> [Receipt] {
+        self.state.withLock { state in
+            state.held.values.filter { $0.leaseEnd <= now && !$0.isLost }.map(\.receipt)
+        }
+    }
+
+    // MARK: Idleness
+
+    private func noteIdleness(_ state: inout State) {
+        let isIdle = state.statistics.running == 0 && state.buffer.count == 0
+        state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
+    }
+
+    /// Since when nothing has been there to handle; `nil` while there is something. The first call says that it is so from now on,
+    /// if nothing was there yet.
+    func idleSince() -> MonotonicInstant? {
+        self.state.withLock { state in
+            self.noteIdleness(&state)
+            return state.idleSince
         }
     }
 

@@ -7,10 +7,12 @@ import Synchronization
 /// A handler that returns has done its message. One that throws has it tried again after a rest, which grows with the attempts by the
 /// back-off of the queue, until its deliveries are used up and it becomes a dead letter; ``Reject`` decides otherwise. A crash counts as an
 /// attempt. Leases are extended on a thread of their own for as long as a message is held, so that a handler may take its time, and even
-/// block every thread of the pool.
+/// block every thread of the pool. If a lease is lost all the same, because the store could not be reached or the process was stopped for
+/// too long, the task of the handler is cancelled: another consumer may have the message.
 ///
 /// ``run()`` ends by graceful shutdown or cancellation: messages that were not begun are handed back at once, running handlers may go on
-/// for the drain limit, then their tasks are cancelled.
+/// for the drain limit, then their tasks are cancelled. It also ends by itself if ``ConsumerSettings/messageLimit`` or
+/// ``ConsumerSettings/idleLimit`` say so.
 public final class QueueConsumer<Payload: Sendable>: Service {
     private let queue: MessageQueue<Payload>
     private let concurrency: Int
@@ -30,7 +32,9 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         self.settings = settings
         self.lease = settings.lease ?? queue.settings.lease
         self.handler = handler
-        self.desk = ConsumerDesk(capacity: concurrency + (settings.prefetch ?? concurrency))
+        self.desk = ConsumerDesk(
+            capacity: concurrency + (settings.prefetch ?? concurrency), limit: settings.messageLimit, clock: queue.clock
+        )
     }
 
     /// What it has done and is doing.
@@ -42,7 +46,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
     /// Takes messages again.
     public func resume() { self.desk.pause(false) }
 
-    /// Handles messages until graceful shutdown or cancellation.
+    /// Handles messages until graceful shutdown or cancellation, or until one of the limits of its settings is reached.
     ///
     /// - Throws: ``QueueError`` if the settings cannot work, if the queue cannot be declared, or if it is gone. A store that cannot be
     ///   reached does not end it: it tries again with growing pauses.
@@ -60,11 +64,14 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         Task {
             await workers.value
             workersDone.fire()
+            // They also end by themselves, when as many messages were begun as may be.
+            self.desk.beginDraining()
         }
         // Unstructured, because they must outlive a cancellation of this task: what is held has to be settled.
         let fetcher = Task(executorPreference: consumerExecutor) { await self.fetch() }
         let keeper = Task(executorPreference: consumerExecutor) { await self.keepLeases() }
         let settler = Task(executorPreference: consumerExecutor) { await self.settle() }
+        let idler = Task(executorPreference: consumerExecutor) { await self.endWhenIdle() }
         let isCancelled = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await self.drainRequested()
@@ -75,6 +82,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
             workers.cancel()
             self.desk.beginDraining()
         }
+        idler.cancel()
         await fetcher.value
         await Task { await self.drain(workers, workersDone, isCancelled: isCancelled) }.value
         keeper.cancel()
@@ -174,8 +182,27 @@ extension QueueConsumer {
                     continue
                 }
             }
-            self.desk.finish(delivery, await self.handle(delivery))
+            let handling = Task { await self.handle(delivery) }
+            self.desk.began(delivery) { handling.cancel() }
+            let outcome = await withTaskCancellationHandler {
+                await handling.value
+            } onCancel: {
+                handling.cancel()
+            }
+            self.desk.finish(delivery, outcome)
         }
+    }
+
+    private func endWhenIdle() async {
+        guard let limit = self.settings.idleLimit else { return }
+        let clock = self.queue.clock
+        while true {
+            let now = clock.now
+            let end = (self.desk.idleSince() ?? now).advanced(by: limit)
+            if end <= now { break }
+            guard (try? await clock.sleep(until: end, tolerance: nil)) != nil else { return }
+        }
+        self.desk.beginDraining()
     }
 
     private func handle(_ delivery: Delivery) async -> Settlement.Kind {
@@ -194,7 +221,7 @@ extension QueueConsumer {
             case .retry(let rest): return .retry(after: min(max(rest, .zero), MessageLimits.delay), reason: "retry")
             }
         } catch is CancellationError where Task.isCancelled {
-            // The consumer ends; the message is not to blame.
+            // The consumer ends, or has lost the message; the message is not to blame.
             return .handBack
         } catch {
             var generator = SystemRandomNumberGenerator()
@@ -213,6 +240,7 @@ extension QueueConsumer {
             guard (try? await clock.sleep(for: interval)) != nil else { return }
             // Half of the lease is left for a store that is slow to answer.
             let now = clock.now
+            self.desk.lost(self.desk.leases(over: now))
             let receipts = self.desk.leases(endingBefore: now.advanced(by: self.lease / 2 + interval))
             for start in stride(from: 0, to: receipts.count, by: MessageLimits.batch) {
                 let part = Array(receipts[start...].prefix(MessageLimits.batch))
