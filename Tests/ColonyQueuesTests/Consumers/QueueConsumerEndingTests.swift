@@ -5,83 +5,9 @@ import ColonySimulation
 import Synchronization
 import Testing
 
-/// What a consumer does when it has lost a message, and when it ends by itself.
-@Suite("Consumers that lose or end", .timeLimit(.minutes(1)))
+/// When a consumer ends by itself.
+@Suite("Consumers with limits", .timeLimit(.minutes(1)))
 struct QueueConsumerEndingTests {
-    @Test("cancel the handler of a delivery that is over, and go on with the next message")
-    func lostLease() async throws {
-        let engine = MemoryQueueEngine()
-        var settings = QueueSettings()
-        settings.lease = .milliseconds(80)
-        let queue = MessageQueue<Int>("numbers", on: engine, settings: settings)
-        let receipts = Mutex<[Receipt]>([])
-        let begun = OneShotSignal()
-        let cancelled = OneShotSignal()
-        let second = OneShotSignal()
-        let consumer = queue.consumer { message in
-            guard message.payload == 1 else { return second.fire() }
-            receipts.withLock { $0.append(message.delivery.receipt) }
-            begun.fire()
-            do {
-                try await OneShotSignal().wait()
-            } catch {
-                cancelled.fire()
-                throw error
-            }
-        }
-        let run = Task { try await consumer.run() }
-        try await queue.publish(1)
-        try await queue.publish(2)
-        try await begun.wait()
-        // Somebody settles the delivery behind the back of its handler.
-        let receipt = try #require(receipts.withLock { $0.first })
-        #expect(try await engine.settle([Settlement(receipt, .acknowledge)], in: "numbers") == [.settled])
-        try await cancelled.wait()
-        try await second.wait()
-        run.cancel()
-        try await run.value
-        #expect(receipts.withLock { $0.count } == 1)
-        #expect(consumer.statistics.stale == 1)
-    }
-
-    @Test("cancel the handler when the store does not answer for as long as the lease lasts")
-    func unreachable() async throws {
-        let clock = ManualClock()
-        let engine = UnreachableEngine(MemoryQueueEngine(clock: clock))
-        var settings = QueueSettings()
-        settings.lease = .seconds(40)
-        let queue = MessageQueue<Int>("numbers", on: engine, settings: settings, clock: clock)
-        try await queue.publish(1)
-        let begun = OneShotSignal()
-        let cancelled = Mutex(false)
-        let consumer = queue.consumer { _ in
-            engine.isUnreachable.store(true, ordering: .sequentiallyConsistent)
-            begun.fire()
-            do {
-                try await OneShotSignal().wait()
-            } catch {
-                cancelled.withLock { $0 = true }
-                throw error
-            }
-        }
-        let run = Task { try await consumer.run() }
-        try await begun.wait()
-        let start = clock.now
-        try await Self.drive(clock, by: .seconds(1)) { cancelled.withLock { $0 } }
-        let passed = start.duration(to: clock.now)
-        #expect(passed >= .seconds(39), "it was cancelled after \(passed.text)")
-        #expect(passed < .seconds(60), "it was cancelled after \(passed.text)")
-        engine.isUnreachable.store(false, ordering: .sequentiallyConsistent)
-        let isOver = Mutex(false)
-        let end = Task {
-            try await run.value
-            isOver.withLock { $0 = true }
-        }
-        run.cancel()
-        try await Self.drive(clock, by: .seconds(1)) { isOver.withLock { $0 } }
-        try await end.value
-    }
-
     /// Moves a clock step by step until something has happened.
     private static func drive(
         _ clock: ManualClock, by step: Duration, until condition: () -> Bool
@@ -162,53 +88,5 @@ struct QueueConsumerEndingTests {
         try await run.value
         #expect(start.duration(to: clock.now) >= .seconds(9))
         #expect(consumer.statistics.handled == 1)
-    }
-}
-
-/// A store that stops answering.
-private final class UnreachableEngine: QueueEngine {
-    private let engine: MemoryQueueEngine
-    let isUnreachable = Atomic<Bool>(false)
-
-    init(_ engine: MemoryQueueEngine) { self.engine = engine }
-
-    private func check() throws(QueueError) {
-        if self.isUnreachable.load(ordering: .sequentiallyConsistent) {
-            throw QueueError(.unavailable, "the store does not answer")
-        }
-    }
-
-    var durability: Durability { self.engine.durability }
-
-    func declare(_ queue: QueueName, _ settings: QueueSettings) async throws(QueueError) -> Bool {
-        try self.check()
-        return try await self.engine.declare(queue, settings)
-    }
-
-    func publish(_ messages: [OutgoingMessage], to queue: QueueName) async throws(QueueError) -> [PublishOutcome] {
-        try self.check()
-        return try await self.engine.publish(messages, to: queue)
-    }
-
-    func receive(_ limit: Int, from queue: QueueName, lease: Duration) async throws(QueueError) -> [Delivery] {
-        try self.check()
-        return try await self.engine.receive(limit, from: queue, lease: lease)
-    }
-
-    func settle(_ settlements: [Settlement], in queue: QueueName) async throws(QueueError) -> [SettlementOutcome] {
-        try self.check()
-        return try await self.engine.settle(settlements, in: queue)
-    }
-
-    func cancel(_ ids: [MessageID], in queue: QueueName) async throws(QueueError) -> [Bool] {
-        try self.check()
-        return try await self.engine.cancel(ids, in: queue)
-    }
-
-    func waitForChange(
-        of queue: QueueName, since seen: Int64, upTo limit: Duration
-    ) async throws(QueueError) -> Int64 {
-        try self.check()
-        return try await self.engine.waitForChange(of: queue, since: seen, upTo: limit)
     }
 }
