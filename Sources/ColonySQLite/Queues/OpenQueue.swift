@@ -95,6 +95,8 @@ struct OpenQueue {
         try self.endAges()
         try self.run(Self.deleteForgotten, self.now)
         try self.lookAhead()
+        // Also when somebody only looks: who was given nothing before must hear of it.
+        self.ledger.announce()
     }
 
     private func lookAhead() throws(StoreError) {
