@@ -42,7 +42,8 @@ extension Rule {
 
     /// The one place where a client library is part of a signature: it takes part in the caller's own transaction.
     private static func mayShowClientLibrary(_ file: SourceFile) -> Bool {
-        file.target == "ColonySQLite" && file.fileName.hasPrefix("FencedResource")
+        file.target == "ColonySQLite"
+            && (file.fileName.hasPrefix("FencedResource") || file.fileName == "SQLiteQueueEngine+Transaction.swift")
     }
 
     private static let clientLibraries = Rule(
