@@ -192,7 +192,9 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyQueuesTests",
-            dependencies: ["ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation"],
+            dependencies: [
+                "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .log, .serviceLifecycle,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
