@@ -19,6 +19,11 @@ package struct ScheduleKeeping: Sendable {
     package struct PassedOver: Hashable, Sendable {
         package let from: WallTime
         package let before: WallTime?
+
+        package init(from: WallTime, before: WallTime?) {
+            self.from = from
+            self.before = before
+        }
     }
 
     private struct Entry {

@@ -7,7 +7,7 @@ extension ScheduleConformance {
             let bench = try await ScheduleBench(context)
             let message = ScheduledMessage(
                 Array("body".utf8), key: "k", priority: 7, headers: ["a": "1", ScheduledMessage.tickHeader: "mine"])
-            let schedule = try bench.schedule(message)
+            let schedule = try bench.schedule("schedule", message)
             try await bench.engine.put(schedule, next: ScheduleBench.minute(0))
             let outcome = try await bench.other.take(
                 ScheduleBench.minute(0), of: schedule.name, publishing: [ScheduleBench.minute(0)],
