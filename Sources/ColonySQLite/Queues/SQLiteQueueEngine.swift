@@ -154,11 +154,11 @@ public final class SQLiteQueueEngine: QueueEngine {
 }
 
 extension SQLiteQueueEngine {
-    private static func news(of store: Store) -> QueueNews {
+    static func news(of store: Store) -> QueueNews {
         store.companion(QueueNews.self) { QueueNews(store: store) }
     }
 
-    private func opened() throws(QueueError) -> Store {
+    func opened() throws(QueueError) -> Store {
         do throws(StoreError) {
             return try self.membership.store()
         } catch {
