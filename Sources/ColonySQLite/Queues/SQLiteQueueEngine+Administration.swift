@@ -88,8 +88,10 @@ extension SQLiteQueueEngine: QueueAdministration {
     /// Removes a queue that has no messages, in one durable transaction.
     @discardableResult
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
+        let news = Self.news(of: try self.opened())
         let count = try await self.write { transaction throws(StoreError) -> Int? in
-            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: nil) }
+            // The notes are those of the whole batch, and others of it have news.
+            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: news) }
             guard let ledger = try ledgers.ledger(of: queue, on: transaction.connection) else { return nil }
             if ledger.counts.count == 0 {
                 ledgers.forget(queue)
