@@ -13,6 +13,8 @@ public final class QueueCaseContext: Sendable {
     /// What all names of this run of the case begin with, so that cases can share a store that is in use.
     public let prefix: String
     private let used = Mutex<Set<QueueName>>([])
+    let usedExchanges = Mutex<Set<ExchangeName>>([])
+    let usedRetentions = Mutex<Set<TopicPattern>>([])
 
     /// Makes the context of one run of one case.
     ///
@@ -58,6 +60,7 @@ public final class QueueCaseContext: Sendable {
     }
 
     func cleanUp() async {
+        await self.cleanUpRouting()
         guard let engine = self.administration else { return }
         for name in self.used.withLock({ $0 }) {
             // Leased messages keep their queue; a store that is in use is left with it.

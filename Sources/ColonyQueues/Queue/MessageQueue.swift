@@ -76,9 +76,7 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
         case .stored(let id): return PublishedMessage(id: id, isDuplicate: false, durability: self.engine.durability)
         case .duplicate(let id):
             return PublishedMessage(id: id, isDuplicate: true, durability: self.engine.durability)
-        case .full:
-            let wait = self.settings.overflow == .wait ? " and got none within \(limit.text)" : ""
-            throw QueueError(.full, "the queue \"\(self.name)\" has no room\(wait); publish again later")
+        case .full: throw .full(self.name, self.settings.overflow, waited: limit)
         }
     }
 
@@ -94,7 +92,9 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
     ) async throws(QueueError) -> [PublishOutcome] {
         var encoded: [OutgoingMessage] = []
         encoded.reserveCapacity(messages.count)
-        for message in messages { encoded.append(try self.encoded(message)) }
+        for message in messages {
+            encoded.append(try message.encoded(by: self.codec, for: "the queue \"\(self.name)\""))
+        }
         try await self.declare()
         let deadline = self.clock.now.advanced(by: limit)
         var outcomes: [PublishOutcome] = []
@@ -113,21 +113,6 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
                 of: self.name, since: seen ?? 0, upTo: seen == nil ? .zero : left)
         }
         return outcomes + Array(repeating: .full, count: encoded.count - outcomes.count)
-    }
-
-    private func encoded(_ message: NewMessage<Payload>) throws(QueueError) -> OutgoingMessage {
-        let body: [UInt8]
-        do {
-            body = try self.codec.encode(message.payload)
-        } catch {
-            throw QueueError(
-                .invalidRequest, "a payload for the queue \"\(self.name)\" cannot be encoded", cause: error)
-        }
-        let encoded = OutgoingMessage(
-            body, key: message.key, priority: message.priority, availability: message.availability,
-            deduplicationID: message.deduplicationID, headers: message.headers)
-        try encoded.validate()
-        return encoded
     }
 }
 

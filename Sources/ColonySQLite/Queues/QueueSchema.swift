@@ -18,6 +18,7 @@ enum QueueSchema: StoreModule {
     static func registerMigrations(in migrator: inout DatabaseMigrator) {
         migrator.registerMigration("queues-1") { database in
             try database.execute(sql: Self.tables)
+            try database.execute(sql: RoutingSchema.tables)
         }
     }
 

@@ -15,8 +15,8 @@ public import ColonyQueues
 /// - Important: The file must be on a disk of this host.
 public final class SQLiteQueueEngine: QueueEngine {
     private let membership: StoreMembership
-    private let clock: any MonotonicClock
-    private let wall: any WallClock
+    let clock: any MonotonicClock
+    let wall: any WallClock
 
     /// Makes an engine on a file.
     ///
@@ -154,11 +154,11 @@ public final class SQLiteQueueEngine: QueueEngine {
 }
 
 extension SQLiteQueueEngine {
-    private static func news(of store: Store) -> QueueNews {
+    static func news(of store: Store) -> QueueNews {
         store.companion(QueueNews.self) { QueueNews(store: store) }
     }
 
-    private func opened() throws(QueueError) -> Store {
+    func opened() throws(QueueError) -> Store {
         do throws(StoreError) {
             return try self.membership.store()
         } catch {
