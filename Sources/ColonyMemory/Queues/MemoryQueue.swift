@@ -161,15 +161,25 @@ package struct MemoryQueue {
             }
             guard self.makeRoom(for: message.byteCount, now) else { break }
             let id = number()
-            if let text, self.settings.deduplicationWindow > .zero {
-                self.known[text] = id
-                self.forgettings.append((text, now.monotonic.advanced(by: self.settings.deduplicationWindow)))
-            }
-            self.take(id, message, publishedAt: now.wall, now)
+            self.takeNew(id, message, at: now)
             outcomes.append(.stored(id))
         }
         outcomes += Array(repeating: .full, count: messages.count - outcomes.count)
         return outcomes
+    }
+
+    /// Takes a message in whose reception was `room`, and gives up the oldest for it if need be.
+    mutating func takeCopy(_ id: MessageID, _ message: OutgoingMessage, at now: Times) {
+        _ = self.makeRoom(for: message.byteCount, now)
+        self.takeNew(id, message, at: now)
+    }
+
+    private mutating func takeNew(_ id: MessageID, _ message: OutgoingMessage, at now: Times) {
+        if let text = message.deduplicationID.map({ Array($0.utf8) }), self.settings.deduplicationWindow > .zero {
+            self.known[text] = id
+            self.forgettings.append((text, now.monotonic.advanced(by: self.settings.deduplicationWindow)))
+        }
+        self.take(id, message, publishedAt: now.wall, now)
     }
 
     /// Takes a dead letter of another queue in, whether or not there is room, because it has nowhere else to go.
@@ -194,14 +204,38 @@ package struct MemoryQueue {
         }
     }
 
+    /// What a message that goes to several queues at once can expect here.
+    enum Reception {
+        case duplicate(MessageID)
+        case room
+        case full
+    }
+
+    /// Looks without changing anything.
+    func reception(of message: OutgoingMessage) -> Reception {
+        if let text = message.deduplicationID, let earlier = self.known[Array(text.utf8)] { return .duplicate(earlier) }
+        return self.canMakeRoom(for: message.byteCount) ? .room : .full
+    }
+
+    private func hasRoom(for bytes: Int) -> Bool {
+        self.entries.count + self.dead.count < self.settings.capacity
+            && self.bytes + bytes <= self.settings.capacityBytes
+    }
+
+    /// Whether there is room, or would be once everything is dropped that may be.
+    private func canMakeRoom(for bytes: Int) -> Bool {
+        if self.hasRoom(for: bytes) { return true }
+        guard self.settings.overflow == .dropOldest else { return false }
+        let leased = self.entries.values.filter { if case .leased = $0.standing { true } else { false } }
+        return leased.count < self.settings.capacity
+            && leased.reduce(bytes) { $0 + $1.message.byteCount } <= self.settings.capacityBytes
+    }
+
     private mutating func makeRoom(for bytes: Int, _ now: Times) -> Bool {
-        func hasRoom() -> Bool {
-            self.entries.count + self.dead.count < self.settings.capacity
-                && self.bytes + bytes <= self.settings.capacityBytes
-        }
-        if hasRoom() { return true }
-        guard self.settings.overflow == .dropOldest, bytes <= self.settings.capacityBytes else { return false }
-        while !hasRoom() {
+        if self.hasRoom(for: bytes) { return true }
+        // Nothing is dropped in vain.
+        guard self.canMakeRoom(for: bytes) else { return false }
+        while !self.hasRoom(for: bytes) {
             let oldest = self.entries.filter { if case .leased = $0.value.standing { false } else { true } }.keys.min()
             if let oldest {
                 if self.settings.deadLetterQueue == nil {

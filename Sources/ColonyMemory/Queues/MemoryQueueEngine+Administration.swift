@@ -99,7 +99,10 @@ extension MemoryQueueEngine: QueueAdministration {
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
         let count = self.state.withLock { state -> Int? in
             guard let count = state.queues[queue]?.statistics.count else { return nil }
-            if count == 0 { state.queues[queue] = nil }
+            if count == 0 {
+                state.queues[queue] = nil
+                _ = state.exchanges.unbindAll(of: queue)
+            }
             return count
         }
         if let count, count > 0 { throw QueueRequests.notEmpty(queue, count) }
