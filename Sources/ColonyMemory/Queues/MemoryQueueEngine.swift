@@ -14,6 +14,8 @@ public final class MemoryQueueEngine: QueueEngine {
         var waiters: [QueueName: [OneShotSignal]] = [:]
         var lastID: Int64 = 0
         var exchanges = ExchangeRegistry()
+        var topics = MemoryTopics()
+        var topicWaiters: [OneShotSignal] = []
         /// Other queues that the operation under way has changed; empty between operations.
         var touched: Set<QueueName> = []
         var chance: any RandomNumberGenerator & Sendable

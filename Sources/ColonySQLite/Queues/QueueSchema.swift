@@ -182,6 +182,7 @@ enum QueueSchema: StoreModule {
         {
             try connection.run(sql)
         }
+        try RoutingSchema.hostRestarted(now: now, civil: civil, connection)
     }
 
     private static let resetTimers = SQL("UPDATE queue_timer SET due = ?1 + max(0, civil_ms - ?2) * 1000000")
