@@ -24,6 +24,7 @@ extension Rule {
     /// Which targets may import a library from elsewhere. Tests of a target may import what the target may.
     private static let importers: [String: Set<String>] = [
         "GRDB": ["ColonySQLite"],
+        "Tracing": ["ColonyQueues"], "Instrumentation": ["ColonyQueues"],
         "Hummingbird": ["ColonyServer"], "HummingbirdCore": ["ColonyServer"], "HummingbirdTLS": ["ColonyServer"],
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer"],
@@ -87,11 +88,11 @@ extension Rule {
         "colony": 5,
     ]
     private static let beside: [String: Set<String>] = [
-        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches"],
+        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
-            "ColonySQLite",
+            "ColonyQueues", "ColonySQLite",
         ],
     ]
 

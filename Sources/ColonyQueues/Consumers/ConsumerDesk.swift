@@ -9,15 +9,19 @@ final class ConsumerDesk: Sendable {
     struct Held {
         let receipt: Receipt
         var leaseEnd: MonotonicInstant
-        /// Its lease could not be extended: the delivery is over.
+        /// Its lease is over: the message may be with another consumer.
         var isLost = false
+        /// Who handles it.
+        var worker: ConsumerWorker?
     }
+
+    private typealias Handler = (worker: ConsumerWorker, continuation: CheckedContinuation<Delivery?, Never>)
 
     private struct State {
         var buffer = FairBuffer()
         var held: [MessageID: Held] = [:]
         var settlements: [Settlement] = []
-        var handlers: [CheckedContinuation<Delivery?, Never>] = []
+        var handlers: [Handler] = []
         var statistics = ConsumerStatistics()
         var isDraining = false
         var isPaused = false
@@ -29,15 +33,23 @@ final class ConsumerDesk: Sendable {
         var isOver = false
         /// When the next message may be begun.
         var nextStart: MonotonicInstant?
+        /// How many messages may still be begun.
+        var leftToBegin: Int
+        /// Since when nothing is there to handle; `nil` while there is something.
+        var idleSince: MonotonicInstant?
     }
 
     private let capacity: Int
-    private let state = Mutex(State())
+    private let clock: any MonotonicClock
+    private let state: Mutex<State>
     /// Fired when the consumer is to end.
     let drain = OneShotSignal()
 
-    init(capacity: Int) {
+    /// - Parameter limit: How many messages are begun at most; `nil` for any number.
+    init(capacity: Int, limit: Int?, clock: any MonotonicClock) {
         self.capacity = capacity
+        self.clock = clock
+        self.state = Mutex(State(leftToBegin: limit ?? .max))
     }
 
     var statistics: ConsumerStatistics {
@@ -58,7 +70,7 @@ final class ConsumerDesk: Sendable {
             let signal = OneShotSignal()
             let answer = self.state.withLock { state -> Int?? in
                 if state.isDraining { return .some(nil) }
-                let room = self.capacity - state.held.count
+                let room = min(self.capacity - state.held.count, state.leftToBegin - state.buffer.count)
                 // Half of it at a time, so that a busy consumer asks for several.
                 if !state.isPaused, room > 0, room * 2 >= self.capacity || state.buffer.count == 0 {
                     return .some(min(room, MessageLimits.batch))
@@ -73,30 +85,45 @@ final class ConsumerDesk: Sendable {
 
     /// Takes deliveries in and gives them to handlers that wait; hands them back if the consumer ends or pauses.
     func take(_ deliveries: [Delivery]) {
-        let ready = self.state.withLock { state -> [(CheckedContinuation<Delivery?, Never>, Delivery)] in
+        let (ready, dismissed) = self.state.withLock { state in
+            var dismissed = Self.endLapsed(&state, at: self.clock.now)
             for delivery in deliveries {
+                // Whoever handles an earlier delivery of the same message has lost it.
+                if let worker = state.held[delivery.id]?.worker {
+                    worker.dismiss()
+                    dismissed.append(worker)
+                }
                 state.held[delivery.id] = Held(receipt: delivery.receipt, leaseEnd: delivery.leaseEnd)
                 state.buffer.append(delivery)
             }
             if state.isDraining || state.isPaused { Self.handBack(&state) }
-            var ready: [(CheckedContinuation<Delivery?, Never>, Delivery)] = []
-            while !state.handlers.isEmpty, let delivery = Self.begin(&state) {
-                ready.append((state.handlers.removeFirst(), delivery))
+            var ready: [(Handler, Delivery)] = []
+            while let handler = state.handlers.first, let delivery = self.begin(&state, by: handler.worker) {
+                ready.append((handler, delivery))
+                state.handlers.removeFirst()
             }
-            return ready
+            self.noteIdleness(&state)
+            return (ready, dismissed)
         }
-        for (handler, delivery) in ready { handler.resume(returning: delivery) }
+        for worker in dismissed { worker.cancel() }
+        for (handler, delivery) in ready { handler.continuation.resume(returning: delivery) }
     }
 
     /// The next message to begin; those whose delivery is over are left to whom they were given since.
-    private static func begin(_ state: inout State) -> Delivery? {
-        while let delivery = state.buffer.popFirst() {
-            if let held = state.held[delivery.id], held.receipt == delivery.receipt, !held.isLost {
+    private func begin(_ state: inout State, by worker: ConsumerWorker) -> Delivery? {
+        while state.leftToBegin > 0, let delivery = state.buffer.popFirst() {
+            let held = state.held[delivery.id]
+            let isHeld = held?.receipt == delivery.receipt
+            // A process that was stopped finds leases here that ended long ago.
+            if let held, isHeld, !held.isLost, held.leaseEnd > self.clock.now {
+                state.held[delivery.id]?.worker = worker
                 state.statistics.running += 1
+                state.leftToBegin -= 1
+                state.idleSince = nil
                 return delivery
             }
             state.statistics.stale += 1
-            if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id] = nil }
+            if isHeld { state.held[delivery.id] = nil }
         }
         return nil
     }
@@ -120,20 +147,46 @@ final class ConsumerDesk: Sendable {
 
     // MARK: Handling
 
-    /// The next message to handle; `nil` when the consumer ends.
-    func next() async -> Delivery? {
+    /// The next message to handle; `nil` when the consumer ends, when as many were begun as may be, or when the worker has been
+    /// dismissed.
+    func next(for worker: ConsumerWorker) async -> Delivery? {
         await withCheckedContinuation { continuation in
+            var others: [Handler] = []
             let answer = self.state.withLock { state -> Delivery?? in
-                if state.isDraining { return .some(nil) }
-                if let delivery = Self.begin(&state) {
+                if state.isDraining || worker.isDismissed { return .some(nil) }
+                if let delivery = self.begin(&state, by: worker) {
                     state.fetcher?.fire()
                     state.fetcher = nil
                     return delivery
                 }
-                state.handlers.append(continuation)
+                if state.leftToBegin == 0 {
+                    swap(&others, &state.handlers)
+                    return .some(nil)
+                }
+                // What was passed over has made room.
+                state.fetcher?.fire()
+                state.fetcher = nil
+                state.handlers.append((worker, continuation))
                 return nil
             }
             if let answer { continuation.resume(returning: answer) }
+            for other in others { other.continuation.resume(returning: nil) }
+        }
+    }
+
+    /// Whether no more messages are begun.
+    var isEnding: Bool { self.state.withLock { $0.isDraining || $0.leftToBegin == 0 } }
+
+    private func noteIdleness(_ state: inout State) {
+        let isIdle = state.statistics.running == 0 && state.buffer.count == 0
+        state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
+    }
+
+    /// Since when nothing has been there to handle; `nil` while there is something.
+    func idleSince() -> MonotonicInstant? {
+        self.state.withLock { state in
+            self.noteIdleness(&state)
+            return state.idleSince
         }
     }
 
@@ -150,6 +203,8 @@ final class ConsumerDesk: Sendable {
     func finish(_ delivery: Delivery, _ kind: Settlement.Kind) {
         self.state.withLock { state in
             state.statistics.running -= 1
+            if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id]?.worker = nil }
+            self.noteIdleness(&state)
             switch kind {
             case .acknowledge: state.statistics.handled += 1
             case .retry: state.statistics.failed += 1
@@ -179,13 +234,40 @@ final class ConsumerDesk: Sendable {
         }
     }
 
-    /// These deliveries are over: those that were not begun are not begun any more.
+    /// These deliveries are over: those that were not begun are not begun any more, and the tasks of the others are cancelled.
     func lost(_ receipts: [Receipt]) {
-        self.state.withLock { state in
-            for receipt in receipts where state.held[receipt.message]?.receipt == receipt {
-                state.held[receipt.message]?.isLost = true
+        let dismissed = self.state.withLock { state in
+            receipts.compactMap { receipt -> ConsumerWorker? in
+                guard state.held[receipt.message]?.receipt == receipt else { return nil }
+                return Self.end(&state, receipt.message)
             }
         }
+        for worker in dismissed { worker.cancel() }
+    }
+
+    /// Ends the deliveries whose leases are over by the clock, whatever the store has been able to say.
+    ///
+    /// - Returns: When the next lease ends, if none is extended.
+    func endLapsed() -> MonotonicInstant? {
+        let now = self.clock.now
+        let (dismissed, next) = self.state.withLock { state in
+            (Self.endLapsed(&state, at: now), state.held.values.lazy.filter { !$0.isLost }.map(\.leaseEnd).min())
+        }
+        for worker in dismissed { worker.cancel() }
+        return next
+    }
+
+    private static func endLapsed(_ state: inout State, at now: MonotonicInstant) -> [ConsumerWorker] {
+        let lapsed = state.held.filter { !$0.value.isLost && $0.value.leaseEnd <= now }
+        return lapsed.keys.compactMap { Self.end(&state, $0) }
+    }
+
+    /// - Returns: Who handles the message, and is to be cancelled.
+    private static func end(_ state: inout State, _ id: MessageID) -> ConsumerWorker? {
+        state.held[id]?.isLost = true
+        let worker = state.held[id]?.worker
+        worker?.dismiss()
+        return worker
     }
 
     // MARK: Settling
@@ -251,7 +333,7 @@ final class ConsumerDesk: Sendable {
             state.fetcher = nil
             return (state.handlers, state.queueWait)
         }
-        for handler in handlers { handler.resume(returning: nil) }
+        for handler in handlers { handler.continuation.resume(returning: nil) }
         wait?.cancel()
         self.drain.fire()
     }

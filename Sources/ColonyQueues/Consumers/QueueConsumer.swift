@@ -1,16 +1,19 @@
 import ColonyCore
 public import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// Handles the messages of a queue, several at a time.
 ///
 /// A handler that returns has done its message. One that throws has it tried again after a rest, which grows with the attempts by the
 /// back-off of the queue, until its deliveries are used up and it becomes a dead letter; ``Reject`` decides otherwise. A crash counts as an
 /// attempt. Leases are extended on a thread of their own for as long as a message is held, so that a handler may take its time, and even
-/// block every thread of the pool.
+/// block every thread of the pool. When a lease is lost all the same, because the process was stopped or the store could not be reached
+/// for as long as it lasts, the task of the handler is cancelled, and what it says of the message is refused by the store.
 ///
 /// ``run()`` ends by graceful shutdown or cancellation: messages that were not begun are handed back at once, running handlers may go on
-/// for the drain limit, then their tasks are cancelled.
+/// for the drain limit, then their tasks are cancelled. It also ends by itself if ``ConsumerSettings/messageLimit`` or
+/// ``ConsumerSettings/idleLimit`` say so.
 public final class QueueConsumer<Payload: Sendable>: Service {
     private let queue: MessageQueue<Payload>
     private let concurrency: Int
@@ -30,7 +33,8 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         self.settings = settings
         self.lease = settings.lease ?? queue.settings.lease
         self.handler = handler
-        self.desk = ConsumerDesk(capacity: concurrency + (settings.prefetch ?? concurrency))
+        self.desk = ConsumerDesk(
+            capacity: concurrency + (settings.prefetch ?? concurrency), limit: settings.messageLimit, clock: queue.clock)
     }
 
     /// What it has done and is doing.
@@ -42,7 +46,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
     /// Takes messages again.
     public func resume() { self.desk.pause(false) }
 
-    /// Handles messages until graceful shutdown or cancellation.
+    /// Handles messages until graceful shutdown or cancellation, or until one of the limits of its settings is reached.
     ///
     /// - Throws: ``QueueError`` if the settings cannot work, if the queue cannot be declared, or if it is gone. A store that cannot be
     ///   reached does not end it: it tries again with growing pauses.
@@ -53,18 +57,22 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         try await self.queue.declare()
         let workers = Task {
             await withDiscardingTaskGroup { group in
-                for _ in 0..<self.concurrency { group.addTask { await self.work() } }
+                for _ in 0..<self.concurrency { group.addTask { await self.employ() } }
             }
         }
         let workersDone = OneShotSignal()
         Task {
             await workers.value
             workersDone.fire()
+            // They also end by themselves, when as many messages were begun as may be.
+            self.desk.beginDraining()
         }
         // Unstructured, because they must outlive a cancellation of this task: what is held has to be settled.
         let fetcher = Task(executorPreference: consumerExecutor) { await self.fetch() }
         let keeper = Task(executorPreference: consumerExecutor) { await self.keepLeases() }
+        let watcher = Task(executorPreference: consumerExecutor) { await self.watchLeases() }
         let settler = Task(executorPreference: consumerExecutor) { await self.settle() }
+        let idler = Task(executorPreference: consumerExecutor) { await self.endWhenIdle() }
         let isCancelled = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await self.drainRequested()
@@ -72,12 +80,16 @@ public final class QueueConsumer<Payload: Sendable>: Service {
                 self.desk.beginDraining()
             }
         } onCancel: {
-            workers.cancel()
+            // First, so that no worker begins another message in a task that is cancelled.
             self.desk.beginDraining()
+            workers.cancel()
         }
-        await fetcher.value
+        idler.cancel()
         await Task { await self.drain(workers, workersDone, isCancelled: isCancelled) }.value
+        // What it may still be given is handed back.
+        await self.bounded(fetcher)
         keeper.cancel()
+        watcher.cancel()
         self.desk.end()
         await self.bounded(settler)
         if let failure = self.failure.withLock({ $0 }) { throw failure }
@@ -99,18 +111,18 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         _ = try? await done.wait(until: clock.now.advanced(by: .seconds(1)), on: clock)
     }
 
-    /// Waits for the last settlements, up to a lease: after that they would be stale.
-    private func bounded(_ settler: Task<Void, Never>) async {
+    /// Waits for the last deliveries or settlements, up to a lease: after that they are over.
+    private func bounded(_ part: Task<Void, Never>) async {
         let done = OneShotSignal()
         Task {
-            await settler.value
+            await part.value
             done.fire()
         }
         let clock = self.queue.clock
         await Task {
             _ = try? await done.wait(until: clock.now.advanced(by: self.lease), on: clock)
         }.value
-        settler.cancel()
+        part.cancel()
     }
 }
 
@@ -163,8 +175,34 @@ extension QueueConsumer {
         await task.value
     }
 
-    private func work() async {
-        while let delivery = await self.desk.next() {
+    /// Has one message after the other handled; a worker that was dismissed is followed by another.
+    private func employ() async {
+        repeat {
+            let worker = ConsumerWorker()
+            let task = Task { await self.work(as: worker) }
+            worker.works(in: task)
+            await withTaskCancellationHandler {
+                await task.value
+            } onCancel: {
+                worker.cancel()
+            }
+        } while !self.desk.isEnding
+    }
+
+    private func endWhenIdle() async {
+        guard let limit = self.settings.idleLimit else { return }
+        let clock = self.queue.clock
+        while true {
+            let now = clock.now
+            let end = (self.desk.idleSince() ?? now).advanced(by: limit)
+            if end <= now { break }
+            guard (try? await clock.sleep(until: end, tolerance: nil)) != nil else { return }
+        }
+        self.desk.beginDraining()
+    }
+
+    private func work(as worker: ConsumerWorker) async {
+        while let delivery = await self.desk.next(for: worker) {
             if let rate = self.settings.maximumRate {
                 let start = self.desk.start(interval: .seconds(1) / rate, at: self.queue.clock.now)
                 do {
@@ -174,11 +212,11 @@ extension QueueConsumer {
                     continue
                 }
             }
-            self.desk.finish(delivery, await self.handle(delivery))
+            self.desk.finish(delivery, await self.handle(delivery, as: worker))
         }
     }
 
-    private func handle(_ delivery: Delivery) async -> Settlement.Kind {
+    private func handle(_ delivery: Delivery, as worker: ConsumerWorker) async -> Settlement.Kind {
         let payload: Payload
         do {
             payload = try self.queue.codec.decode(delivery.body)
@@ -186,14 +224,25 @@ extension QueueConsumer {
             return .deadLetter(reason: Self.reason("it cannot be decoded: \(error)"))
         }
         do {
-            try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            try await withSpan(
+                "\(self.queue.name) process", context: TraceHeaders.context(of: delivery.headers), ofKind: .consumer
+            ) { span in
+                span.updateAttributes { attributes in
+                    attributes["messaging.system"] = "colony"
+                    attributes["messaging.operation.type"] = "process"
+                    attributes["messaging.destination.name"] = self.queue.name.rawValue
+                    attributes["messaging.message.id"] = delivery.id.description
+                    attributes["messaging.colony.attempt"] = delivery.attempt
+                }
+                try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            }
             return .acknowledge
         } catch let reject as Reject {
             switch reject {
             case .deadLetter(let reason): return .deadLetter(reason: Self.reason(reason))
             case .retry(let rest): return .retry(after: min(max(rest, .zero), MessageLimits.delay), reason: "retry")
             }
-        } catch is CancellationError where Task.isCancelled {
+        } catch is CancellationError where Task.isCancelled && !worker.isDismissed {
             // The consumer ends; the message is not to blame.
             return .handBack
         } catch {
@@ -227,6 +276,16 @@ extension QueueConsumer {
                     // The next round comes before the lease is over.
                 }
             }
+        }
+    }
+
+    /// Cancels what is handled after its lease. Apart from what extends leases, because that may wait for a store that does not answer.
+    private func watchLeases() async {
+        let clock = self.queue.clock
+        while !Task.isCancelled {
+            let latest = clock.now.advanced(by: self.lease / 4)
+            let next = min(latest, self.desk.endLapsed() ?? latest)
+            guard (try? await clock.sleep(until: next, tolerance: nil)) != nil else { return }
         }
     }
 

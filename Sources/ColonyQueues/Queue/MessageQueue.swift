@@ -131,9 +131,10 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
             throw QueueError(
                 .invalidRequest, "a payload for the queue \"\(self.name)\" cannot be encoded", cause: error)
         }
-        let encoded = OutgoingMessage(
+        var encoded = OutgoingMessage(
             body, key: message.key, priority: message.priority, availability: message.availability,
             deduplicationID: message.deduplicationID, headers: message.headers)
+        TraceHeaders.inject(into: &encoded.headers)
         try encoded.validate()
         return encoded
     }

@@ -20,7 +20,7 @@ struct BenchCommand: AsyncParsableCommand {
     )
 
     @Argument(
-        help: ArgumentHelp("What to measure: locks, ids, hashing, caches. (default: everything)", valueName: "block"),
+        help: ArgumentHelp("What to measure: locks, ids, hashing, caches, queues. (default: everything)", valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
 
@@ -81,6 +81,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     case hashing
     /// Traces only: it has no workload of its own.
     case caches
+    case queues
 
     var workloads: [Workload] {
         switch self {
@@ -88,6 +89,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
         case .ids: SnowflakeWorkload.all + UUIDWorkload.all + SegmentWorkload.all
         case .hashing: HashSpeedWorkload.all + PlacementWorkload.all
         case .caches: []
+        case .queues: QueueWorkloads.all
         }
     }
 }
