@@ -59,7 +59,8 @@ public final class Daemon: Service {
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
-        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
+        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {},
+        metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
         try configuration.validate()

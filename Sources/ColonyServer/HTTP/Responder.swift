@@ -28,7 +28,8 @@ final class Responder: Sendable {
 
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
-        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
+        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        wallClock: any WallClock,
         logger: Logger
     ) {
         self.locks = locks
@@ -44,7 +45,8 @@ final class Responder: Sendable {
         self.dates = DateHeader(wallClock)
         self.started = wallClock.now
         self.document = OpenAPIDocument(
-            limits: limits, caching: caches.cache.settings, queueing: queues.settings, needsTokens: gatekeeper.needsTokens
+            limits: limits, caching: caches.cache.settings, queueing: queues.settings,
+            needsTokens: gatekeeper.needsTokens
         ).text()
         self.logger = logger
     }

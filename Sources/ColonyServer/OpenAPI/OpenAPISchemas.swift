@@ -5,7 +5,8 @@ struct OpenAPISchemas {
     let limits: DaemonConfiguration.Limits
 
     var all: JSONValue {
-        .object(self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.problems)
+        .object(
+            self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.problems)
     }
 
     private var values: [(String, JSONValue)] {

@@ -31,7 +31,9 @@ extension QueueService {
             }
         }
         let durability = engine.durability
-        return Answer(capacity: 32 + outcomes.count * 56) { QueueAnswers.write(outcomes, durability: durability, to: &$0) }
+        return Answer(capacity: 32 + outcomes.count * 56) {
+            QueueAnswers.write(outcomes, durability: durability, to: &$0)
+        }
     }
 
     private func publishWaiting(
