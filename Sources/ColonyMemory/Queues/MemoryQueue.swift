@@ -79,9 +79,12 @@ package struct MemoryQueue {
     // MARK: Time
 
     /// Does what has become due.
-    package mutating func advance(to now: Times) {
+    @discardableResult
+    package mutating func advance(to now: Times) -> Bool {
+        var isNews = false
         while let timer = self.timers.popDue(at: now.monotonic) {
             guard let entry = self.entries[timer.value] else { continue }
+            isNews = true
             switch entry.standing {
             case .delayed:
                 self.totals.undelayed += 1
@@ -103,6 +106,7 @@ package struct MemoryQueue {
         while let first = self.appointments.min, first.time <= now.wall {
             self.appointments.removeMin()
             guard let entry = self.entries[first.id], case .scheduled = entry.standing else { continue }
+            isNews = true
             self.totals.undelayed += 1
             self.totals.lateness += .milliseconds(now.wall.millisecondsSince1970 - first.time.millisecondsSince1970)
             self.join(first.id)
@@ -114,6 +118,7 @@ package struct MemoryQueue {
             if case .leased = entry.standing {
                 self.ages.append((first.id, now.monotonic.advanced(by: self.settings.lease)))
             } else {
+                isNews = true
                 self.bury(first.id, "it was kept for \(self.settings.retention ?? .zero)", now)
             }
         }
@@ -121,6 +126,7 @@ package struct MemoryQueue {
             self.forgettings.removeFirst()
             self.known[first.deduplicationID] = nil
         }
+        return isNews
     }
 
     /// When something becomes due by itself.
