@@ -163,7 +163,7 @@ final class Responder: Sendable {
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             return try await self.answerQueue(match, request, token, client)
         case .server:
-            return self.about.answer(now: self.clock.now)
+            return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
             return Answer { $0.writeJSON(#"{"status":"ok"}"#) }
         case .readyz:

@@ -168,7 +168,22 @@ struct OpenAPISchemas {
                     [
                         ("version", text), ("uptime_ms", .reference("Milliseconds")), ("store", text),
                         ("guarantee", self.guarantee),
-                        ("data", ["type": ["string", "null"]]),
+                        ("data", ["type": ["string", "null"]]), ("token", .reference("Token")),
+                    ])
+            ),
+            (
+                "Token",
+                .closed(
+                    required: ["name", "scopes"],
+                    [
+                        ("name", text),
+                        (
+                            "scopes",
+                            [
+                                "type": "array",
+                                "items": ["enum": .array(Scope.allCases.map { .string($0.rawValue) })],
+                            ]
+                        ),
                     ])
             ),
             ("Status", .closed(required: ["status"], [("status", text)])),
