@@ -236,6 +236,7 @@ final class Responder: Sendable {
             body.writeString("\(name) \(value)\n")
         }
         await self.queues.writeMetrics(token: token, to: &body)
+        self.schedules.writeMetrics(to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)

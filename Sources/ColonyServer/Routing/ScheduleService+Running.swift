@@ -1,12 +1,31 @@
 import ColonyCore
 import ColonyQueues
 import Logging
+import NIOCore
 import ServiceLifecycle
 
 extension ScheduleService {
     /// What publishes the messages of schedules, if the store keeps any.
     var services: [any Service] {
         self.scheduler.map { [$0] } ?? []
+    }
+
+    /// Writes what the metrics tell of schedules.
+    func writeMetrics(to body: inout ByteBuffer) {
+        guard let statistics = self.scheduler?.statistics else { return }
+        for (name, kind, value, help) in [
+            ("colony_schedules", .gauge, statistics.schedules, "Schedules that have a tick to come."),
+            ("colony_schedule_messages_total", .counter, statistics.published, "Messages that this daemon published."),
+            (
+                "colony_schedule_passed_over_total", .counter, statistics.passedOver,
+                "How often missed ticks were passed over."
+            ),
+            ("colony_schedule_full_total", .counter, statistics.full, "How often a queue had no room for a tick."),
+            ("colony_schedule_failures_total", .counter, statistics.failures, "How often the store failed a tick."),
+        ] as [(String, PrometheusRegistry.Kind, Int, String)] {
+            PrometheusRegistry.writeHeader(name, kind, help: help, to: &body)
+            body.writeString("\(name) \(value)\n")
+        }
     }
 
     static func scheduler(
