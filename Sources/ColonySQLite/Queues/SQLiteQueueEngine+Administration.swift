@@ -88,12 +88,16 @@ extension SQLiteQueueEngine: QueueAdministration {
     /// Removes a queue that has no messages, in one durable transaction.
     @discardableResult
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
+        let store = try self.opened()
+        let (news, cache) = (Self.news(of: store), Self.routing(of: store))
         let count = try await self.write { transaction throws(StoreError) -> Int? in
-            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: nil) }
+            // The notes are those of the whole batch, and others of it have news.
+            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: news) }
             guard let ledger = try ledgers.ledger(of: queue, on: transaction.connection) else { return nil }
             if ledger.counts.count == 0 {
                 ledgers.forget(queue)
                 try QueueLedgers.delete(ledger, on: transaction.connection)
+                try RoutingNotes.of(transaction, cache).unbindAll(of: queue, on: transaction.connection)
             }
             return ledger.counts.count
         }
