@@ -7,8 +7,7 @@ public struct QueueCase: Sendable, CustomStringConvertible {
     public enum Property: String, Hashable, Sendable, CaseIterable, Codable {
         case declaration, publishing, order, leases, settlement, keys, delays, deduplication, room, waiting
         case deadLetters = "dead letters"
-        case limits, contention, administration
-        case schedules
+        case limits, contention, administration, schedules, exchanges, topics
     }
 
     /// The promise as a sentence; unique among the cases.
@@ -35,7 +34,7 @@ public struct QueueCase: Sendable, CustomStringConvertible {
     ///
     /// - Parameter limit: The longest that it may take in real time; then it counts as failed, and what it started is
     ///   cancelled and left to itself.
-    /// - Returns: The outcome. Cases of administration and of schedules are skipped for an engine without that power.
+    /// - Returns: The outcome. Cases of a power that the engine has not are skipped.
     public func run(on harness: any QueueHarness, limit: Duration = .seconds(120)) async -> ConformanceReport.Outcome {
         // A machine that is too slow three times in a row is no place to prove anything on.
         for _ in 1...3 {
@@ -61,8 +60,14 @@ public struct QueueCase: Sendable, CustomStringConvertible {
         if [.deadLetters, .administration].contains(self.property), context.administration == nil {
             return .skipped("the engine has no power of administration")
         }
-        if self.property == .schedules, context.engine as? any ScheduleEngine == nil {
+        if self.property == .schedules, !(context.engine is any ScheduleEngine) {
             return .skipped("the engine has no power of schedules")
+        }
+        if self.property == .exchanges, !(context.engine is any ExchangeEngine) {
+            return .skipped("the engine has no power to route")
+        }
+        if self.property == .topics, !(context.engine is any TopicEngine) {
+            return .skipped("the engine has no power of topics")
         }
         let task = context.start { try await self.body(context) }
         let result = await task.outcome(within: limit)

@@ -14,6 +14,8 @@ public final class QueueCaseContext: Sendable {
     public let prefix: String
     private let used = Mutex<Set<QueueName>>([])
     private let usedSchedules = Mutex<Set<ScheduleName>>([])
+    let usedExchanges = Mutex<Set<ExchangeName>>([])
+    let usedRetentions = Mutex<Set<TopicPattern>>([])
 
     /// Makes the context of one run of one case.
     ///
@@ -69,6 +71,7 @@ public final class QueueCaseContext: Sendable {
         for name in self.usedSchedules.withLock({ $0 }) {
             _ = try? await (self.engine as? any ScheduleEngine)?.removeSchedule(name)
         }
+        await self.cleanUpRouting()
         guard let engine = self.administration else { return }
         for name in self.used.withLock({ $0 }) {
             // Leased messages keep their queue; a store that is in use is left with it.

@@ -54,7 +54,9 @@ extension MemoryQueueEngine: QueueAdministration {
         return try self.change(queue) { state, queue, now in
             var moved = 0
             var touched: Set<QueueName> = []
-            for letter in ids.compactMap({ queue.redriven($0) }) {
+            for id in ids {
+                // One after the other, because the same may be asked for twice.
+                guard let letter = queue.redriven(id) else { continue }
                 let destination = target ?? letter.origin
                 if destination == queue.name {
                     queue.giveAway(letter)
@@ -97,7 +99,10 @@ extension MemoryQueueEngine: QueueAdministration {
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
         let count = self.state.withLock { state -> Int? in
             guard let count = state.queues[queue]?.statistics.count else { return nil }
-            if count == 0 { state.queues[queue] = nil }
+            if count == 0 {
+                state.queues[queue] = nil
+                _ = state.exchanges.unbindAll(of: queue)
+            }
             return count
         }
         if let count, count > 0 { throw QueueRequests.notEmpty(queue, count) }

@@ -16,12 +16,13 @@ public final class MemoryQueueEngine: QueueEngine {
         var schedules: [ScheduleName: ScheduleRecord] = [:]
         /// How often one was put or removed.
         var scheduleChanges: Int64 = 0
+        var exchanges = ExchangeRegistry()
         /// Other queues that the operation under way has changed; empty between operations.
         var touched: Set<QueueName> = []
         var chance: any RandomNumberGenerator & Sendable
     }
 
-    private let clock: any MonotonicClock
+    let clock: any MonotonicClock
     private let wallClock: any WallClock
     let state: Mutex<State>
 
@@ -121,25 +122,22 @@ public final class MemoryQueueEngine: QueueEngine {
 }
 
 extension MemoryQueueEngine {
+    var now: MemoryQueue.Times { MemoryQueue.Times(monotonic: self.clock.now, wall: self.wallClock.now) }
+
     /// Does something to a queue as of now, carries its dead letters over, and tells those who wait.
     func change<Value: Sendable>(
         _ name: QueueName, _ body: (inout State, inout MemoryQueue, MemoryQueue.Times) -> (Value, isNews: Bool)
     ) throws(QueueError) -> Value {
         var signals: [OneShotSignal] = []
         let value = self.state.withLock { state -> Value? in
-            guard var queue = state.queues[name] else { return nil }
-            let now = MemoryQueue.Times(monotonic: self.clock.now, wall: self.wallClock.now)
+            // Taken out, or changing it would copy it.
+            guard var queue = state.queues.removeValue(forKey: name) else { return nil }
+            let now = self.now
             // Also when somebody only looks: who was given nothing before must hear of it.
             let hasBecomeDue = queue.advance(to: now)
             let (value, isNews) = body(&state, &queue, now)
-            let leaving = queue.takeLeaving()
-            if let target = queue.settings.deadLetterQueue, state.queues[target] != nil {
-                for letter in leaving { state.queues[target]?.take(letter, at: now) }
-                if !leaving.isEmpty { signals += Self.announce(target, in: &state) }
-            } else {
-                for letter in leaving { queue.park(letter) }
-            }
             state.queues[name] = queue
+            Self.carryDeadLetters(of: name, in: &state, now)
             for other in state.touched { signals += Self.announce(other, in: &state) }
             state.touched = []
             if isNews || hasBecomeDue { signals += Self.announce(name, in: &state) }
@@ -148,6 +146,18 @@ extension MemoryQueueEngine {
         for signal in signals { signal.fire() }
         guard let value else { throw QueueRequests.unknown(name) }
         return value
+    }
+
+    /// Moves what a queue has given up to its dead-letter queue, or parks it.
+    static func carryDeadLetters(of name: QueueName, in state: inout State, _ now: MemoryQueue.Times) {
+        let leaving = state.queues[name]?.takeLeaving() ?? []
+        if leaving.isEmpty { return }
+        if let target = state.queues[name]?.settings.deadLetterQueue, state.queues[target] != nil {
+            for letter in leaving { state.queues[target]?.take(letter, at: now) }
+            state.touched.insert(target)
+        } else {
+            for letter in leaving { state.queues[name]?.park(letter) }
+        }
     }
 
     static func announce(_ name: QueueName, in state: inout State) -> [OneShotSignal] {
@@ -161,7 +171,7 @@ extension MemoryQueueEngine {
         let found = self.state.withLock { state -> (changes: Int64, due: MonotonicInstant?)? in
             guard let queue = state.queues[name] else { return nil }
             if let signal { state.waiters[name, default: []].append(signal) }
-            let now = MemoryQueue.Times(monotonic: self.clock.now, wall: self.wallClock.now)
+            let now = self.now
             return (state.changes[name] ?? 0, queue.nextDue(from: now))
         }
         guard let found else { throw QueueRequests.unknown(name) }

@@ -26,6 +26,14 @@ package enum QueueRequests {
         for message in messages { try message.validate() }
     }
 
+    package static func check(_ messages: [RoutedMessage]) throws(QueueError) {
+        try Self.check(batch: messages.count)
+        for message in messages {
+            try message.message.validate()
+            try TopicName.check(message.routingKey, role: "routing key")
+        }
+    }
+
     package static func check(_ settlements: [Settlement]) throws(QueueError) {
         try Self.check(batch: settlements.count)
         for settlement in settlements {

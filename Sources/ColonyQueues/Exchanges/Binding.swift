@@ -20,8 +20,8 @@ public struct Binding: Hashable, Sendable {
         case exchange(ExchangeName)
     }
 
-    /// Which messages are meant; it must suit the kind of the exchange.
-    public enum Condition: Hashable, Sendable {
+    /// Which messages are meant; it must suit the kind of the exchange. Conditions are equal when their bytes are.
+    public enum Condition: Sendable {
         /// All, for a fanout exchange.
         case always
         /// Those with this routing key, for a direct exchange.
@@ -54,6 +54,53 @@ extension Binding.Condition {
         case .key: .direct
         case .pattern: .topic
         case .allHeaders, .anyHeader: .headers
+        }
+    }
+}
+
+extension Binding.Condition: Hashable {
+    /// The same with texts that compare by their bytes.
+    private enum Exact: Hashable {
+        case always
+        case key(ExactText)
+        case pattern(TopicPattern)
+        case allHeaders([ExactText: ExactText])
+        case anyHeader([ExactText: ExactText])
+    }
+
+    private var exact: Exact {
+        func exact(_ headers: [String: String]) -> [ExactText: ExactText] {
+            // Names that differ in bytes only are one in the dictionary that is handed in.
+            Dictionary(headers.map { (ExactText($0.key), ExactText($0.value)) }) { first, _ in first }
+        }
+        return switch self {
+        case .always: .always
+        case .key(let key): .key(ExactText(key))
+        case .pattern(let pattern): .pattern(pattern)
+        case .allHeaders(let asked): .allHeaders(exact(asked))
+        case .anyHeader(let asked): .anyHeader(exact(asked))
+        }
+    }
+
+    public static func == (first: Self, second: Self) -> Bool { first.exact == second.exact }
+
+    public func hash(into hasher: inout Hasher) { self.exact.hash(into: &hasher) }
+
+    /// Whether it is met by a header; the dictionary finds a name by another spelling as well, so the bytes are looked at.
+    static func isMet(_ asked: (key: String, value: String), by headers: [String: String]) -> Bool {
+        guard let index = headers.index(forKey: asked.key) else { return false }
+        return ExactText.areEqual(headers[index].key, asked.key)
+            && ExactText.areEqual(headers[index].value, asked.value)
+    }
+
+    /// Refuses a condition that no message could be held against.
+    func validate() throws(QueueError) {
+        switch self {
+        case .always, .pattern: break
+        case .key(let key): try TopicName.check(key, role: "routing key")
+        case .allHeaders(let asked), .anyHeader(let asked):
+            // The limits of a message are those of what it can be asked for.
+            try OutgoingMessage([], headers: asked).validate()
         }
     }
 }

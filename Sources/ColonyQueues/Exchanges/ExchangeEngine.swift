@@ -7,7 +7,8 @@ public protocol ExchangeEngine: QueueEngine {
     ///
     /// - Parameter alternate: Where messages go that it has no destination for. It need not exist yet.
     /// - Returns: Whether it was made now. Repeating the call gives `false`.
-    /// - Throws: ``QueueError``: `conflict` if it exists and is another; `invalidRequest` for a predefined one.
+    /// - Throws: ``QueueError``: `conflict` if it exists and is another; `invalidRequest` for a predefined one, or if there are
+    ///   ``MessageLimits/exchanges`` already.
     @discardableResult
     func declareExchange(
         _ exchange: ExchangeName, _ kind: ExchangeKind, alternate: ExchangeName?
@@ -15,15 +16,18 @@ public protocol ExchangeEngine: QueueEngine {
 
     /// Deletes an exchange with its bindings; a queue takes those to it along when it is deleted.
     ///
+    /// Bindings of others that lead to it lead nowhere until it is declared again.
+    ///
     /// - Returns: Whether it was there.
+    /// - Throws: ``QueueError``: `invalidRequest` for a predefined one.
     @discardableResult
     func deleteExchange(_ exchange: ExchangeName) async throws(QueueError) -> Bool
 
     /// Adds a binding.
     ///
     /// - Returns: Whether it was not there yet.
-    /// - Throws: ``QueueError``: `unknownExchange`, `unknownQueue`; `invalidRequest` if the condition is for exchanges of another kind, or
-    ///   if there are ``MessageLimits/bindings`` already.
+    /// - Throws: ``QueueError``: `unknownExchange` and `unknownQueue`, also for the destination; `invalidRequest` if the condition is for
+    ///   exchanges of another kind or cannot be met by any message, for the default exchange, or if there are ``MessageLimits/bindings`` already.
     @discardableResult
     func bind(_ exchange: ExchangeName, _ binding: Binding) async throws(QueueError) -> Bool
 
@@ -38,12 +42,14 @@ public protocol ExchangeEngine: QueueEngine {
 
     /// Stores each message in all queues that it is routed to, in one atomic step for all.
     ///
-    /// A message is in all its queues or in none. The first that finds no room in one of them ends the step, as with
-    /// ``QueueEngine/publish(_:to:)``; one that is unroutable does not.
+    /// A message is in all its queues or in none, each copy with a number of its own. The first that finds no room in one of them ends
+    /// the step, as with ``QueueEngine/publish(_:to:)``: those after it have the same outcome. One that is unroutable does not end it.
+    /// A deduplication identifier is looked up in each queue by itself.
     ///
     /// - Parameter messages: Up to ``MessageLimits/batch``.
     /// - Returns: An outcome per message, in their order.
-    /// - Throws: ``QueueError``: `unknownExchange`, and nothing is stored.
+    /// - Throws: ``QueueError``: `unknownExchange`, or what ``QueueEngine/publish(_:to:)`` refuses, and nothing is stored. After
+    ///   `unavailable` or `cancelled` all or none may be.
     /// - Complexity: One round trip; what ``ExchangeTable/route(_:key:headers:)`` costs, and O(log *n*) per copy.
     func publish(
         _ messages: [RoutedMessage], through exchange: ExchangeName
@@ -68,8 +74,8 @@ public struct RoutedMessage: Hashable, Sendable {
 public enum RoutingOutcome: Hashable, Sendable {
     /// It is in these queues, in the order of their names. A queue that has remembered its deduplication identifier has the earlier one.
     case stored([RoutedCopy])
-    /// This queue has no room; the message is in none.
-    case full(QueueName)
+    /// This queue has no room; the message is in none. Its overflow says whether waiting is meant to help.
+    case full(QueueName, QueueSettings.Overflow)
     /// No queue is bound for it, on this exchange and its alternates.
     case unroutable
 }

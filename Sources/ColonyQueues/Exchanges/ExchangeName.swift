@@ -55,3 +55,8 @@ extension ExchangeName: Hashable, Comparable, CustomStringConvertible {
 
     public var description: String { self.rawValue }
 }
+
+extension ExchangeName {
+    /// The name for sentences.
+    var quoted: String { self == .default ? "the default exchange" : "the exchange \"\(self.rawValue)\"" }
+}

@@ -12,7 +12,7 @@ public struct ExchangeTable: Sendable {
         let kind: ExchangeKind
         let alternate: ExchangeName?
         /// By routing key, for a direct exchange.
-        var keyed: [String: Set<Binding.Destination>] = [:]
+        var keyed: [ExactText: Set<Binding.Destination>] = [:]
         /// For a topic exchange.
         var topics = TopicTrie<Binding.Destination>()
         /// For the others.
@@ -65,7 +65,8 @@ public struct ExchangeTable: Sendable {
     public mutating func bind(_ name: ExchangeName, _ binding: Binding) throws(QueueError) -> Bool {
         try self.check(name, binding)
         switch binding.condition {
-        case .key(let key):
+        case .key(let text):
+            let key = ExactText(text)
             return self.exchanges[name]?.keyed[key, default: []].insert(binding.destination).inserted ?? false
         case .pattern(let pattern):
             return self.exchanges[name]?.topics.insert(binding.destination, at: pattern) ?? false
@@ -81,7 +82,8 @@ public struct ExchangeTable: Sendable {
     public mutating func unbind(_ name: ExchangeName, _ binding: Binding) throws(QueueError) -> Bool {
         try self.check(name, binding)
         switch binding.condition {
-        case .key(let key):
+        case .key(let text):
+            let key = ExactText(text)
             guard self.exchanges[name]?.keyed[key]?.remove(binding.destination) != nil else { return false }
             if self.exchanges[name]?.keyed[key]?.isEmpty == true { self.exchanges[name]?.keyed[key] = nil }
             return true
@@ -98,23 +100,23 @@ public struct ExchangeTable: Sendable {
     public func route(
         _ name: ExchangeName, key: String, headers: [String: String] = [:]
     ) throws(QueueError) -> [QueueName] {
-        if name == .default {
-            do {
-                return [try QueueName(key)]
-            } catch {
-                throw QueueError(.unroutable, "the default exchange has no queue for the key: \(error)", cause: error)
-            }
-        }
-        guard self.exchanges[name] != nil else {
-            throw QueueError(.unknownExchange, "there is no exchange \"\(name)\"")
-        }
-        let topic = try TopicName(key)
+        let queues = try self.queues(name, key: try TopicName(key), headers: headers)
+        if !queues.isEmpty { return queues }
+        throw QueueError(.unroutable, "\(name.quoted) has no queue for a message with the key \"\(key)\"")
+    }
+
+    /// The same, with no queues for a message that is unroutable.
+    package func queues(
+        _ name: ExchangeName, key topic: TopicName, headers: [String: String]
+    ) throws(QueueError) -> [QueueName] {
+        if name == .default { return (try? QueueName(topic.text)).map { [$0] } ?? [] }
+        guard self.exchanges[name] != nil else { throw Self.unknown(name) }
         var queues: Set<QueueName> = []
         var visited: Set<ExchangeName> = [name]
         var open = [name]
         while let next = open.popLast() {
             if next == .default {
-                if let queue = try? QueueName(key) { queues.insert(queue) }
+                if let queue = try? QueueName(topic.text) { queues.insert(queue) }
                 continue
             }
             guard let exchange = self.exchanges[next] else { continue }
@@ -132,9 +134,6 @@ public struct ExchangeTable: Sendable {
             }
             if !found, let alternate = exchange.alternate, visited.insert(alternate).inserted { open.append(alternate) }
         }
-        if queues.isEmpty {
-            throw QueueError(.unroutable, "the exchange \"\(name)\" has no queue for a message with the key \"\(key)\"")
-        }
         return queues.sorted()
     }
 
@@ -142,14 +141,14 @@ public struct ExchangeTable: Sendable {
         of exchange: Exchange, _ topic: TopicName, _ headers: [String: String]
     ) -> Set<Binding.Destination> {
         switch exchange.kind {
-        case .direct: return exchange.keyed[topic.text] ?? []
+        case .direct: return exchange.keyed[ExactText(topic.text)] ?? []
         case .topic: return exchange.topics.values(for: topic)
         case .fanout: return Set(exchange.listed.map(\.destination))
         case .headers:
             return exchange.listed.reduce(into: []) { result, binding in
                 switch binding.condition {
-                case .allHeaders(let asked) where asked.allSatisfy({ headers[$0.key] == $0.value }),
-                    .anyHeader(let asked) where asked.contains(where: { headers[$0.key] == $0.value }):
+                case .allHeaders(let asked) where asked.allSatisfy({ Binding.Condition.isMet($0, by: headers) }),
+                    .anyHeader(let asked) where asked.contains(where: { Binding.Condition.isMet($0, by: headers) }):
                     result.insert(binding.destination)
                 case .always, .key, .pattern, .allHeaders, .anyHeader: break
                 }
@@ -159,15 +158,17 @@ public struct ExchangeTable: Sendable {
 
     private func check(_ name: ExchangeName, _ binding: Binding) throws(QueueError) {
         try Self.refuseDefault(name)
-        guard let exchange = self.exchanges[name] else {
-            throw QueueError(.unknownExchange, "there is no exchange \"\(name)\"")
-        }
+        guard let exchange = self.exchanges[name] else { throw Self.unknown(name) }
         guard exchange.kind == binding.condition.kind else {
             throw QueueError(
                 .invalidRequest,
                 "the exchange \"\(name)\" is \(exchange.kind.rawValue), and the binding is for one that is "
                     + binding.condition.kind.rawValue)
         }
+    }
+
+    static func unknown(_ name: ExchangeName) -> QueueError {
+        QueueError(.unknownExchange, "there is no exchange \"\(name)\"")
     }
 
     private static func refuseDefault(_ name: ExchangeName) throws(QueueError) {

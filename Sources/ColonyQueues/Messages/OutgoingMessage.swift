@@ -53,6 +53,8 @@ public enum MessageLimits {
     public static let keyBytes = 255
     /// The most messages in one call.
     public static let batch = 1_000
+    /// The most exchanges of a store that were declared.
+    public static let exchanges = 10_000
     /// The most bindings of all exchanges of a store together.
     public static let bindings = 100_000
     /// The most retentions of topics in a store.

@@ -83,9 +83,7 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
         case .stored(let id): return PublishedMessage(id: id, isDuplicate: false, durability: self.engine.durability)
         case .duplicate(let id):
             return PublishedMessage(id: id, isDuplicate: true, durability: self.engine.durability)
-        case .full:
-            let wait = waited.map { " and got none within \($0.text)" } ?? ""
-            throw QueueError(.full, "the queue \"\(self.name)\" has no room\(wait); publish again later")
+        case .full: throw .full(self.name, waited: waited)
         }
     }
 
@@ -101,7 +99,9 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
     ) async throws(QueueError) -> [PublishOutcome] {
         var encoded: [OutgoingMessage] = []
         encoded.reserveCapacity(messages.count)
-        for message in messages { encoded.append(try self.encoded(message)) }
+        for message in messages {
+            encoded.append(try self.encoded(message))
+        }
         try await self.declare()
         let deadline = self.clock.now.advanced(by: limit)
         var outcomes: [PublishOutcome] = []
@@ -124,19 +124,7 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
 
     /// The message as the engine takes it.
     package func encoded(_ message: NewMessage<Payload>) throws(QueueError) -> OutgoingMessage {
-        let body: [UInt8]
-        do {
-            body = try self.codec.encode(message.payload)
-        } catch {
-            throw QueueError(
-                .invalidRequest, "a payload for the queue \"\(self.name)\" cannot be encoded", cause: error)
-        }
-        var encoded = OutgoingMessage(
-            body, key: message.key, priority: message.priority, availability: message.availability,
-            deduplicationID: message.deduplicationID, headers: message.headers)
-        TraceHeaders.inject(into: &encoded.headers)
-        try encoded.validate()
-        return encoded
+        try message.encoded(by: self.codec, for: "the queue \"\(self.name)\"")
     }
 }
 

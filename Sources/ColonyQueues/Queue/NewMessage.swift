@@ -27,6 +27,26 @@ public struct NewMessage<Payload: Sendable>: Sendable {
     }
 }
 
+extension NewMessage {
+    /// The message as bytes, with the trace of the current task.
+    ///
+    /// - Parameter place: Where it is going, for the error.
+    func encoded(by codec: PayloadCodec<Payload>, for place: String) throws(QueueError) -> OutgoingMessage {
+        let body: [UInt8]
+        do {
+            body = try codec.encode(self.payload)
+        } catch {
+            throw QueueError(.invalidRequest, "a payload for \(place) cannot be encoded", cause: error)
+        }
+        var encoded = OutgoingMessage(
+            body, key: self.key, priority: self.priority, availability: self.availability,
+            deduplicationID: self.deduplicationID, headers: self.headers)
+        TraceHeaders.inject(into: &encoded.headers)
+        try encoded.validate()
+        return encoded
+    }
+}
+
 /// A typed message as a handler gets it.
 public struct ReceivedMessage<Payload: Sendable>: Sendable {
     /// What was published.

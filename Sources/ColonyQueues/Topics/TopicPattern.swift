@@ -10,7 +10,9 @@ import ColonyCore
 /// same are equal.
 ///
 /// - SeeAlso: AMQP 0-9-1, section 3.1.3.3, "The Topic Exchange Type".
-public struct TopicPattern: Hashable, Sendable {
+///
+/// Patterns are equal when their bytes are.
+public struct TopicPattern: Sendable {
     /// The words, in the one spelling.
     package let words: [String]
 
@@ -21,10 +23,11 @@ public struct TopicPattern: Hashable, Sendable {
     public init(_ text: String) throws(QueueError) {
         try TopicName.check(text, role: "topic pattern")
         self.words = Self.canonical(TopicName.words(of: text))
+        self.text = self.words.joined(separator: ".")
     }
 
     /// The text in the one spelling.
-    public var text: String { self.words.joined(separator: ".") }
+    public let text: String
 
     /// In each run of wildcards the stars come first, and one `#` stands for all.
     private static func canonical(_ words: [String]) -> [String] {
@@ -49,6 +52,27 @@ public struct TopicPattern: Hashable, Sendable {
     }
 }
 
+extension TopicPattern: Hashable, Comparable {
+    public static func == (first: Self, second: Self) -> Bool { ExactText.areEqual(first.text, second.text) }
+
+    public static func < (first: Self, second: Self) -> Bool {
+        first.text.utf8.lexicographicallyPrecedes(second.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) { ExactText(self.text).hash(into: &hasher) }
+}
+
+extension TopicPattern: ExpressibleByStringLiteral {
+    /// Makes a pattern from a literal in the program; a bad literal is a programmer's error and stops the program.
+    public init(stringLiteral value: String) {
+        do {
+            try self.init(value)
+        } catch {
+            preconditionFailure(error.description)
+        }
+    }
+}
+
 extension TopicPattern: CustomStringConvertible, Codable {
     public var description: String { self.text }
 
@@ -68,7 +92,9 @@ extension TopicPattern: CustomStringConvertible, Codable {
 }
 
 /// What a message is about: words separated by dots, such as `orders.de.paid`. `*` and `#` are words like others here.
-public struct TopicName: Hashable, Sendable, CustomStringConvertible {
+///
+/// Names are equal when their bytes are.
+public struct TopicName: Sendable, CustomStringConvertible {
     /// The name as text.
     public let text: String
 
@@ -92,5 +118,24 @@ public struct TopicName: Hashable, Sendable, CustomStringConvertible {
         if text.isEmpty { return }
         guard let defect = NameRules.defect(in: text) else { return }
         throw QueueError(.invalidRequest, "\(NameRules.quoted(text)) cannot be a \(role): \(defect)")
+    }
+}
+
+extension TopicName: Hashable, Comparable, ExpressibleByStringLiteral {
+    public static func == (first: Self, second: Self) -> Bool { ExactText.areEqual(first.text, second.text) }
+
+    public static func < (first: Self, second: Self) -> Bool {
+        first.text.utf8.lexicographicallyPrecedes(second.text.utf8)
+    }
+
+    public func hash(into hasher: inout Hasher) { ExactText(self.text).hash(into: &hasher) }
+
+    /// Makes a name from a literal in the program; a bad literal is a programmer's error and stops the program.
+    public init(stringLiteral value: String) {
+        do {
+            try self.init(value)
+        } catch {
+            preconditionFailure(error.description)
+        }
     }
 }

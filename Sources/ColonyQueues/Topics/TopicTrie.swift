@@ -15,14 +15,16 @@
 public struct TopicTrie<Value: Hashable & Sendable>: Sendable {
     private struct Node: Sendable {
         let parent: Int
-        let word: String
-        var children: [String: Int] = [:]
+        let word: ExactText
+        var children: [ExactText: Int] = [:]
         var values: Set<Value> = []
     }
 
     private static var root: Int { 0 }
+    private static var star: ExactText { ExactText("*") }
+    private static var hash: ExactText { ExactText("#") }
 
-    private var nodes = [Node(parent: -1, word: "")]
+    private var nodes = [Node(parent: -1, word: ExactText(""))]
     /// Nodes to be used again.
     private var free: [Int] = []
     /// How many pairs of a pattern and a value there are.
@@ -40,7 +42,7 @@ public struct TopicTrie<Value: Hashable & Sendable>: Sendable {
     @discardableResult
     public mutating func insert(_ value: Value, at pattern: TopicPattern) -> Bool {
         var place = Self.root
-        for word in pattern.words {
+        for word in pattern.words.map(ExactText.init) {
             if let child = self.nodes[place].children[word] {
                 place = child
                 continue
@@ -68,7 +70,7 @@ public struct TopicTrie<Value: Hashable & Sendable>: Sendable {
     @discardableResult
     public mutating func remove(_ value: Value, from pattern: TopicPattern) -> Bool {
         var place = Self.root
-        for word in pattern.words {
+        for word in pattern.words.map(ExactText.init) {
             guard let child = self.nodes[place].children[word] else { return false }
             place = child
         }
@@ -92,17 +94,18 @@ public struct TopicTrie<Value: Hashable & Sendable>: Sendable {
         var isActive = Set<Int>()
         var visits = 0
         self.activate(Self.root, &active, &isActive)
-        for word in topic.words {
+        let (star, hash) = (Self.star, Self.hash)
+        for word in topic.words.map(ExactText.init) {
             visits += active.count
             var next: [Int] = []
             isActive.removeAll(keepingCapacity: true)
             for place in active {
                 // A wildcard in the topic is a word, and meets the pattern's wildcards only.
-                if word != "*", word != "#", let child = self.nodes[place].children[word] {
+                if word != star, word != hash, let child = self.nodes[place].children[word] {
                     self.activate(child, &next, &isActive)
                 }
-                if let star = self.nodes[place].children["*"] { self.activate(star, &next, &isActive) }
-                if place != Self.root, self.nodes[place].word == "#" { self.activate(place, &next, &isActive) }
+                if let child = self.nodes[place].children[star] { self.activate(child, &next, &isActive) }
+                if place != Self.root, self.nodes[place].word == hash { self.activate(place, &next, &isActive) }
             }
             if next.isEmpty { return ([], visits) }
             active = next
@@ -116,6 +119,6 @@ public struct TopicTrie<Value: Hashable & Sendable>: Sendable {
         guard isActive.insert(place).inserted else { return }
         active.append(place)
         // `#` never follows `#`, so this goes one node deep.
-        if let hash = self.nodes[place].children["#"] { self.activate(hash, &active, &isActive) }
+        if let child = self.nodes[place].children[Self.hash] { self.activate(child, &active, &isActive) }
     }
 }

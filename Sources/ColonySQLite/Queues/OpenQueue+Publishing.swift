@@ -13,6 +13,8 @@ extension OpenQueue {
             AND NOT EXISTS (SELECT 1 FROM queue_dead d WHERE d.place = m.place)
         ORDER BY place LIMIT 1
         """)
+    private static let sumLeased = SQL(
+        "SELECT coalesce(sum(bytes), 0) FROM queue_lease WHERE place BETWEEN ?1 AND ?2")
     private static let selectFirstDead = SQL(
         "SELECT place FROM queue_dead WHERE place BETWEEN ?1 AND ?2 ORDER BY place LIMIT 1")
 
@@ -28,15 +30,41 @@ extension OpenQueue {
             }
             let bytes = message.byteCount
             guard try self.makeRoom(for: bytes) else { break }
-            let id = self.transaction.nextNumber()
-            if let text = message.deduplicationID { try self.remember(text, id) }
-            try self.take(id, message, bytes: bytes, publishedAt: self.civil)
+            let id = try self.takeNew(message, bytes: bytes)
             outcomes.append(.stored(MessageID(rawValue: id)))
             stored += 1
         }
         if stored > 0 { self.ledger.announce() }
         outcomes += Array(repeating: .full, count: messages.count - outcomes.count)
         return outcomes
+    }
+
+    private func takeNew(_ message: OutgoingMessage, bytes: Int) throws(StoreError) -> Int64 {
+        let id = self.transaction.nextNumber()
+        if let text = message.deduplicationID { try self.remember(text, id) }
+        try self.take(id, message, bytes: bytes, publishedAt: self.civil)
+        return id
+    }
+
+    /// What a message that goes to several queues at once can expect here.
+    enum Reception {
+        case duplicate(Int64)
+        case room
+        case full
+    }
+
+    /// Looks without changing anything.
+    func reception(of message: OutgoingMessage, bytes: Int) throws(StoreError) -> Reception {
+        if let text = message.deduplicationID, let earlier = try self.known(text) { return .duplicate(earlier) }
+        return try self.canMakeRoom(for: bytes) ? .room : .full
+    }
+
+    /// Takes a message in whose reception was `room`, and gives up the oldest for it if need be.
+    func takeCopy(_ message: OutgoingMessage, bytes: Int) throws(StoreError) -> Int64 {
+        // The dead letters of another queue may have taken the room since; the message goes in all the same.
+        _ = try self.makeRoom(for: bytes)
+        self.ledger.announce()
+        return try self.takeNew(message, bytes: bytes)
     }
 
     /// Takes a message in, whether or not there is room.
@@ -95,14 +123,33 @@ extension OpenQueue {
 
     // MARK: Room
 
+    private func hasRoom(for bytes: Int) -> Bool {
+        let (settings, counts) = (self.ledger.settings, self.ledger.counts)
+        return counts.count < settings.capacity && counts.bytes + bytes <= settings.capacityBytes
+    }
+
+    /// Whether there is room, or would be once everything is dropped that may be.
+    private func canMakeRoom(for bytes: Int) throws(StoreError) -> Bool {
+        if self.hasRoom(for: bytes) { return true }
+        let (settings, counts) = (self.ledger.settings, self.ledger.counts)
+        guard settings.overflow == .dropOldest, counts.leased < settings.capacity else { return false }
+        // Dropping one message is enough for one more if they are not short of bytes.
+        if counts.bytes + bytes <= settings.capacityBytes { return true }
+        guard counts.leased > 0 else { return bytes <= settings.capacityBytes }
+        let statement = try self.connection.prepared(Self.sumLeased)
+        defer { statement.reset() }
+        statement.bind(self.ledger.place(0), at: 1)
+        statement.bind(self.ledger.place(1 << QueueSchema.messageBits - 1), at: 2)
+        guard try statement.step() else { return false }
+        return Int(statement.integer(0)) + bytes <= settings.capacityBytes
+    }
+
     private func makeRoom(for bytes: Int) throws(StoreError) -> Bool {
+        if self.hasRoom(for: bytes) { return true }
+        // Nothing is dropped in vain.
+        guard try self.canMakeRoom(for: bytes) else { return false }
         let settings = self.ledger.settings
-        func hasRoom() -> Bool {
-            self.ledger.counts.count < settings.capacity && self.ledger.counts.bytes + bytes <= settings.capacityBytes
-        }
-        if hasRoom() { return true }
-        guard settings.overflow == .dropOldest, bytes <= settings.capacityBytes else { return false }
-        while !hasRoom() {
+        while !self.hasRoom(for: bytes) {
             if let place = try self.first(Self.selectOldest) {
                 let id = QueueLedger.message(at: place)
                 if settings.deadLetterQueue == nil {

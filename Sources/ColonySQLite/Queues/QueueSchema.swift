@@ -19,6 +19,7 @@ enum QueueSchema: StoreModule {
         migrator.registerMigration("queues-1") { database in
             try database.execute(sql: Self.tables)
             try database.execute(sql: ScheduleTable.tables)
+            try database.execute(sql: RoutingSchema.tables)
         }
     }
 

@@ -88,12 +88,16 @@ extension SQLiteQueueEngine: QueueAdministration {
     /// Removes a queue that has no messages, in one durable transaction.
     @discardableResult
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
+        let store = try self.opened()
+        let (news, cache) = (Self.news(of: store), Self.routing(of: store))
         let count = try await self.write { transaction throws(StoreError) -> Int? in
-            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: nil) }
+            // The notes are those of the whole batch, and others of it have news.
+            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: news) }
             guard let ledger = try ledgers.ledger(of: queue, on: transaction.connection) else { return nil }
             if ledger.counts.count == 0 {
                 ledgers.forget(queue)
                 try QueueLedgers.delete(ledger, on: transaction.connection)
+                try RoutingNotes.of(transaction, cache).unbindAll(of: queue, on: transaction.connection)
             }
             return ledger.counts.count
         }
@@ -192,7 +196,7 @@ extension OpenQueue {
 
     private func range(_ sql: SQL, after id: Int64, limit: Int) throws(StoreError) -> PreparedStatement {
         let statement = try self.connection.prepared(sql)
-        statement.bind(self.ledger.place(id + 1), at: 1)
+        statement.bind(self.ledger.place(after: id), at: 1)
         statement.bind(self.ledger.place(1 << QueueSchema.messageBits - 1), at: 2)
         statement.bind(Int64(limit), at: 3)
         return statement

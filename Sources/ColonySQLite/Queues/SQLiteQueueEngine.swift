@@ -15,8 +15,8 @@ public import ColonyQueues
 /// - Important: The file must be on a disk of this host.
 public final class SQLiteQueueEngine: QueueEngine {
     private let membership: StoreMembership
-    private let clock: any MonotonicClock
-    private let wall: any WallClock
+    let clock: any MonotonicClock
+    let wall: any WallClock
 
     /// Makes an engine on a file.
     ///

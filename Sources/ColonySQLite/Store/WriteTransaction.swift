@@ -26,12 +26,18 @@ package final class WriteTransaction {
 
     /// The notes of a kind for this batch; empty ones at first.
     func notes<Notes: BatchNotes>(_ type: Notes.Type, make: () -> Notes) -> Notes {
-        for entry in self.notes where entry.type == ObjectIdentifier(type) {
-            return unsafeDowncast(entry.notes, to: type)
-        }
+        if let notes = self.presentNotes(type) { return notes }
         let notes = make()
         self.notes.append((ObjectIdentifier(type), notes))
         return notes
+    }
+
+    /// The notes of a kind for this batch; `nil` as long as there are none.
+    func presentNotes<Notes: BatchNotes>(_ type: Notes.Type) -> Notes? {
+        for entry in self.notes where entry.type == ObjectIdentifier(type) {
+            return unsafeDowncast(entry.notes, to: type)
+        }
+        return nil
     }
 
     private static let updateNumber = SQL("UPDATE colony SET number = ? WHERE id = 1")

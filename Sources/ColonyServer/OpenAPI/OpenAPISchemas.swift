@@ -6,7 +6,8 @@ struct OpenAPISchemas {
 
     var all: JSONValue {
         .object(
-            self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.problems)
+            self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.routing
+                + self.problems)
     }
 
     private var values: [(String, JSONValue)] {
@@ -199,6 +200,12 @@ struct OpenAPISchemas {
         let required: JSONValue = ["type", "title", "status", "code", "detail"]
         return [
             ("Problem", .closed(required: required, members)),
+            (
+                "FullProblem",
+                .closed(
+                    required: .array(["type", "title", "status", "code", "detail", "queue"]),
+                    members + [("queue", ["type": "string"]), ("overflow", Self.overflow)])
+            ),
             (
                 "HeldProblem",
                 .closed(

@@ -6,6 +6,8 @@ import ColonySimulation
 import Synchronization
 import Testing
 
+private let everyCase = QueueConformance.cases + ExchangeConformance.cases
+
 /// Each client stands for a process of its own: it shares the file with the others, and nothing else.
 private final class QueueProcessesHarness: QueueHarness {
     private let folder: TemporaryFolder
@@ -42,7 +44,7 @@ private final class QueueProcessesHarness: QueueHarness {
 
 @Suite("The embedded engine keeps the promises of the port of queues", .timeLimit(.minutes(5)))
 struct SQLiteQueueConformanceTests {
-    @Test(arguments: QueueConformance.cases)
+    @Test(arguments: everyCase)
     func `several processes on a manual clock`(check: QueueCase) async throws {
         let harness = try QueueProcessesHarness()
         let outcome = await check.run(on: harness)
@@ -50,7 +52,7 @@ struct SQLiteQueueConformanceTests {
         await harness.close()
     }
 
-    @Test(arguments: QueueConformance.cases)
+    @Test(arguments: everyCase)
     func `one process on the clock of the host`(check: QueueCase) async throws {
         let folder = try TemporaryFolder()
         let engine = SQLiteQueueEngine.sqlite(path: folder.store)
