@@ -154,6 +154,9 @@ struct ChangeDocument: Decodable {
 
 struct ProblemDocument: Decodable {
     var code: String?
+    /// Which queue has no room, and what it does then.
+    var queue: String?
+    var overflow: String?
     var title: String?
     var detail: String?
 }

@@ -59,7 +59,8 @@ public final class Daemon: Service {
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
-        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
+        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {},
+        metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
         try configuration.validate()
@@ -158,7 +159,8 @@ public final class Daemon: Service {
             // Services are shut down from the last to the first, each after the one behind it: the waits must end
             // before the server can find its connections idle.
             var group = ServiceGroupConfiguration(
-                services: [service, EventPump(responder: self.responder)], logger: Self.silentLogger)
+                services: [service, EventPump(responder: self.responder)] + self.responder.schedules.services,
+                logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain
             try await ServiceGroup(configuration: group).run()
             return nil

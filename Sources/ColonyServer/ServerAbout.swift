@@ -12,7 +12,8 @@ struct ServerAbout: Sendable {
     var started: MonotonicInstant
     var needsTokens: Bool
 
-    func answer(now: MonotonicInstant) -> Answer {
+    /// - Parameter token: What the request showed, so that a program can see what it may do before it is refused.
+    func answer(now: MonotonicInstant, token: AccessToken?) -> Answer {
         Answer(capacity: 256) { body in
             body.writeJSON(#"{"version":"#)
             body.writeJSON(string: Self.version)
@@ -26,7 +27,19 @@ struct ServerAbout: Sendable {
             body.writeJSON(string: "\(self.guarantee.survival)")
             body.writeJSON(#"},"data":"#)
             if let dataDirectory { body.writeJSON(string: dataDirectory) } else { body.writeJSON("null") }
+            if let token { Self.write(token, to: &body) }
             body.writeJSON("}")
         }
+    }
+
+    private static func write(_ token: AccessToken, to body: inout ByteBuffer) {
+        body.writeJSON(#","token":{"name":"#)
+        body.writeJSON(string: token.name)
+        body.writeJSON(#","scopes":["#)
+        for (index, scope) in token.scopes.sorted().enumerated() {
+            if index > 0 { body.writeJSON(",") }
+            body.writeJSON(string: scope.rawValue)
+        }
+        body.writeJSON("]}")
     }
 }

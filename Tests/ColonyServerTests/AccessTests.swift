@@ -44,6 +44,24 @@ struct AccessTests {
         }
     }
 
+    @Test("Who shows a token is told its name and scopes, and never more")
+    func ownToken() async throws {
+        try await withServer {
+            $0.tokens = [Self.reader, Self.admin]
+        } _: { server in
+            let about = try await server.send(.GET, "/v1/server", headers: self.bearer("read-secret"))
+            let token = try #require(about.json["token"] as? [String: Any])
+            #expect(token["name"] as? String == Self.reader.name)
+            #expect(token["scopes"] as? [String] == ["locks:read"])
+            #expect(!about.text.contains("secret"))
+            #expect(token.count == 2)
+        }
+        try await withServer { server in
+            let about = try await server.send(.GET, "/v1/server")
+            #expect(about.json["token"] == nil, "without tokens there is none")
+        }
+    }
+
     @Test("A scope allows what it says and no more")
     func scopes() async throws {
         try await withServer {

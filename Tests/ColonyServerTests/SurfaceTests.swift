@@ -68,7 +68,8 @@ struct SurfaceTests {
                     "{file}", with: "index.html"
                 ).replacing("{tag}", with: "some-tag").replacing("{id}", with: "uuid7")
                     .replacing("{key}", with: "some-key").replacing("{queue}", with: "some-queue")
-                    .replacing("{message}", with: "7")
+                    .replacing("{message}", with: "7").replacing("{exchange}", with: "some-exchange")
+                    .replacing("{topic}", with: "some.topic").replacing("{schedule}", with: "some-schedule")
                 #expect(throws: Never.self) { try RouteMatch.find(method: String(parts[0]), target: target) }
             }
         }

@@ -2,12 +2,14 @@ import ColonyCore
 public import ColonyQueues
 
 extension RemoteQueueEngine: QueueAdministration {
+    /// How a queue stands; `nil` if there is none.
     public func inspect(_ queue: QueueName) async throws(QueueError) -> QueueRecord? {
         let answer = try await self.connection.askQueues(.get, Self.path(of: queue))
         if answer.status == 404, answer.code == "unknown_queue" { return nil }
         return try self.record(try answer.queueDocument(as: QueueDocument.self), answer)
     }
 
+    /// A page of the queues that the token may see, by name, as they stood after the last request to each.
     public func queues(after name: QueueName?, limit: Int) async throws(QueueError) -> [QueueRecord] {
         try QueueRequests.check(page: limit)
         var query = "limit=\(limit)"
@@ -64,6 +66,7 @@ extension RemoteQueueEngine: QueueAdministration {
         return rows
     }
 
+    /// Delivers dead letters again, with no attempt counted, in one atomic step.
     @discardableResult
     public func redrive(
         _ ids: [MessageID], of queue: QueueName, to target: QueueName?
@@ -79,6 +82,7 @@ extension RemoteQueueEngine: QueueAdministration {
         return try answer.queueDocument(as: CountDocument.self).moved ?? 0
     }
 
+    /// Removes parked dead letters for good, in one atomic step.
     @discardableResult
     public func dropDeadLetters(_ ids: [MessageID], of queue: QueueName) async throws(QueueError) -> Int {
         try QueueRequests.check(batch: ids.count)
@@ -95,6 +99,7 @@ extension RemoteQueueEngine: QueueAdministration {
         return try answer.queueDocument(as: CountDocument.self).removed ?? 0
     }
 
+    /// Has a queue deliver nothing until it is told to go on.
     @discardableResult
     public func pause(_ queue: QueueName, _ isPaused: Bool) async throws(QueueError) -> Bool {
         let answer = try await self.connection.askQueues(
@@ -102,6 +107,7 @@ extension RemoteQueueEngine: QueueAdministration {
         return try answer.queueDocument(as: PausedDocument.self).changed
     }
 
+    /// Removes a queue that has no messages.
     @discardableResult
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
         let answer = try await self.connection.askQueues(.delete, Self.path(of: queue))

@@ -104,6 +104,10 @@ public final class RemoteQueueEngine: QueueEngine {
         return answer.status == 201
     }
 
+    /// Stores messages in the daemon's store, up to the first for which there is no room, in one atomic step.
+    ///
+    /// - Throws: ``QueueError``, as the port says; `tooLarge` also for a batch that the daemon does not take in one request.
+    /// - Complexity: One request.
     public func publish(
         _ messages: [OutgoingMessage], to queue: QueueName
     ) async throws(QueueError) -> [PublishOutcome] {
@@ -185,6 +189,7 @@ public final class RemoteQueueEngine: QueueEngine {
         return outcomes
     }
 
+    /// Takes messages back that are with no consumer, in one atomic step.
     public func cancel(_ ids: [MessageID], in queue: QueueName) async throws(QueueError) -> [Bool] {
         try QueueRequests.check(batch: ids.count)
         let answer = try await self.connection.askQueues(

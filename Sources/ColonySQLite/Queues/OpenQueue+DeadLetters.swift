@@ -64,7 +64,7 @@ extension OpenQueue {
     ) throws(StoreError) -> [DeadLetter] {
         let rows = try connection.prepared(Self.page)
         defer { rows.reset() }
-        rows.bind(ledger.place(id + 1), at: 1)
+        rows.bind(ledger.place(after: id), at: 1)
         rows.bind(ledger.place(1 << QueueSchema.messageBits - 1), at: 2)
         rows.bind(Int64(limit), at: 3)
         var letters: [DeadLetter] = []

@@ -38,6 +38,9 @@ final class QueueLedger {
     /// Where a message of this queue lies.
     func place(_ id: Int64) -> Int64 { self.number << QueueSchema.messageBits | id }
 
+    /// The first place behind that of a message, whatever number somebody has made up for it.
+    func place(after id: Int64) -> Int64 { self.place(min(max(0, id), 1 << QueueSchema.messageBits - 1)) + 1 }
+
     static func message(at place: Int64) -> Int64 { place & (1 << QueueSchema.messageBits - 1) }
 
     /// Counts a change that others may wait for.

@@ -196,7 +196,7 @@ extension OpenQueue {
 
     private func range(_ sql: SQL, after id: Int64, limit: Int) throws(StoreError) -> PreparedStatement {
         let statement = try self.connection.prepared(sql)
-        statement.bind(self.ledger.place(id + 1), at: 1)
+        statement.bind(self.ledger.place(after: id), at: 1)
         statement.bind(self.ledger.place(1 << QueueSchema.messageBits - 1), at: 2)
         statement.bind(Int64(limit), at: 3)
         return statement

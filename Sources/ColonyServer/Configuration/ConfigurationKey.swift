@@ -73,7 +73,9 @@ public struct ConfigurationKey: Sendable {
             "limits.body_bytes", "bytes", 1_024...(64 << 20), 1 << 20,
             "The longest body of a request. The default holds a full batch of renewals with long names."
         ) { $0.limits.bodyBytes = $1 },
-        integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock or queue.") { $0.limits.nameBytes = $1 },
+        integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock or queue.") {
+            $0.limits.nameBytes = $1
+        },
         duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
             $0.limits.wait = $1
         },
@@ -89,7 +91,8 @@ public struct ConfigurationKey: Sendable {
             "The most requests that wait at the same time for locks, and as many for queues."
         ) { $0.limits.waiters = $1 },
         integer(
-            "limits.waiters_per_name", "number", 1...1_000_000, 1_000, "The most requests that wait for one lock or queue."
+            "limits.waiters_per_name", "number", 1...1_000_000, 1_000,
+            "The most requests that wait for one lock or queue."
         ) { $0.limits.waitersPerName = $1 },
         integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
             $0.limits.streams = $1

@@ -85,7 +85,9 @@ final class EventHub: Sendable {
             state.streams[state.nextID] = continuation
             return .success(state.nextID)
         }
-        let subscription = Subscription(id: try result.get(), events: stream, continuation: continuation)
+        // Counted before the watch begins, so that what it finds is told.
+        let subscription = Subscription(
+            id: try result.get(), events: stream, seen: self.changes, continuation: continuation)
         self.demander.yield()
         return subscription
     }
@@ -93,6 +95,8 @@ final class EventHub: Sendable {
     struct Subscription: Sendable {
         fileprivate let id: UInt64
         let events: AsyncStream<Void>
+        /// What had changed when it began.
+        let seen: Changes
         fileprivate let continuation: AsyncStream<Void>.Continuation
 
         /// Ends ``events``.

@@ -29,8 +29,9 @@ struct EventStream {
     @concurrent
     func write(_ subscription: EventHub.Subscription, to writer: inout some ResponseBodyWriter) async throws {
         // A first event makes the client read what it missed while it was not connected.
-        var told = self.hub.changes
-        try await writer.write(ByteBuffer(string: "retry: 2000\n" + EventHub.Subject.allCases.map(Self.text(of:)).joined()))
+        var told = subscription.seen
+        try await writer.write(
+            ByteBuffer(string: "retry: 2000\n" + EventHub.Subject.allCases.map(Self.text(of:)).joined()))
         for await message in Self.withHeartbeats(subscription.events, clock: self.clock) {
             switch message {
             case .change:

@@ -49,16 +49,24 @@ enum PercentDecoding {
 
     /// The name of a queue in a path.
     static func queueName(_ text: Substring.UTF8View, atMost maximumBytes: Int) throws(Problem) -> QueueName {
-        let bytes = try Self.nameBytes(text, of: "queue name", atMost: maximumBytes)
-        guard let name = String(validating: bytes, as: UTF8.self) else {
-            let shown = NameRules.quoted(String(decoding: bytes, as: UTF8.self))
-            throw Problem(.invalidName, "\(shown) cannot be a queue name: it is not UTF-8")
-        }
+        let name = try Self.name(text, of: "queue name", atMost: maximumBytes)
         do throws(InvalidName) {
             return try QueueName(name)
         } catch {
             throw Problem(error)
         }
+    }
+
+    /// A name of another kind in a path, whose type has further rules.
+    static func name(
+        _ text: Substring.UTF8View, of role: String, atMost maximumBytes: Int
+    ) throws(Problem) -> String {
+        let bytes = try Self.nameBytes(text, of: role, atMost: maximumBytes)
+        guard let name = String(validating: bytes, as: UTF8.self) else {
+            let shown = NameRules.quoted(String(decoding: bytes, as: UTF8.self))
+            throw Problem(.invalidName, "\(shown) cannot be a \(role): it is not UTF-8")
+        }
+        return name
     }
 
     /// The key of an entry of the cache in a path.

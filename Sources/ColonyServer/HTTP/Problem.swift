@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyQueues
 import NIOCore
 
 /// An error as the API answers it: a problem document of RFC 9457.
@@ -8,6 +9,8 @@ struct Problem: Error {
     var detail: String
     /// Who stands in the way, for ``ProblemCode/held``.
     var holder: LeaseHolder?
+    /// Which queue has no room, and what it does then, for ``ProblemCode/queueFull``.
+    var room: (queue: QueueName, overflow: QueueSettings.Overflow?)?
     /// The methods that are allowed, for ``ProblemCode/methodNotAllowed``.
     var allowedMethods: String?
     /// The tag of the present entry, for ``ProblemCode/versionMismatch``; `nil` if there is none.
@@ -79,6 +82,14 @@ struct Problem: Error {
             buffer.writeJSON(holder.token.rawValue)
             buffer.writeJSON(#","remaining_ms":"#)
             buffer.writeJSON(max(0, holder.remaining.clampedMilliseconds))
+        }
+        if let room {
+            buffer.writeJSON(#","queue":"#)
+            buffer.writeJSON(string: room.queue.rawValue)
+            if let overflow = room.overflow {
+                buffer.writeJSON(#","overflow":"#)
+                buffer.writeJSON(string: overflow.rawValue)
+            }
         }
         buffer.writeJSON("}")
     }

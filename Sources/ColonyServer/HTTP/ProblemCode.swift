@@ -17,6 +17,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     // 404, 405, 408, 409
     case notFound = "not_found"
     case unknownQueue = "unknown_queue"
+    case unknownExchange = "unknown_exchange"
     case methodNotAllowed = "method_not_allowed"
     case bodyTimeout = "body_timeout"
     case held
@@ -28,6 +29,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case queueNotEmpty = "queue_not_empty"
     case queueFull = "queue_full"
     case staleReceipt = "stale_receipt"
+    case exchangeConflict = "exchange_conflict"
+    case scheduleConflict = "schedule_conflict"
     // 412
     case versionMismatch = "version_mismatch"
     // 413, 415, 429
@@ -35,6 +38,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case valueTooLarge = "value_too_large"
     case messageTooLarge = "message_too_large"
     case unsupportedMediaType = "unsupported_media_type"
+    // 422
+    case unroutable
+    // 415, 429
     case unsupportedEncoding = "unsupported_encoding"
     case tooManyWaiters = "too_many_waiters"
     case tooManyStreams = "too_many_streams"
@@ -57,11 +63,12 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
-        case .notFound, .unknownQueue: 404
+        case .notFound, .unknownQueue, .unknownExchange: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
         case .held, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
-        case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt: 409
+        case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
+        case .unroutable: 422
         case .versionMismatch: 412
         case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
         case .unsupportedMediaType, .unsupportedEncoding: 415
@@ -87,6 +94,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .originRefused: "Requests from other web pages are refused"
         case .notFound: "There is nothing here"
         case .unknownQueue: "There is no such queue"
+        case .unknownExchange: "There is no such exchange"
         case .methodNotAllowed: "The method is not allowed here"
         case .bodyTimeout: "The body came too slowly"
         case .held: "Another owner holds the lock"
@@ -98,6 +106,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .queueNotEmpty: "The queue still has messages"
         case .queueFull: "The queue has no room"
         case .staleReceipt: "The deliveries are over"
+        case .exchangeConflict: "The exchange exists and is another"
+        case .scheduleConflict: "The schedule has gone on meanwhile"
+        case .unroutable: "No queue is bound for the messages"
         case .versionMismatch: "The entry is not the one that was expected"
         case .bodyTooLarge: "The body is too large"
         case .valueTooLarge: "The value is larger than the cache takes"

@@ -1,5 +1,4 @@
 import ColonyQueues
-import HTTPTypes
 import HummingbirdCore
 import NIOCore
 
@@ -25,10 +24,7 @@ extension Responder {
         case .queueChanges:
             return try await self.queues.changes(of: name, query: match.query, client: client)
         case .publishMessages:
-            if let type = request.headers[.contentType] { try Self.check(contentType: type) }
-            let most = self.queues.settings.requestBytes
-            let body = try await self.bytes(of: request, atMost: most) { _ in Self.tooLarge(most) }
-            return try await self.queues.publish(name, body: body, client: client)
+            return try await self.queues.publish(name, body: try await self.messages(of: request), client: client)
         case .peekMessages:
             return try await self.queues.peek(name, query: match.query)
         case .purgeQueue:

@@ -14,6 +14,9 @@ final class Responder: Sendable {
     let identifiers: IdentifierService
     let caches: CacheService
     let queues: QueueService
+    let exchanges: ExchangeService
+    let topics: TopicService
+    let schedules: ScheduleService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -28,13 +31,17 @@ final class Responder: Sendable {
 
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
-        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
+        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        wallClock: any WallClock,
         logger: Logger
     ) {
         self.locks = locks
         self.identifiers = identifiers
         self.caches = caches
         self.queues = queues
+        self.exchanges = ExchangeService(queues: queues)
+        self.topics = TopicService(queues: queues)
+        self.schedules = ScheduleService(queues: queues, logger: logger)
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -44,7 +51,8 @@ final class Responder: Sendable {
         self.dates = DateHeader(wallClock)
         self.started = wallClock.now
         self.document = OpenAPIDocument(
-            limits: limits, caching: caches.cache.settings, queueing: queues.settings, needsTokens: gatekeeper.needsTokens
+            limits: limits, caching: caches.cache.settings, queueing: queues.settings,
+            needsTokens: gatekeeper.needsTokens
         ).text()
         self.logger = logger
     }
@@ -55,6 +63,7 @@ final class Responder: Sendable {
         self.locks.register.drain()
         self.identifiers.drain()
         self.queues.drain()
+        self.topics.streams.drain()
         self.hub.close()
         self.caches.cache.invalidations.close()
     }
@@ -73,7 +82,7 @@ final class Responder: Sendable {
             let match = try RouteMatch.find(method: request.method.rawValue, target: request.head.path ?? "/")
             route = match.route
             let token = try self.gatekeeper.admit(request.head, to: match.route)
-            stream = try self.openStream(match, token)
+            stream = try await self.openStream(match, request, token)
             if stream != nil {
                 answer = Answer(content: .none, body: ByteBuffer())
             } else {
@@ -160,8 +169,12 @@ final class Responder: Sendable {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             return try await self.answerQueue(match, request, token, client)
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            return try await self.answerRouting(match, request, token, client)
         case .server:
-            return self.about.answer(now: self.clock.now)
+            return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
             return Answer { $0.writeJSON(#"{"status":"ok"}"#) }
         case .readyz:
@@ -173,7 +186,7 @@ final class Responder: Sendable {
             return await self.scrape(token)
         case .console:
             return try Self.file(match.name, request)
-        case .events, .invalidations:
+        case .events, .invalidations, .topicEvents:
             preconditionFailure("event streams are written elsewhere")
         }
     }
@@ -204,6 +217,7 @@ final class Responder: Sendable {
             ("colony_event_streams", self.hub.count, "Open event streams."),
             ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
             ("colony_queue_waiters", self.queues.register.count, "Requests that wait for something in a queue."),
+            ("colony_topic_streams", self.topics.streams.count, "Open streams of topics."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
             (
                 "colony_ids_issuing", (self.identifiers.keeper?.status).map { $0.phase == .issuing ? 1 : 0 } ?? -1,
@@ -222,6 +236,7 @@ final class Responder: Sendable {
             body.writeString("\(name) \(value)\n")
         }
         await self.queues.writeMetrics(token: token, to: &body)
+        self.schedules.writeMetrics(to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)
@@ -234,9 +249,12 @@ final class Responder: Sendable {
     private enum OpenStream: Sendable {
         case events(EventHub.Subscription)
         case invalidations(InvalidationHub.Subscription, AccessToken?)
+        case topic(TopicStream)
     }
 
-    private func openStream(_ match: RouteMatch, _ token: AccessToken?) throws(Problem) -> OpenStream? {
+    private func openStream(
+        _ match: RouteMatch, _ request: Request, _ token: AccessToken?
+    ) async throws(Problem) -> OpenStream? {
         switch match.route {
         case .events:
             return .events(try self.hub.subscribe())
@@ -245,6 +263,11 @@ final class Responder: Sendable {
             var writer: String?
             if let text = parameters["writer"] { writer = try CacheService.writer(text, of: "writer") }
             return .invalidations(try self.caches.cache.invalidations.subscribe(as: writer), token)
+        case .topicEvents:
+            let text = try PercentDecoding.name(match.name, of: "topic pattern", atMost: self.limits.nameBytes)
+            try token?.check(text)
+            let pattern = try Self.topic { () throws(QueueError) in try TopicPattern(text) }
+            return .topic(try await self.topics.open(pattern, query: match.query, fields: request.headers))
         default:
             return nil
         }
@@ -259,6 +282,7 @@ final class Responder: Sendable {
             switch stream {
             case .events(let subscription): self.hub.unsubscribe(subscription)
             case .invalidations(let subscription, _): invalidations.unsubscribe(subscription)
+            case .topic(let stream): stream.leave()
             }
         }
         let head = EventStream.head(date: self.dates.value)
@@ -270,6 +294,7 @@ final class Responder: Sendable {
             switch stream {
             case .events(let subscription): subscription.finish()
             case .invalidations(let subscription, _): subscription.finish()
+            case .topic(let stream): stream.finish()
             }
         }
         var body = try await writer.writeHead(head)
@@ -279,6 +304,8 @@ final class Responder: Sendable {
         case .invalidations(let subscription, let token):
             try await InvalidationStream(hub: invalidations, clock: self.clock, token: token)
                 .write(subscription, to: &body)
+        case .topic(let stream):
+            try await stream.write(to: &body)
         }
         try await body.finish(nil)
     }

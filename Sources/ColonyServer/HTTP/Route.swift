@@ -9,6 +9,9 @@ enum Route: UInt8, CaseIterable, Sendable {
     case declareQueue, listQueues, inspectQueue, deleteQueue, pauseQueue, resumeQueue, queueChanges
     case publishMessages, peekMessages, purgeQueue, cancelMessage, cancelMessages, receiveMessages, settleMessages
     case deadLetters, redriveDeadLetters, dropDeadLetters
+    case declareExchange, listExchanges, inspectExchange, deleteExchange, bindExchange, unbindExchange, publishThrough
+    case publishTopic, topicEvents, listTopics, retainTopic, forgetTopic, subscribeQueue, unsubscribeQueue
+    case putSchedule, listSchedules, inspectSchedule, removeSchedule
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -23,7 +26,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment, .cacheBulk: .post
         case .publishMessages, .cancelMessages, .receiveMessages, .settleMessages, .redriveDeadLetters: .post
         case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
-        case .storeEntry, .declareQueue: .put
+        case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
+        case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
+        case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
         case .breakLock, .emptyCache, .deleteEntry, .deleteQueue, .purgeQueue, .cancelMessage: .delete
         default: .get
         }
@@ -61,6 +66,18 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .pauseQueue: "/v1/queues/{queue}/pause"
         case .resumeQueue: "/v1/queues/{queue}/resume"
         case .queueChanges: "/v1/queues/{queue}/changes"
+        case .listExchanges: "/v1/exchanges"
+        case .declareExchange, .inspectExchange, .deleteExchange: "/v1/exchanges/{exchange}"
+        case .bindExchange: "/v1/exchanges/{exchange}/bindings"
+        case .unbindExchange: "/v1/exchanges/{exchange}/unbind"
+        case .publishThrough: "/v1/exchanges/{exchange}/publish"
+        case .listTopics: "/v1/topics"
+        case .publishTopic: "/v1/topics/{topic}/publish"
+        case .topicEvents: "/v1/topics/{topic}/events"
+        case .retainTopic, .forgetTopic: "/v1/topics/{topic}/retention"
+        case .subscribeQueue, .unsubscribeQueue: "/v1/topics/{topic}/subscriptions/{queue}"
+        case .listSchedules: "/v1/schedules"
+        case .putSchedule, .inspectSchedule, .removeSchedule: "/v1/schedules/{schedule}"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -77,6 +94,10 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .write
         case .storeEntry, .deleteEntry: .write
         case .declareQueue, .publishMessages, .cancelMessage, .cancelMessages, .receiveMessages, .settleMessages: .write
+        case .declareExchange, .bindExchange, .unbindExchange, .publishThrough, .publishTopic, .subscribeQueue: .write
+        case .unsubscribeQueue, .putSchedule, .removeSchedule: .write
+        case .deleteExchange, .retainTopic, .forgetTopic: .admin
+        case .listExchanges, .inspectExchange, .topicEvents, .listTopics, .listSchedules, .inspectSchedule: .read
         case .breakLock, .emptyCache: .admin
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
@@ -109,7 +130,9 @@ extension RouteMatch {
         let mark = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         let path = target[..<mark]
         let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
-        let (candidates, name, item) = Self.queueCandidates(path) ?? Self.candidates(path)
+        let (candidates, name, item) =
+            Self.queueCandidates(path) ?? Self.routingCandidates(path)
+            ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

@@ -81,10 +81,14 @@ final class QueueGauges: Sendable {
         total("dropped", "Messages given up for room, with nowhere to go.") { $0.dropped }
         total("leases_lost", "Leases that ran out: consumers that died or were too slow.") { $0.leasesLost }
         total("undelayed", "Messages whose delay has ended.") { $0.undelayed }
-        family("colony_queue_lateness_seconds_total", .counter, "How late messages became ready whose delay had ended, in all.") {
+        family(
+            "colony_queue_lateness_seconds_total", .counter,
+            "How late messages became ready whose delay had ended, in all."
+        ) {
             Double($0.totals.lateness.clampedNanoseconds) / 1e9
         }
-        PrometheusRegistry.writeHeader("colony_queue_messages", .gauge, help: "Messages, by where they stand.", to: &body)
+        PrometheusRegistry.writeHeader(
+            "colony_queue_messages", .gauge, help: "Messages, by where they stand.", to: &body)
         for (record, label) in zip(records, labels) {
             let standing = record.statistics
             for (state, count) in [
@@ -94,10 +98,17 @@ final class QueueGauges: Sendable {
                 body.writeString("colony_queue_messages{\(label),state=\"\(state)\"} \(count)\n")
             }
         }
-        family("colony_queue_bytes", .gauge, "Bodies, keys, and headers of all messages.") { Double($0.statistics.bytes) }
+        family("colony_queue_bytes", .gauge, "Bodies, keys, and headers of all messages.") {
+            Double($0.statistics.bytes)
+        }
         family("colony_queue_capacity", .gauge, "The most messages.") { Double($0.settings.capacity) }
-        family("colony_queue_capacity_bytes", .gauge, "The most bytes of messages.") { Double($0.settings.capacityBytes) }
-        family("colony_queue_oldest_age_seconds", .gauge, "The age of the oldest message that can be delivered; 0 without one.") {
+        family("colony_queue_capacity_bytes", .gauge, "The most bytes of messages.") {
+            Double($0.settings.capacityBytes)
+        }
+        family(
+            "colony_queue_oldest_age_seconds", .gauge,
+            "The age of the oldest message that can be delivered; 0 without one."
+        ) {
             $0.oldestReady.map {
                 Double(max(0, now.millisecondsSince1970 - $0.millisecondsSince1970)) / 1_000
             } ?? 0

@@ -80,6 +80,9 @@ struct OpenAPIDocument {
         if path.contains("{key}") { parameters.insert(self.keyParameter, at: 0) }
         if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
         if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
+        for place in ["exchange", "topic", "schedule"] where path.contains("{\(place)}") {
+            parameters.insert(self.namedParameter(place), at: 0)
+        }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if route == .storeEntry {
@@ -126,6 +129,13 @@ struct OpenAPIDocument {
         [
             "name": "queue", "in": "path", "required": true, "schema": .reference("Name"),
             "description": "The queue's name, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private func namedParameter(_ place: String) -> JSONValue {
+        [
+            "name": .string(place), "in": "path", "required": true, "schema": .reference("Name"),
+            "description": .string("The \(place), percent-encoded; a slash is %2F, and # is %23."),
         ]
     }
 
@@ -243,10 +253,23 @@ struct OpenAPIDocument {
             ]
         case .listSegments:
             return page("tags", .reference("Name"))
-        case .listQueues:
+        case .listQueues, .listExchanges, .listSchedules:
             return page("names", .reference("Name"))
         case .peekMessages, .deadLetters:
             return page("messages", number)
+        case .topicEvents:
+            return [
+                query(
+                    "from", ["type": "string"],
+                    "`end`, `beginning`, an offset after which to begin, or a time; without it, `end`."),
+                query(
+                    "policy", ["enum": .array(TopicStream.Policy.allCases.map { .string($0.rawValue) })],
+                    "What happens when messages are gone before they were read."),
+                [
+                    "name": "Last-Event-ID", "in": "header", "schema": ["type": "string"],
+                    "description": "The offset that was seen last; it takes the place of `from`.",
+                ],
+            ]
         case .queueChanges:
             return [
                 query("since", number, "The count of changes that is known already."),
@@ -291,8 +314,8 @@ struct OpenAPIDocument {
         if route == .storeEntry {
             responses.append(("201", self.success(route, "The entry is stored; there was none before.")))
         }
-        if route == .declareQueue {
-            responses.append(("201", self.success(route, "The queue is made; there was none before.")))
+        if route == .declareQueue || route == .declareExchange {
+            responses.append(("201", self.success(route, "It is made; there was none before.")))
         }
         if route == .readEntry {
             responses.append(("304", ["description": "The entry has one of the tags that were sent."]))
@@ -314,7 +337,7 @@ struct OpenAPIDocument {
                     "content",
                     [
                         "application/problem+json": [
-                            "schema": .reference(codes.contains(.held) ? "HeldProblem" : "Problem")
+                            "schema": .reference(Self.schema(of: codes))
                         ]
                     ]
                 ))
@@ -323,11 +346,16 @@ struct OpenAPIDocument {
         return responses
     }
 
+    private static func schema(of codes: [ProblemCode]) -> String {
+        if codes.contains(.held) { return "HeldProblem" }
+        return codes.contains(.queueFull) ? "FullProblem" : "Problem"
+    }
+
     private func success(_ route: Route, _ description: String? = nil) -> JSONValue {
         let content: JSONValue
         switch route {
         case .readEntry: content = ["*/*": ["schema": ["type": "string"]]]
-        case .events, .invalidations: content = ["text/event-stream": ["schema": ["type": "string"]]]
+        case .events, .invalidations, .topicEvents: content = ["text/event-stream": ["schema": ["type": "string"]]]
         case .metrics: content = ["text/plain": ["schema": ["type": "string"]]]
         case .openAPI: content = ["application/json": ["schema": ["type": "object"]]]
         case .console:
@@ -392,6 +420,11 @@ struct OpenAPIDocument {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             codes += [.invalidName, .notOffered, .storeFailed, .storeUnavailable] + route.queueDescription.problems
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            codes += [.invalidName, .notOffered, .unsupported, .storeFailed, .storeUnavailable]
+            codes += route.routingDescription.problems
         case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]

@@ -7,39 +7,42 @@ extension OpenAPISchemas {
 
     // MARK: Parts
 
-    private static func span(_ range: ClosedRange<Duration>) -> JSONValue {
+    static func span(_ range: ClosedRange<Duration>) -> JSONValue {
         [
             "type": "integer", "minimum": .number(self.milliseconds(range.lowerBound)),
             "maximum": .number(self.milliseconds(range.upperBound)),
         ]
     }
 
-    private static func span(_ least: UInt64, _ most: UInt64) -> JSONValue {
+    static func span(_ least: UInt64, _ most: UInt64) -> JSONValue {
         ["type": "integer", "minimum": .number(least), "maximum": .number(most)]
     }
 
-    private static let count: JSONValue = ["type": "integer", "minimum": 0]
-    private static let text: JSONValue = ["type": "string"]
-    private static let base64: JSONValue = [
+    static let overflow: JSONValue = [
+        "enum": .array(QueueSettings.Overflow.allCases.map { .string($0.rawValue) })
+    ]
+    static let count: JSONValue = ["type": "integer", "minimum": 0]
+    static let text: JSONValue = ["type": "string"]
+    static let base64: JSONValue = [
         "type": "string", "contentEncoding": "base64",
         "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
     ]
-    private static let durability: JSONValue = [
+    static let durability: JSONValue = [
         "enum": .array(Durability.allCases.map { .string("\($0)") }),
         "description": "How far a message has got when it is confirmed.",
     ]
-    private static let time: JSONValue = ["type": "string", "format": "date-time"]
+    static let time: JSONValue = ["type": "string", "format": "date-time"]
 
-    private var wait: JSONValue { Self.span(.zero...self.limits.wait) }
+    var wait: JSONValue { Self.span(.zero...self.limits.wait) }
 
-    private func list(_ items: JSONValue) -> JSONValue {
+    func list(_ items: JSONValue) -> JSONValue {
         ["type": "array", "maxItems": .number(UInt64(self.limits.batch)), "items": items]
     }
 
-    private static func required(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
+    static func required(_ names: [String]) -> JSONValue { .array(names.map { .string($0) }) }
 
     /// An object whose members are all there.
-    private static func full(_ members: [(String, JSONValue)]) -> JSONValue {
+    static func full(_ members: [(String, JSONValue)]) -> JSONValue {
         .closed(required: self.required(members.map(\.0)), members)
     }
 
@@ -48,7 +51,7 @@ extension OpenAPISchemas {
     private var queueSettings: [(String, JSONValue)] {
         let settings: [(String, JSONValue)] = [
             ("capacity", Self.span(1, UInt64(Int64.max))), ("capacity_bytes", Self.span(1, UInt64(Int64.max))),
-            ("overflow", ["enum": .array(QueueSettings.Overflow.allCases.map { .string($0.rawValue) })]),
+            ("overflow", Self.overflow),
             ("order", ["enum": .array(QueueSettings.Order.allCases.map { .string($0.rawValue) })]),
             (
                 "delivery_limit",

@@ -5,7 +5,9 @@ struct OpenAPISchemas {
     let limits: DaemonConfiguration.Limits
 
     var all: JSONValue {
-        .object(self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.problems)
+        .object(
+            self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.routing
+                + self.problems)
     }
 
     private var values: [(String, JSONValue)] {
@@ -167,7 +169,22 @@ struct OpenAPISchemas {
                     [
                         ("version", text), ("uptime_ms", .reference("Milliseconds")), ("store", text),
                         ("guarantee", self.guarantee),
-                        ("data", ["type": ["string", "null"]]),
+                        ("data", ["type": ["string", "null"]]), ("token", .reference("Token")),
+                    ])
+            ),
+            (
+                "Token",
+                .closed(
+                    required: ["name", "scopes"],
+                    [
+                        ("name", text),
+                        (
+                            "scopes",
+                            [
+                                "type": "array",
+                                "items": ["enum": .array(Scope.allCases.map { .string($0.rawValue) })],
+                            ]
+                        ),
                     ])
             ),
             ("Status", .closed(required: ["status"], [("status", text)])),
@@ -183,6 +200,12 @@ struct OpenAPISchemas {
         let required: JSONValue = ["type", "title", "status", "code", "detail"]
         return [
             ("Problem", .closed(required: required, members)),
+            (
+                "FullProblem",
+                .closed(
+                    required: .array(["type", "title", "status", "code", "detail", "queue"]),
+                    members + [("queue", ["type": "string"]), ("overflow", Self.overflow)])
+            ),
             (
                 "HeldProblem",
                 .closed(

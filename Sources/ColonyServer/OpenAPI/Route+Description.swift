@@ -43,6 +43,10 @@ extension Route {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             self.queueDescription.summary
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            self.routingDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -80,6 +84,10 @@ extension Route {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             self.queueDescription.success
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            self.routingDescription.success
         case .events: "A stream of events named `locks` and `queues`."
         case .server: "What this server is."
         case .openAPI: "The document."
@@ -102,6 +110,10 @@ extension Route {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             self.queueDescription.request
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            self.routingDescription.request
         default: nil
         }
     }
@@ -130,6 +142,10 @@ extension Route {
             .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
             .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
             self.queueDescription.answer
+        case .declareExchange, .listExchanges, .inspectExchange, .deleteExchange, .bindExchange, .unbindExchange,
+            .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
+            .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
+            self.routingDescription.answer
         default: "Status"
         }
     }

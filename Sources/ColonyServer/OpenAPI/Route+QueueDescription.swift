@@ -23,11 +23,13 @@ extension Route {
         case .listQueues:
             RouteDescription(
                 summary: "List queues in the byte order of their names.",
-                success: "A page of queues, as they stood after the last request to each; `next` is there if more may follow.",
+                success:
+                    "A page of queues, as they stood after the last request to each; `next` is there if more may follow.",
                 answer: "QueuePage", problems: [.invalidRequest, .unknownField])
         case .inspectQueue:
             RouteDescription(
-                summary: "How a queue stands.", success: "The queue; `oldest_age_ms` is there if a message can be delivered.",
+                summary: "How a queue stands.",
+                success: "The queue; `oldest_age_ms` is there if a message can be delivered.",
                 answer: "Queue", problems: [.invalidRequest, .unknownField, .unknownQueue])
         case .deleteQueue:
             RouteDescription(
@@ -39,7 +41,8 @@ extension Route {
                 answer: "PausedQueue", problems: [.unknownQueue])
         case .resumeQueue:
             RouteDescription(
-                summary: "Deliver from a queue again.", success: "Whether this changed anything.", answer: "PausedQueue",
+                summary: "Deliver from a queue again.", success: "Whether this changed anything.",
+                answer: "PausedQueue",
                 problems: [.unknownQueue])
         case .queueChanges:
             RouteDescription(
@@ -100,7 +103,8 @@ extension Route {
                 answer: "MovedMessages", problems: [.unknownQueue, .tooManyWaiters, .draining])
         case .dropDeadLetters:
             RouteDescription(
-                summary: "Remove parked dead letters for good.", success: "How many there were. With `more`, ask again.",
+                summary: "Remove parked dead letters for good.",
+                success: "How many there were. With `more`, ask again.",
                 request: "DropRequest", answer: "RemovedMessages",
                 problems: [.unknownQueue, .tooManyWaiters, .draining])
         default: preconditionFailure("\(self) is no route of queues")

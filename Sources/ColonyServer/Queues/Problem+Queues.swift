@@ -15,6 +15,13 @@ extension Problem {
         }
     }
 
+    static func full(_ queue: QueueName, _ overflow: QueueSettings.Overflow? = nil) -> Problem {
+        var problem = Problem(
+            .queueFull, "the queue \(NameRules.quoted(queue.rawValue)) has no room; nothing was stored")
+        problem.room = (queue, overflow)
+        return problem
+    }
+
     static func unknown(_ queue: QueueName) -> Problem {
         Problem(.unknownQueue, "there is no queue \(NameRules.quoted(queue.rawValue))")
     }

@@ -97,7 +97,8 @@ struct SettleRequest {
                 guard reason.unicodeScalars.count <= Self.reasonLength else {
                     throw .outOfRange(
                         path: reader.currentPath,
-                        reason: "it has \(reason.unicodeScalars.count) characters, and \(Self.reasonLength) are the most")
+                        reason:
+                            "it has \(reason.unicodeScalars.count) characters, and \(Self.reasonLength) are the most")
                 }
             default: isDead = try reader.readBool()
             }

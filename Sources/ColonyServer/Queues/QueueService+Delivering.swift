@@ -108,7 +108,8 @@ extension QueueService {
         var bytes = 0
         for (index, delivery) in deliveries.enumerated() {
             if index > 0, bytes >= Self.answerBytes { return index }
-            bytes += 256 + delivery.body.count + delivery.headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
+            bytes +=
+                256 + delivery.body.count + delivery.headers.reduce(0) { $0 + $1.key.utf8.count + $1.value.utf8.count }
         }
         return deliveries.count
     }

@@ -25,13 +25,12 @@ extension QueueService {
             if request.wait > .zero, try await self.record(of: name).settings.overflow == .wait {
                 outcomes = try await self.publishWaiting(request, after: outcomes, to: name, engine, client)
             }
-            guard outcomes.contains(where: { $0 != .full }) else {
-                throw Problem(
-                    .queueFull, "the queue \(NameRules.quoted(name.rawValue)) has no room; nothing was stored")
-            }
+            guard outcomes.contains(where: { $0 != .full }) else { throw .full(name) }
         }
         let durability = engine.durability
-        return Answer(capacity: 32 + outcomes.count * 56) { QueueAnswers.write(outcomes, durability: durability, to: &$0) }
+        return Answer(capacity: 32 + outcomes.count * 56) {
+            QueueAnswers.write(outcomes, durability: durability, to: &$0)
+        }
     }
 
     private func publishWaiting(

@@ -84,7 +84,8 @@ func withServer(
     configure(&configuration)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let daemon = try Daemon(
-        configuration: configuration, engine: engine, segments: segments, queues: queues, clock: clock, wallClock: wallClock,
+        configuration: configuration, engine: engine, segments: segments, queues: queues, clock: clock,
+        wallClock: wallClock,
         logger: logger)
     let group = ServiceGroup(services: [daemon], logger: logger)
     let running = Task { try await group.run() }

@@ -39,7 +39,8 @@ struct QueueAccessTests {
             ] as [(TestServer.Verb, String, String?)] {
                 let refused = try await self.reply(server, method, path, body, as: "work")
                 #expect(refused.code == "forbidden", "\(method) \(path)")
-                #expect(try await self.reply(server, method, path, body, as: "admin").status == 200, "\(method) \(path)")
+                #expect(
+                    try await self.reply(server, method, path, body, as: "admin").status == 200, "\(method) \(path)")
             }
             #expect(try await server.send(.GET, "/v1/queues").status == 401)
         }
@@ -47,9 +48,10 @@ struct QueueAccessTests {
 
     @Test func `a token with prefixes reaches no other queue, also not through another one`() async throws {
         try await withServer {
-            $0.tokens = Self.tokens + [
-                AccessToken(name: "operator", token: "operate", scopes: [.admin], prefixes: ["orders/"])
-            ]
+            $0.tokens =
+                Self.tokens + [
+                    AccessToken(name: "operator", token: "operate", scopes: [.admin], prefixes: ["orders/"])
+                ]
         } _: { server in
             for name in ["mail", "orders%2Fa", "orders%2Fb", "zoo"] {
                 _ = try await self.reply(server, .PUT, "/\(name)", as: "admin")

@@ -85,7 +85,8 @@ struct QueueBadRequestTests {
 
     @Test(arguments: [
         (#"{"capacity":0}"#, "capacity"), (#"{"overflow":"drop"}"#, "drop"), (#"{"order":"fifo"}"#, "per_key"),
-        (#"{"delivery_limit":1001}"#, "1001"), (#"{"lease_ms":1}"#, "lease_ms"), (#"{"retention_ms":0}"#, "retention_ms"),
+        (#"{"delivery_limit":1001}"#, "1001"), (#"{"lease_ms":1}"#, "lease_ms"),
+        (#"{"retention_ms":0}"#, "retention_ms"),
         (#"{"deduplication_window_ms":2592000001}"#, "deduplication_window_ms"),
         (#"{"backoff":{"initial_ms":0}}"#, "backoff.initial_ms"), (#"{"dead_letter_queue":"q"}"#, "its own"),
         (#"{"capacity":9223372036854775808}"#, "capacity"),
@@ -141,7 +142,8 @@ struct QueueBadRequestTests {
             for (method, path, body) in [
                 (.GET, "", nil), (.DELETE, "", nil), (.POST, "/messages", #"{"messages":[{"body":"a"}]}"#),
                 (.GET, "/messages", nil), (.DELETE, "/messages", nil), (.DELETE, "/messages/7", nil),
-                (.POST, "/cancel", #"{"ids":[7]}"#), (.POST, "/receive", "{}"), (.POST, "/receive", #"{"lease_ms":1000}"#),
+                (.POST, "/cancel", #"{"ids":[7]}"#), (.POST, "/receive", "{}"),
+                (.POST, "/receive", #"{"lease_ms":1000}"#),
                 (.POST, "/settle", #"{"ack":["1-1-0000000000000000"]}"#), (.GET, "/dead", nil),
                 (.POST, "/dead/redrive", #"{"all":true}"#), (.POST, "/dead/drop", #"{"ids":[1]}"#),
                 (.POST, "/pause", nil), (.POST, "/resume", nil), (.GET, "/changes", nil),
@@ -165,7 +167,8 @@ struct QueueBadRequestTests {
             #expect(try await server.send(.GET, "/v1/queues/").code == "invalid_name")
             #expect(try await server.send(.DELETE, "/v1/queues/q/messages/0").code == "invalid_request")
             #expect(try await server.send(.DELETE, "/v1/queues/q/messages/+1").code == "invalid_request")
-            #expect(try await server.send(.DELETE, "/v1/queues/q/messages/99999999999999999999").code == "invalid_request")
+            #expect(
+                try await server.send(.DELETE, "/v1/queues/q/messages/99999999999999999999").code == "invalid_request")
             #expect(try await server.send(.GET, "/v1/queues/q/nothing").code == "not_found")
             #expect(try await server.send(.GET, "/v1/queuesandmore").code == "not_found")
             let method = try await server.send(.GET, "/v1/queues/q/receive")

@@ -60,7 +60,8 @@ struct QueueRoutesTests {
             #expect(try await server.post("/v1/queues/q/receive", "{}").messages.isEmpty, "both are leased")
 
             let receipts = messages.compactMap { $0["receipt"] as? String }
-            let settled = try await server.post("/v1/queues/q/settle", #"{"ack":["\#(receipts[0])","\#(receipts[1])"]}"#)
+            let settled = try await server.post(
+                "/v1/queues/q/settle", #"{"ack":["\#(receipts[0])","\#(receipts[1])"]}"#)
             #expect(settled.status == 200)
             #expect(settled.integer("settled") == 2)
             let queue = try await server.send(.GET, "/v1/queues/q")
@@ -120,7 +121,9 @@ struct QueueRoutesTests {
         }
     }
 
-    @Test func `stale and forged receipts are refused one by one, and a request of nothing else is a conflict`() async throws {
+    @Test func `stale and forged receipts are refused one by one, and a request of nothing else is a conflict`()
+        async throws
+    {
         try await withServer { server in
             for name in ["q", "other"] { _ = try await server.send(.PUT, "/v1/queues/\(name)") }
             _ = try await server.post("/v1/queues/q/messages", #"{"messages":[{"body":"a"},{"body":"b"}]}"#)
@@ -161,7 +164,8 @@ struct QueueRoutesTests {
             _ = try await server.send(.PUT, "/v1/queues/q")
             let published = try await server.post(
                 "/v1/queues/q/messages",
-                #"{"messages":[{"body":"0"},{"body":"1","delay_ms":60000},{"body":"2","key":"k"},{"body":"3","key":"k"}]}"#)
+                #"{"messages":[{"body":"0"},{"body":"1","delay_ms":60000},{"body":"2","key":"k"},{"body":"3","key":"k"}]}"#
+            )
             let ids = try #require(published.list).compactMap { $0["id"] as? Int }
             let first = try await server.send(.GET, "/v1/queues/q/messages?limit=3")
             #expect(first.messages.map { $0["standing"] as? String } == ["ready", "delayed", "ready"])
@@ -246,7 +250,8 @@ struct QueueRoutesTests {
 
     @Test func `queues are listed in pages, and one tells how old its oldest message is`() async throws {
         let wall = ManualWallClock()
-        try await withServer(queues: MemoryQueueEngine(clock: ManualClock(), wallClock: wall), wallClock: wall) { server in
+        try await withServer(queues: MemoryQueueEngine(clock: ManualClock(), wallClock: wall), wallClock: wall) {
+            server in
             for name in ["a", "b", "c"] { _ = try await server.send(.PUT, "/v1/queues/\(name)") }
             _ = try await server.post("/v1/queues/b/messages", #"{"messages":[{"body":"x"}]}"#)
             let page = try await server.send(.GET, "/v1/queues?limit=2")
@@ -303,7 +308,8 @@ struct QueueRoutesTests {
             let bodies = (0..<count).map { #"{"body":"\#($0)"}"# }.joined(separator: ",")
             _ = try await server.post("/v1/queues/\(queue)/messages", #"{"messages":[\#(bodies)]}"#)
         }
-        let messages = try await server.post("/v1/queues/\(queue)/receive", #"{"max":\#(count),"lease_ms":60000}"#).messages
+        let messages = try await server.post("/v1/queues/\(queue)/receive", #"{"max":\#(count),"lease_ms":60000}"#)
+            .messages
         #expect(messages.count == count)
         let rejections = messages.compactMap { $0["receipt"] as? String }
             .map { #"{"receipt":"\#($0)","dead_letter":true}"# }.joined(separator: ",")

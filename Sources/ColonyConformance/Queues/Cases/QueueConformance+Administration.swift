@@ -158,6 +158,28 @@ extension QueueConformance {
     ]
 
     static let administrationCases: [QueueCase] = [
+        QueueCase(
+            "numbers that nobody was given are no messages, and nothing comes after the greatest", .administration
+        ) {
+            context in
+            let (queue, other) = (try await context.queue(), try await context.queue("other"))
+            let engine = try context.administrated()
+            try await context.publish(["a"], to: queue)
+            try await context.publish(["b"], to: other)
+            for number: Int64 in [.max, .max - 1, 1 << 62, 1 << 46, 1 << 45, 1 << 44] {
+                let id = MessageID(rawValue: number)
+                try expect(
+                    try await engine.messages(of: queue, after: id, limit: 10).isEmpty, "messages come after \(number)")
+                try expect(
+                    try await engine.deadLetters(of: queue, after: id, limit: 10).isEmpty,
+                    "dead letters come after \(number)")
+                try expect(try await engine.cancel([id], in: queue) == [false], "\(number) was cancelled")
+                try expect(try await engine.redrive([id], of: queue, to: nil) == 0, "\(number) was redriven")
+                try expect(try await engine.dropDeadLetters([id], of: queue) == 0, "\(number) was dropped")
+            }
+            try await context.expectDelivery(["a"], from: queue, "after all that")
+            try await context.expectDelivery(["b"], from: other, "after all that")
+        },
         QueueCase("the counts of a queue tell where its messages stand", .administration) { context in
             let queue = try await context.queue()
             let engine = try context.administrated()

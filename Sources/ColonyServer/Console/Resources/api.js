@@ -144,25 +144,44 @@ export class Api {
         return response.body;
     }
 
-    async #json(method, path) {
-        const limit = AbortSignal.timeout(answerLimit);
-        const response = await this.#send(method, path, limit, { accept: "application/json" });
+    /**
+     * Asks for one document of JSON, for the parts of the interface that have a file of their own.
+     *
+     * @param {string} method
+     * @param {string} path
+     * @param {object} [options]
+     * @param {string} [options.body] Sent as JSON.
+     * @param {number} [options.limit] How long the answer may take, in milliseconds.
+     * @param {AbortSignal} [options.signal] Ends the request, and with it what the daemon does for it.
+     */
+    ask(method, path, options = {}) {
+        return this.#json(method, path, options);
+    }
+
+    async #json(method, path, { body, limit = answerLimit, signal } = {}) {
+        const timeout = AbortSignal.timeout(limit);
+        const ends = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
+        const headers = { accept: "application/json" };
+        if (body !== undefined) headers["content-type"] = "application/json";
+        const response = await this.#send(method, path, ends, headers, body);
         try {
-            return JSON.parse(await response.text(), exactToken);
+            return JSON.parse(await response.text(), exactNumber);
         } catch (error) {
             throw new Unreachable(`the answer to ${method} ${path} broke off or is not JSON`, { cause: error });
         }
     }
 
-    async #send(method, path, signal, headers) {
+    async #send(method, path, signal, headers, body) {
         if (this.#token !== null) headers.authorization = `Bearer ${this.#token}`;
         let response;
         try {
-            response = await fetch(path, { method, headers, signal, cache: "no-store", credentials: "same-origin" });
+            response = await fetch(path, {
+                method, headers, body, signal, cache: "no-store", credentials: "same-origin",
+            });
         } catch (error) {
             throw new Unreachable(
                 error.name === "TimeoutError"
-                    ? `no answer to ${method} ${path} within ${answerLimit / 1000} seconds`
+                    ? `no answer to ${method} ${path} in time`
                     : `the daemon at ${location.host} cannot be reached`);
         }
         if (response.ok) return response;
@@ -170,9 +189,12 @@ export class Api {
     }
 }
 
-/** Keeps a token exact: it is an unsigned number of 64 bits, of which a JavaScript number holds 53. */
-function exactToken(key, value, context) {
-    const isRounded = key === "token" && typeof value === "number" && !Number.isSafeInteger(value);
+/** What is a number of 64 bits, of which a JavaScript number holds 53: tokens, and the numbers of messages. */
+const exactMembers = new Set(["token", "id", "next"]);
+
+/** Keeps such a number exact. */
+function exactNumber(key, value, context) {
+    const isRounded = exactMembers.has(key) && typeof value === "number" && !Number.isSafeInteger(value);
     return isRounded && context?.source !== undefined ? BigInt(context.source) : value;
 }
 

@@ -1,5 +1,6 @@
 /** The frame: pages, the connection, the theme, and the keys that work everywhere. */
 
+import { Access } from "./access.js";
 import { Api } from "./api.js";
 import { cachesKeys, cachesMarks } from "./caches-help.js";
 import { CachesPage } from "./caches-page.js";
@@ -10,6 +11,8 @@ import { IdentifiersPage } from "./identifiers-page.js";
 import { LiveUpdates } from "./live.js";
 import { locksKeys, locksMarks } from "./locks-help.js";
 import { LocksPage } from "./locks-page.js";
+import { queuesKeys, queuesMarks } from "./queues-help.js";
+import { QueuesPage } from "./queues-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
 
 /**
@@ -36,6 +39,13 @@ const pages = {
         keys: cachesKeys,
         marks: cachesMarks,
     },
+    queues: {
+        title: "Queues",
+        event: "queues",
+        make: (context) => new QueuesPage(context),
+        keys: queuesKeys,
+        marks: queuesMarks,
+    },
 };
 
 const connectionWords = {
@@ -56,6 +66,7 @@ let page = null;
 let pageKey = null;
 let connection = "connecting";
 let server = null;
+let access = new Access(null);
 let serverAt = 0;
 let loadedDate = null;
 let hasFailed = false;
@@ -82,6 +93,7 @@ const live = new LiveUpdates({
 
 const context = {
     api,
+    get access() { return access; },
     setTitle: (title) => { document.title = `${title} · Colony`; },
     setQuery: (query) => {
         const text = query.toString();
@@ -116,6 +128,7 @@ function refused(problem) {
 async function readServer() {
     try {
         server = await api.server();
+        access = new Access(server.token);
         serverAt = performance.now();
         drawServer();
     } catch (error) {

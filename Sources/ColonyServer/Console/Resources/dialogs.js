@@ -5,7 +5,7 @@ import { element, nameElement, replaceChildren, setText } from "./dom.js";
 import { counted, formatDuration } from "./text.js";
 
 /** A modal dialog that takes itself out of the document when it closes, and gives the focus back. */
-function openDialog(className, title, ...content) {
+export function openDialog(className, title, ...content) {
     const before = document.activeElement;
     const heading = element("h2", { id: "dialog-title" }, title);
     const dialog = element("dialog", { class: className, "aria-labelledby": "dialog-title" }, heading, content);

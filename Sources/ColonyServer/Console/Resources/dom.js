@@ -72,13 +72,21 @@ export function nameElement(text, { split = false } = {}) {
         node.append(element("span", { class: "name-leaf" }, text.slice(cut)));
         return node;
     }
-    const leaf = element("span", { class: "name-leaf" });
-    for (const piece of text.split(new RegExp(`(${deceptive.source})`, "u"))) {
-        if (piece === "") continue;
-        leaf.append(deceptive.test(piece) ? element("span", { class: "spelled" }, codePoint(piece)) : piece);
-    }
-    node.append(leaf);
+    node.append(element("span", { class: "name-leaf" }, spelled(text, deceptive)));
     return node;
+}
+
+// Of a body also the control characters that do not set it out.
+const deceptiveInBodies = new RegExp(`[\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]|${deceptive.source}`, "u");
+
+/** The text of a body in pieces, with deceptive and control characters spelled out. */
+export function spelledOut(text) {
+    return spelled(text, deceptiveInBodies);
+}
+
+function spelled(text, characters) {
+    return text.split(new RegExp(`(${characters.source})`, "u")).filter((piece) => piece !== "").map((piece) =>
+        characters.test(piece) ? element("span", { class: "spelled" }, codePoint(piece)) : piece);
 }
 
 function codePoint(character) {

@@ -38,6 +38,19 @@ export function emptyCache(origin) {
                 + "try await tier.set([\n    CacheWrite(\"greeting\", Array(\"hello\".utf8))\n])")));
 }
 
+/** The empty state of the page of queues. */
+export function emptyQueues(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Declare the first one"),
+        element("p", {}, "What is published to it is stored until a consumer has acknowledged it."),
+        element("div", { class: "ways" },
+            way("Over HTTP", "Declares a queue, publishes a message, and takes it.",
+                `curl -X PUT ${origin}/v1/queues/orders\n`
+                + `curl ${origin}/v1/queues/orders/messages \\\n`
+                + "  -H 'content-type: application/json' \\\n  -d '{\"messages\": [{\"body\": \"hello\"}]}'\n"
+                + `curl -X POST ${origin}/v1/queues/orders/receive`)));
+}
+
 function way(title, note, text) {
     return element("div", { class: "way" },
         element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));

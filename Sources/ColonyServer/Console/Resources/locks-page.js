@@ -4,6 +4,7 @@ import { askToBreak, announce, explained, problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyState } from "./empty-state.js";
 import { LockBook, orders, rowsPerPage, shares } from "./lock-book.js";
+import { tellOverview } from "./lock-overview.js";
 import { LockPanel } from "./lock-panel.js";
 import { LockTable } from "./lock-table.js";
 import { Overview } from "./overview.js";
@@ -26,6 +27,7 @@ export class LocksPage {
     #isStopped = false;
 
     #overview = new Overview({
+        label: "Locks that need a look",
         onOpen: (name) => this.#open(name, true),
         onShowStuck: () => this.#show({ share: "stuck", page: 0 }),
     });
@@ -135,7 +137,7 @@ export class LocksPage {
         const { elapsed } = this.#book;
         this.#table.tick(elapsed);
         this.#panel.tick(elapsed);
-        this.#overview.update(this.#book);
+        tellOverview(this.#overview, this.#book);
     }
 
     /** The keys of this page. @returns {boolean} Whether the key meant something. */
@@ -244,7 +246,7 @@ export class LocksPage {
         this.#table.element.hidden = shown.length === 0;
         this.#drawNothing(isEmpty, shown.length === 0);
         this.#drawPager();
-        this.#overview.update(this.#book);
+        tellOverview(this.#overview, this.#book);
         const stuck = book.count("stuck");
         this.#context.setTitle(stuck > 0 ? `(${stuck}) Locks` : "Locks");
     }

@@ -57,6 +57,14 @@ export function formatPercent(share) {
     return `${(thousandths / 10).toFixed(1)}${space}%`;
 }
 
+/** A rate per second, with one digit behind the point where it matters. Some is never shown as none. */
+export function formatRate(perSecond) {
+    if (perSecond === 0) return "0";
+    if (perSecond < 0.05) return "<\u202F0.1";
+    if (perSecond < 10) return String(Math.round(perSecond * 10) / 10);
+    return number.format(Math.round(perSecond));
+}
+
 const reach = { process: "within one process", host: "on this host", network: "on the network" };
 const survival = {
     nothing: "end with the process",
