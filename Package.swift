@@ -37,7 +37,11 @@ let floor2: [Target] = [
         dependencies: ["ColonyCore", .deque],
         swiftSettings: settings
     ),
-    .target(name: "ColonyQueues", dependencies: ["ColonyCore", .deque, .serviceLifecycle], swiftSettings: settings),
+    .target(
+        name: "ColonyQueues",
+        dependencies: ["ColonyCore", .deque, .instrumentation, .serviceLifecycle, .tracing],
+        swiftSettings: settings
+    ),
 ]
 
 // MARK: Floor 3, engines
@@ -56,7 +60,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", .asyncHTTPClient, .nioCore, .nioHTTP1,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", .asyncHTTPClient, .nioCore, .nioHTTP1,
             .nioFoundationCompat,
         ],
         swiftSettings: settings
@@ -79,7 +83,7 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -94,8 +98,8 @@ let floor5: [Target] = [
     .executableTarget(
         name: "colony",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-            "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
+            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -117,7 +121,7 @@ let beside: [Target] = [
         name: "ColonyWorkloads",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-            "ColonySQLite",
+            "ColonyQueues", "ColonySQLite",
         ],
         swiftSettings: settings
     ),
@@ -151,6 +155,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-distributed-tracing", from: "1.7.3"),
         .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
@@ -195,7 +200,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyQueuesTests",
             dependencies: [
-                "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .log, .serviceLifecycle,
+                "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .inMemoryTracing, .instrumentation,
+                .log, .serviceLifecycle, .tracing,
             ],
             swiftSettings: settings
         ),
@@ -247,8 +253,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyServerTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory", "ColonySQLite",
-                "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
+                "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
@@ -321,6 +327,8 @@ extension Target.Dependency {
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
     static var hummingbirdCore: Self { .product(name: "HummingbirdCore", package: "hummingbird") }
     static var hummingbirdTLS: Self { .product(name: "HummingbirdTLS", package: "hummingbird") }
+    static var inMemoryTracing: Self { .product(name: "InMemoryTracing", package: "swift-distributed-tracing") }
+    static var instrumentation: Self { .product(name: "Instrumentation", package: "swift-distributed-tracing") }
     static var log: Self { .product(name: "Logging", package: "swift-log") }
     static var metrics: Self { .product(name: "Metrics", package: "swift-metrics") }
     static var nioCore: Self { .product(name: "NIOCore", package: "swift-nio") }
@@ -331,6 +339,7 @@ extension Target.Dependency {
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
     static var sqlite: Self { .product(name: "GRDBSQLite", package: "GRDB.swift") }
+    static var tracing: Self { .product(name: "Tracing", package: "swift-distributed-tracing") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
     static var yams: Self { .product(name: "Yams", package: "Yams") }
 }

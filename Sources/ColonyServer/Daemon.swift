@@ -1,6 +1,7 @@
 import ColonyCaches
 public import ColonyCore
 public import ColonyIdentifiers
+public import ColonyQueues
 import HummingbirdCore
 import HummingbirdTLS
 public import Logging
@@ -10,7 +11,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks, identifiers, and a shared cache, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, queues, identifiers, and a shared cache, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -49,6 +50,7 @@ public final class Daemon: Service {
     ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
     ///   - segments: Where ranges of numbers live, which Snowflake identifiers and numbered series are made of. It should
     ///     be in the same store as the leases. Without it the daemon says `not_offered` to who asks for them.
+    ///   - queues: Where queues live; it should be the same store, too. Without it the daemon says `not_offered` likewise.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
     ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)`
     ///     to see the metrics of its libraries as well.
@@ -57,7 +59,7 @@ public final class Daemon: Service {
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
-        closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
+        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {}, metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
         try configuration.validate()
@@ -74,14 +76,18 @@ public final class Daemon: Service {
         } catch {
             throw DaemonError(.invalidConfiguration, error.message, cause: error)
         }
+        let hub = EventHub(limit: configuration.limits.streams, clock: clock)
         let responder = Responder(
             locks: LockService(
-                engine: engine, limits: configuration.limits,
-                hub: EventHub(limit: configuration.limits.streams, clock: clock), metrics: metrics, clock: clock),
+                engine: engine, limits: configuration.limits, hub: hub, metrics: metrics, clock: clock),
             identifiers: IdentifierService(
                 engine: engine, segments: segments, settings: configuration.identifiers, limits: configuration.limits,
                 metrics: metrics, clock: clock, wallClock: wallClock),
-            caches: CacheService(cache: cache, limits: configuration.limits), gatekeeper: gatekeeper,
+            caches: CacheService(cache: cache, limits: configuration.limits),
+            queues: QueueService(
+                engine: queues, settings: configuration.queues, limits: configuration.limits, hub: hub,
+                clock: clock, wallClock: wallClock),
+            gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
                     ?? configuration.dataDirectory.map { "sqlite:\($0)/colony.db" } ?? "\(type(of: engine))",

@@ -76,7 +76,7 @@ struct BadFileTests {
         do {
             let queue = try DatabaseQueue(path: folder.store)
             try await queue.write {
-                try $0.execute(sql: "INSERT INTO grdb_migrations (identifier) VALUES ('leases-99')")
+                try $0.execute(sql: "UPDATE colony SET schema = 999")
             }
             try queue.close()
         }

@@ -24,6 +24,7 @@ extension Rule {
     /// Which targets may import a library from elsewhere. Tests of a target may import what the target may.
     private static let importers: [String: Set<String>] = [
         "GRDB": ["ColonySQLite"],
+        "Tracing": ["ColonyQueues"], "Instrumentation": ["ColonyQueues"],
         "Hummingbird": ["ColonyServer"], "HummingbirdCore": ["ColonyServer"], "HummingbirdTLS": ["ColonyServer"],
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer"],
@@ -42,7 +43,8 @@ extension Rule {
 
     /// The one place where a client library is part of a signature: it takes part in the caller's own transaction.
     private static func mayShowClientLibrary(_ file: SourceFile) -> Bool {
-        file.target == "ColonySQLite" && file.fileName.hasPrefix("FencedResource")
+        file.target == "ColonySQLite"
+            && (file.fileName.hasPrefix("FencedResource") || file.fileName == "SQLiteQueueEngine+Transaction.swift")
     }
 
     private static let clientLibraries = Rule(
@@ -90,7 +92,7 @@ extension Rule {
         "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
-            "ColonySQLite",
+            "ColonyQueues", "ColonySQLite",
         ],
     ]
 

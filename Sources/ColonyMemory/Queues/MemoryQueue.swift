@@ -81,13 +81,16 @@ package struct MemoryQueue {
     // MARK: Time
 
     /// Does what has become due.
-    package mutating func advance(to now: Times) {
+    @discardableResult
+    package mutating func advance(to now: Times) -> Bool {
+        var isNews = false
         var due: [Timers.Entry] = []
         while let timer = self.timers.popDue(at: now.monotonic) { due.append(timer) }
         // Messages that were published together with one delay are due together, and keep their order.
         due.sort { ($0.deadline, $0.value) < ($1.deadline, $1.value) }
         for timer in due {
             guard let entry = self.entries[timer.value] else { continue }
+            isNews = true
             switch entry.standing {
             case .delayed:
                 self.totals.undelayed += 1
@@ -109,6 +112,7 @@ package struct MemoryQueue {
         while let first = self.appointments.min, first.time <= now.wall {
             self.appointments.removeMin()
             guard let entry = self.entries[first.id], case .scheduled = entry.standing else { continue }
+            isNews = true
             self.totals.undelayed += 1
             self.totals.lateness += .milliseconds(now.wall.millisecondsSince1970 - first.time.millisecondsSince1970)
             self.join(first.id)
@@ -120,6 +124,7 @@ package struct MemoryQueue {
                 let end = now.monotonic.advanced(by: self.settings.lease)
                 self.entries[age.value]?.age = self.ages.insert(age.value, at: end)
             } else {
+                isNews = true
                 self.entries[age.value]?.age = nil
                 self.bury(age.value, "it was kept for \(self.settings.retention ?? .zero)", now)
             }
@@ -128,6 +133,7 @@ package struct MemoryQueue {
             self.forgettings.removeFirst()
             self.known[first.deduplicationID] = nil
         }
+        return isNews
     }
 
     /// When something becomes due by itself.

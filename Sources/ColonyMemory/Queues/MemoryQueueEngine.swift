@@ -13,6 +13,9 @@ public final class MemoryQueueEngine: QueueEngine {
         var changes: [QueueName: Int64] = [:]
         var waiters: [QueueName: [OneShotSignal]] = [:]
         var lastID: Int64 = 0
+        var schedules: [ScheduleName: ScheduleRecord] = [:]
+        /// How often one was put or removed.
+        var scheduleChanges: Int64 = 0
         /// Other queues that the operation under way has changed; empty between operations.
         var touched: Set<QueueName> = []
         var chance: any RandomNumberGenerator & Sendable
@@ -126,7 +129,8 @@ extension MemoryQueueEngine {
         let value = self.state.withLock { state -> Value? in
             guard var queue = state.queues[name] else { return nil }
             let now = MemoryQueue.Times(monotonic: self.clock.now, wall: self.wallClock.now)
-            queue.advance(to: now)
+            // Also when somebody only looks: who was given nothing before must hear of it.
+            let hasBecomeDue = queue.advance(to: now)
             let (value, isNews) = body(&state, &queue, now)
             let leaving = queue.takeLeaving()
             if let target = queue.settings.deadLetterQueue, state.queues[target] != nil {
@@ -138,7 +142,7 @@ extension MemoryQueueEngine {
             state.queues[name] = queue
             for other in state.touched { signals += Self.announce(other, in: &state) }
             state.touched = []
-            if isNews { signals += Self.announce(name, in: &state) }
+            if isNews || hasBecomeDue { signals += Self.announce(name, in: &state) }
             return value
         }
         for signal in signals { signal.fire() }

@@ -33,17 +33,23 @@ final class ConsumerDesk: Sendable {
         var isOver = false
         /// When the next message may be begun.
         var nextStart: MonotonicInstant?
+        /// How many messages may still be begun.
+        var leftToBegin: Int
+        /// Since when nothing is there to handle; `nil` while there is something.
+        var idleSince: MonotonicInstant?
     }
 
     private let capacity: Int
     private let clock: any MonotonicClock
-    private let state = Mutex(State())
+    private let state: Mutex<State>
     /// Fired when the consumer is to end.
     let drain = OneShotSignal()
 
-    init(capacity: Int, clock: any MonotonicClock) {
+    /// - Parameter limit: How many messages are begun at most; `nil` for any number.
+    init(capacity: Int, limit: Int?, clock: any MonotonicClock) {
         self.capacity = capacity
         self.clock = clock
+        self.state = Mutex(State(leftToBegin: limit ?? .max))
     }
 
     var statistics: ConsumerStatistics {
@@ -64,7 +70,7 @@ final class ConsumerDesk: Sendable {
             let signal = OneShotSignal()
             let answer = self.state.withLock { state -> Int?? in
                 if state.isDraining { return .some(nil) }
-                let room = self.capacity - state.held.count
+                let room = min(self.capacity - state.held.count, state.leftToBegin - state.buffer.count)
                 // Half of it at a time, so that a busy consumer asks for several.
                 if !state.isPaused, room > 0, room * 2 >= self.capacity || state.buffer.count == 0 {
                     return .some(min(room, MessageLimits.batch))
@@ -96,6 +102,7 @@ final class ConsumerDesk: Sendable {
                 ready.append((handler, delivery))
                 state.handlers.removeFirst()
             }
+            self.noteIdleness(&state)
             return (ready, dismissed)
         }
         for worker in dismissed { worker.cancel() }
@@ -104,13 +111,15 @@ final class ConsumerDesk: Sendable {
 
     /// The next message to begin; those whose delivery is over are left to whom they were given since.
     private func begin(_ state: inout State, by worker: ConsumerWorker) -> Delivery? {
-        while let delivery = state.buffer.popFirst() {
+        while state.leftToBegin > 0, let delivery = state.buffer.popFirst() {
             let held = state.held[delivery.id]
             let isHeld = held?.receipt == delivery.receipt
             // A process that was stopped finds leases here that ended long ago.
             if let held, isHeld, !held.isLost, held.leaseEnd > self.clock.now {
                 state.held[delivery.id]?.worker = worker
                 state.statistics.running += 1
+                state.leftToBegin -= 1
+                state.idleSince = nil
                 return delivery
             }
             state.statistics.stale += 1
@@ -138,15 +147,21 @@ final class ConsumerDesk: Sendable {
 
     // MARK: Handling
 
-    /// The next message to handle; `nil` when the consumer ends, or when the worker has been dismissed.
+    /// The next message to handle; `nil` when the consumer ends, when as many were begun as may be, or when the worker has been
+    /// dismissed.
     func next(for worker: ConsumerWorker) async -> Delivery? {
         await withCheckedContinuation { continuation in
+            var others: [Handler] = []
             let answer = self.state.withLock { state -> Delivery?? in
                 if state.isDraining || worker.isDismissed { return .some(nil) }
                 if let delivery = self.begin(&state, by: worker) {
                     state.fetcher?.fire()
                     state.fetcher = nil
                     return delivery
+                }
+                if state.leftToBegin == 0 {
+                    swap(&others, &state.handlers)
+                    return .some(nil)
                 }
                 // What was passed over has made room.
                 state.fetcher?.fire()
@@ -155,11 +170,25 @@ final class ConsumerDesk: Sendable {
                 return nil
             }
             if let answer { continuation.resume(returning: answer) }
+            for other in others { other.continuation.resume(returning: nil) }
         }
     }
 
-    /// Whether the consumer ends.
-    var isDraining: Bool { self.state.withLock { $0.isDraining } }
+    /// Whether no more messages are begun.
+    var isEnding: Bool { self.state.withLock { $0.isDraining || $0.leftToBegin == 0 } }
+
+    private func noteIdleness(_ state: inout State) {
+        let isIdle = state.statistics.running == 0 && state.buffer.count == 0
+        state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
+    }
+
+    /// Since when nothing has been there to handle; `nil` while there is something.
+    func idleSince() -> MonotonicInstant? {
+        self.state.withLock { state in
+            self.noteIdleness(&state)
+            return state.idleSince
+        }
+    }
 
     /// When a message may be begun at this rate.
     func start(interval: Duration, at now: MonotonicInstant) -> MonotonicInstant {
@@ -175,6 +204,7 @@ final class ConsumerDesk: Sendable {
         self.state.withLock { state in
             state.statistics.running -= 1
             if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id]?.worker = nil }
+            self.noteIdleness(&state)
             switch kind {
             case .acknowledge: state.statistics.handled += 1
             case .retry: state.statistics.failed += 1

@@ -11,6 +11,11 @@ public struct ConsumerSettings: Hashable, Sendable {
     public var maximumRate: Double?
     /// How long running handlers may go on when the consumer ends, before their tasks are cancelled.
     public var drainLimit: Duration
+    /// After how many deliveries that were begun the consumer ends by itself, once they are handled; a message that is tried again counts
+    /// again. From 1; `nil` for any number.
+    public var messageLimit: Int?
+    /// After how long without anything to handle the consumer ends by itself. Greater than zero; `nil` to wait for ever.
+    public var idleLimit: Duration?
     /// The longest time between two looks at the queue when nothing is heard of it.
     public var pollInterval: Duration
 
@@ -21,6 +26,8 @@ public struct ConsumerSettings: Hashable, Sendable {
         self.lease = nil
         self.maximumRate = nil
         self.drainLimit = .seconds(30)
+        self.messageLimit = nil
+        self.idleLimit = nil
         self.pollInterval = .seconds(30)
     }
 
@@ -42,6 +49,12 @@ public struct ConsumerSettings: Hashable, Sendable {
             throw refuse("a rate is greater than zero, and \(maximumRate) is not")
         }
         if self.drainLimit < .zero { throw refuse("a drain limit is not negative, and \(self.drainLimit) is") }
+        if let messageLimit, messageLimit < 1 {
+            throw refuse("a consumer handles at least one message, not \(messageLimit)")
+        }
+        if let idleLimit, idleLimit <= .zero {
+            throw refuse("a limit of idleness is greater than zero, and \(idleLimit) is not")
+        }
         if self.pollInterval < .milliseconds(10) {
             throw refuse("the queue is looked at every 10 milliseconds at the most, not every \(self.pollInterval)")
         }

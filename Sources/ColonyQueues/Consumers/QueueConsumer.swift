@@ -1,6 +1,7 @@
 import ColonyCore
 public import ServiceLifecycle
 import Synchronization
+import Tracing
 
 /// Handles the messages of a queue, several at a time.
 ///
@@ -11,7 +12,8 @@ import Synchronization
 /// for as long as it lasts, the task of the handler is cancelled, and what it says of the message is refused by the store.
 ///
 /// ``run()`` ends by graceful shutdown or cancellation: messages that were not begun are handed back at once, running handlers may go on
-/// for the drain limit, then their tasks are cancelled.
+/// for the drain limit, then their tasks are cancelled. It also ends by itself if ``ConsumerSettings/messageLimit`` or
+/// ``ConsumerSettings/idleLimit`` say so.
 public final class QueueConsumer<Payload: Sendable>: Service {
     private let queue: MessageQueue<Payload>
     private let concurrency: Int
@@ -32,7 +34,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         self.lease = settings.lease ?? queue.settings.lease
         self.handler = handler
         self.desk = ConsumerDesk(
-            capacity: concurrency + (settings.prefetch ?? concurrency), clock: queue.clock)
+            capacity: concurrency + (settings.prefetch ?? concurrency), limit: settings.messageLimit, clock: queue.clock)
     }
 
     /// What it has done and is doing.
@@ -44,7 +46,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
     /// Takes messages again.
     public func resume() { self.desk.pause(false) }
 
-    /// Handles messages until graceful shutdown or cancellation.
+    /// Handles messages until graceful shutdown or cancellation, or until one of the limits of its settings is reached.
     ///
     /// - Throws: ``QueueError`` if the settings cannot work, if the queue cannot be declared, or if it is gone. A store that cannot be
     ///   reached does not end it: it tries again with growing pauses.
@@ -62,12 +64,15 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         Task {
             await workers.value
             workersDone.fire()
+            // They also end by themselves, when as many messages were begun as may be.
+            self.desk.beginDraining()
         }
         // Unstructured, because they must outlive a cancellation of this task: what is held has to be settled.
         let fetcher = Task(executorPreference: consumerExecutor) { await self.fetch() }
         let keeper = Task(executorPreference: consumerExecutor) { await self.keepLeases() }
         let watcher = Task(executorPreference: consumerExecutor) { await self.watchLeases() }
         let settler = Task(executorPreference: consumerExecutor) { await self.settle() }
+        let idler = Task(executorPreference: consumerExecutor) { await self.endWhenIdle() }
         let isCancelled = await withTaskCancellationHandler {
             await withGracefulShutdownHandler {
                 await self.drainRequested()
@@ -79,6 +84,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
             self.desk.beginDraining()
             workers.cancel()
         }
+        idler.cancel()
         await Task { await self.drain(workers, workersDone, isCancelled: isCancelled) }.value
         // What it may still be given is handed back.
         await self.bounded(fetcher)
@@ -180,7 +186,19 @@ extension QueueConsumer {
             } onCancel: {
                 worker.cancel()
             }
-        } while !self.desk.isDraining
+        } while !self.desk.isEnding
+    }
+
+    private func endWhenIdle() async {
+        guard let limit = self.settings.idleLimit else { return }
+        let clock = self.queue.clock
+        while true {
+            let now = clock.now
+            let end = (self.desk.idleSince() ?? now).advanced(by: limit)
+            if end <= now { break }
+            guard (try? await clock.sleep(until: end, tolerance: nil)) != nil else { return }
+        }
+        self.desk.beginDraining()
     }
 
     private func work(as worker: ConsumerWorker) async {
@@ -206,7 +224,18 @@ extension QueueConsumer {
             return .deadLetter(reason: Self.reason("it cannot be decoded: \(error)"))
         }
         do {
-            try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            try await withSpan(
+                "\(self.queue.name) process", context: TraceHeaders.context(of: delivery.headers), ofKind: .consumer
+            ) { span in
+                span.updateAttributes { attributes in
+                    attributes["messaging.system"] = "colony"
+                    attributes["messaging.operation.type"] = "process"
+                    attributes["messaging.destination.name"] = self.queue.name.rawValue
+                    attributes["messaging.message.id"] = delivery.id.description
+                    attributes["messaging.colony.attempt"] = delivery.attempt
+                }
+                try await self.handler(ReceivedMessage(payload: payload, delivery: delivery))
+            }
             return .acknowledge
         } catch let reject as Reject {
             switch reject {

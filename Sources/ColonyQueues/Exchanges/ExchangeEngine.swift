@@ -1,5 +1,3 @@
-public import ColonyCore
-
 /// The power to route: exchanges and bindings that outlive the program, and publishing into all queues of a message at once.
 ///
 /// Routing itself is ``ExchangeTable``, the same for every engine. Two exchanges are always there and cannot be deleted: the default one,

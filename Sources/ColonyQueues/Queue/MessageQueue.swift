@@ -72,12 +72,19 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
         let message = NewMessage(
             payload, key: key, priority: priority, availability: availability, deduplicationID: deduplicationID,
             headers: headers)
-        switch try await self.publish([message], waitingUpTo: limit)[0] {
+        return try self.published(
+            try await self.publish([message], waitingUpTo: limit)[0],
+            waited: self.settings.overflow == .wait ? limit : nil)
+    }
+
+    /// What the publisher of one message is told.
+    package func published(_ outcome: PublishOutcome, waited: Duration? = nil) throws(QueueError) -> PublishedMessage {
+        switch outcome {
         case .stored(let id): return PublishedMessage(id: id, isDuplicate: false, durability: self.engine.durability)
         case .duplicate(let id):
             return PublishedMessage(id: id, isDuplicate: true, durability: self.engine.durability)
         case .full:
-            let wait = self.settings.overflow == .wait ? " and got none within \(limit.text)" : ""
+            let wait = waited.map { " and got none within \($0.text)" } ?? ""
             throw QueueError(.full, "the queue \"\(self.name)\" has no room\(wait); publish again later")
         }
     }
@@ -115,7 +122,8 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
         return outcomes + Array(repeating: .full, count: encoded.count - outcomes.count)
     }
 
-    private func encoded(_ message: NewMessage<Payload>) throws(QueueError) -> OutgoingMessage {
+    /// The message as the engine takes it.
+    package func encoded(_ message: NewMessage<Payload>) throws(QueueError) -> OutgoingMessage {
         let body: [UInt8]
         do {
             body = try self.codec.encode(message.payload)
@@ -123,9 +131,10 @@ public final class MessageQueue<Payload: Sendable>: Sendable {
             throw QueueError(
                 .invalidRequest, "a payload for the queue \"\(self.name)\" cannot be encoded", cause: error)
         }
-        let encoded = OutgoingMessage(
+        var encoded = OutgoingMessage(
             body, key: message.key, priority: message.priority, availability: message.availability,
             deduplicationID: message.deduplicationID, headers: message.headers)
+        TraceHeaders.inject(into: &encoded.headers)
         try encoded.validate()
         return encoded
     }

@@ -189,15 +189,21 @@ extension SQLiteQueueEngine {
         _ name: QueueName, _ body: @escaping @Sendable (OpenQueue) throws(StoreError) -> Value
     ) async throws(QueueError) -> Value {
         let news = Self.news(of: try self.opened())
-        let (clock, wall) = (self.clock, self.wall)
         let value = try await self.write { transaction throws(StoreError) -> Value? in
-            let queue = try OpenQueue(
-                name, now: clock.now.nanoseconds, civil: wall.now.millisecondsSince1970, in: transaction, news: news)
-            guard let queue else { return nil }
+            guard let queue = try self.open(name, in: transaction, news: news) else { return nil }
             return try body(queue)
         }
         guard let value else { throw QueueRequests.unknown(name) }
         return value
+    }
+
+    /// The queue as of now.
+    func open(
+        _ name: QueueName, in transaction: WriteTransaction, news: QueueNews
+    ) throws(StoreError) -> OpenQueue? {
+        try OpenQueue(
+            name, now: self.clock.now.nanoseconds, civil: self.wall.now.millisecondsSince1970, in: transaction,
+            news: news)
     }
 
     func write<Value: Sendable>(

@@ -87,8 +87,6 @@ extension BatchRunner {
     private static let beginDeferred = SQL("BEGIN")
     private static let commit = SQL("COMMIT")
     private static let rollback = SQL("ROLLBACK")
-    private static let selectState = SQL("SELECT boot, number FROM colony WHERE id = 1")
-    private static let updateNumber = SQL("UPDATE colony SET number = ? WHERE id = 1")
 
     private func run(_ batch: [WriteJob], in session: Session) throws(StoreError) -> Int {
         let connection = session.opened.connection
@@ -98,16 +96,11 @@ extension BatchRunner {
         guard StoreFile.inode(at: self.file.path) == session.opened.inode else { throw self.file.replaced }
         try connection.run(isReadOnly ? Self.beginDeferred : Self.beginImmediate)
         do {
-            transaction.begin(number: try self.checkedNumber(connection))
+            transaction.begin(number: try self.file.checkedNumber(on: connection))
             for job in batch where job.begin() {
                 try Self.run(job, in: transaction)
             }
-            try transaction.writeNotes()
-            if transaction.numberIsDrawn {
-                let statement = try connection.prepared(Self.updateNumber)
-                statement.bind(transaction.number, at: 1)
-                try statement.run()
-            }
+            try transaction.finish()
             try self.commit(connection)
         } catch {
             if !connection.isOutsideTransaction {
@@ -127,24 +120,6 @@ extension BatchRunner {
         if transaction.ringsBell { self.bell.ring() }
         self.checkpoint(session)
         return callers
-    }
-
-    /// The counter of the file, after making sure that the file is still that of this boot of this host.
-    private func checkedNumber(_ connection: Connection) throws(StoreError) -> Int64 {
-        let statement = try connection.prepared(Self.selectState)
-        defer { statement.reset() }
-        guard try statement.step() else {
-            throw StoreError(.failed, "the store \"\(self.file.path)\" has lost its state; restore it from a copy")
-        }
-        guard statement.text(0, equals: self.file.boot.text) else {
-            throw StoreError(
-                .otherHost,
-                "the store \"\(self.file.path)\" is in use by another host, which opened it after this one; an "
-                    + "embedded store serves the processes of one host: give each host a file of its own, "
-                    + "or use a daemon"
-            )
-        }
-        return statement.integer(1)
     }
 
     /// Runs one operation. What it throws concerns only itself, unless SQLite has ended the transaction over it or the operation

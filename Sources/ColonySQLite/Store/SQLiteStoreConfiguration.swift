@@ -17,9 +17,17 @@ public struct SQLiteStoreConfiguration: Hashable, Sendable {
     /// the wait is the exception.
     public var maximumLogBytes: Int
 
+    /// Whether the store may lie in a database that another program has made, such as your own, so that one transaction can change your
+    /// tables and publish a message. Colony adds its tables to it and leaves the others alone.
+    ///
+    /// Off, a database without Colony's tables is refused, so that a wrong path does no harm. One that was shared once is recognised from
+    /// then on.
+    public var sharesDatabase: Bool
+
     /// - Precondition: The numbers are in the ranges that the members state.
     public init(
-        maximumQueuedOperations: Int = 65_536, busyTimeout: Duration = .seconds(5), maximumLogBytes: Int = 16 << 20
+        maximumQueuedOperations: Int = 65_536, busyTimeout: Duration = .seconds(5), maximumLogBytes: Int = 16 << 20,
+        sharesDatabase: Bool = false
     ) {
         precondition(maximumQueuedOperations >= 1, "the queue must hold an operation, not \(maximumQueuedOperations)")
         precondition(busyTimeout > .zero, "the busy timeout must be greater than zero, not \(busyTimeout)")
@@ -27,5 +35,6 @@ public struct SQLiteStoreConfiguration: Hashable, Sendable {
         self.maximumQueuedOperations = maximumQueuedOperations
         self.busyTimeout = busyTimeout
         self.maximumLogBytes = maximumLogBytes
+        self.sharesDatabase = sharesDatabase
     }
 }

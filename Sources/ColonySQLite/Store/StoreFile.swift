@@ -160,17 +160,20 @@ extension StoreFile {
         // Before anything is changed: is the file ours, or new?
         let applicationID = try Int32.fetchOne(database, sql: "PRAGMA application_id") ?? 0
         let tables = try Int.fetchOne(database, sql: "SELECT count(*) FROM sqlite_master") ?? 0
-        if applicationID != Self.applicationID {
-            guard applicationID == 0, tables == 0 else {
+        let isKnown =
+            try database.tableExists("colony") && database.columns(in: "colony").contains { $0.name == "boot" }
+        if applicationID != Self.applicationID, !isKnown {
+            if applicationID == 0, tables == 0 {
+                // A disk that is full or read-only shows itself here, before the file is claimed.
+                try database.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
+            } else if !self.configuration.sharesDatabase {
                 throw self.refused(
                     "\"\(self.path)\" is not a store of Colony: another program made this SQLite database; "
-                        + "name another file"
+                        + "name another file, or say that the store shares it"
                 )
             }
-            // A disk that is full or read-only shows itself here, before the file is claimed.
-            try database.execute(sql: "PRAGMA application_id = \(Self.applicationID)")
         }
-        if try StoreModules.migrator.hasBeenSuperseded(database) {
+        if isKnown, try self.isNewer(database) {
             throw self.refused(
                 "the store \"\(self.path)\" was changed by a newer version of Colony; "
                     + "update this program to at least that version"
@@ -190,6 +193,13 @@ extension StoreFile {
         return Connection(handle: handle, path: self.path)
     }
 
+    /// Whether a version of Colony that knows more migrations has opened the file.
+    private func isNewer(_ database: Database) throws -> Bool {
+        guard try database.columns(in: "colony").contains(where: { $0.name == "schema" }) else { return false }
+        let schema = try Int.fetchOne(database, sql: "SELECT schema FROM colony WHERE id = 1") ?? 0
+        return schema > StoreModules.migrator.migrations.count
+    }
+
     private func takeOver(_ database: Database, _ connection: Connection) throws {
         try database.inTransaction(.immediate) {
             let boot = try String.fetchOne(database, sql: "SELECT boot FROM colony WHERE id = 1")
@@ -204,6 +214,8 @@ extension StoreFile {
                 }
                 try database.execute(sql: "UPDATE colony SET boot = ? WHERE id = 1", arguments: [self.boot.text])
             }
+            let schema = StoreModules.migrator.migrations.count
+            try database.execute(sql: "UPDATE colony SET schema = ?1 WHERE schema < ?1", arguments: [schema])
             return .commit
         }
     }

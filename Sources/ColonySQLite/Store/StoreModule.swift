@@ -30,6 +30,11 @@ enum StoreModules {
                     ) STRICT
                     """)
         }
+        migrator.registerMigration("store-2") { database in
+            // How many migrations the newest version has that opened the file. The names alone do not tell: a program that keeps its
+            // own tables in the file has names of its own.
+            try database.execute(sql: "ALTER TABLE colony ADD COLUMN schema INTEGER NOT NULL DEFAULT 0")
+        }
         for module in Self.all {
             module.registerMigrations(in: &migrator)
         }

@@ -7,9 +7,9 @@ package final class WriteTransaction {
     /// Whether other processes should be told once the batch is committed.
     var ringsBell = false
     /// The latest number that was drawn, and whether that is more than the file knows.
-    private(set) var number: Int64 = 0
-    private(set) var numberIsDrawn = false
-    private var afterCommit: [() -> Void] = []
+    private var number: Int64 = 0
+    private var numberIsDrawn = false
+    private var afterCommit: [@Sendable () -> Void] = []
     private var notes: [(type: ObjectIdentifier, notes: any BatchNotes)] = []
 
     init(connection: Connection) {
@@ -34,9 +34,16 @@ package final class WriteTransaction {
         return notes
     }
 
-    /// Writes down what the notes say, as the last thing before the commit.
-    func writeNotes() throws(StoreError) {
+    private static let updateNumber = SQL("UPDATE colony SET number = ? WHERE id = 1")
+
+    /// Writes down what the notes say and which numbers were drawn, as the last thing before the commit.
+    func finish() throws(StoreError) {
         for entry in self.notes { try entry.notes.write(in: self) }
+        if self.numberIsDrawn {
+            let statement = try self.connection.prepared(Self.updateNumber)
+            statement.bind(self.number, at: 1)
+            try statement.run()
+        }
     }
 
     /// A number greater than every one that was drawn from this file before, in any process.
@@ -55,7 +62,7 @@ package final class WriteTransaction {
 
     /// Runs `action` on the writer's thread once the batch is durable, before any caller learns of it; not after a
     /// rollback.
-    package func afterCommit(_ action: @escaping () -> Void) {
+    package func afterCommit(_ action: @escaping @Sendable () -> Void) {
         self.afterCommit.append(action)
     }
 
@@ -81,7 +88,7 @@ package final class WriteTransaction {
     }
 
     /// Hands over what is to be done after the commit.
-    func takeActions() -> [() -> Void] {
+    func takeActions() -> [@Sendable () -> Void] {
         defer { self.afterCommit.removeAll(keepingCapacity: true) }
         return self.afterCommit
     }

@@ -73,22 +73,23 @@ public struct ConfigurationKey: Sendable {
             "limits.body_bytes", "bytes", 1_024...(64 << 20), 1 << 20,
             "The longest body of a request. The default holds a full batch of renewals with long names."
         ) { $0.limits.bodyBytes = $1 },
-        integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock.") { $0.limits.nameBytes = $1 },
+        integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock or queue.") { $0.limits.nameBytes = $1 },
         duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
             $0.limits.wait = $1
         },
-        integer("limits.batch", "number", 1...1_000, 1_000, "The most leases that one request renews or lists.") {
+        integer("limits.batch", "number", 1...1_000, 1_000, "The most leases or messages of one request.") {
             $0.limits.batch = $1
         },
         integer(
             "limits.connections", "number", 1...1_000_000, 10_000,
             "The most open connections. Further ones wait until one closes."
         ) { $0.limits.connections = $1 },
-        integer("limits.waiters", "number", 1...1_000_000, 10_000, "The most requests that wait at the same time.") {
-            $0.limits.waiters = $1
-        },
         integer(
-            "limits.waiters_per_name", "number", 1...1_000_000, 1_000, "The most requests that wait for one lock."
+            "limits.waiters", "number", 1...1_000_000, 10_000,
+            "The most requests that wait at the same time for locks, and as many for queues."
+        ) { $0.limits.waiters = $1 },
+        integer(
+            "limits.waiters_per_name", "number", 1...1_000_000, 1_000, "The most requests that wait for one lock or queue."
         ) { $0.limits.waitersPerName = $1 },
         integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
             $0.limits.streams = $1
@@ -143,6 +144,14 @@ public struct ConfigurationKey: Sendable {
             "cache.policy", EvictionPolicy.allCases.map(\.rawValue), EvictionPolicy.adaptive.rawValue,
             "Which entry a full cache gives up. The default follows what is asked for."
         ) { $0.cache.policy = EvictionPolicy(rawValue: $1) ?? $0.cache.policy },
+        integer(
+            "queues.request_bytes", "bytes", 4_096...(64 << 20), 16 << 20,
+            "The longest body of a request that publishes. A message in base 64 is a third longer."
+        ) { $0.queues.requestBytes = $1 },
+        integer(
+            "queues.measured", "number", 0...1_000, 100,
+            "How many queues the metrics tell of one by one, in the order of their names."
+        ) { $0.queues.measured = $1 },
         choice("log.level", DaemonConfiguration.Log.Level.allCases.map(\.rawValue), "info", "How much is logged.") {
             $0.log.level = DaemonConfiguration.Log.Level(rawValue: $1) ?? $0.log.level
         },

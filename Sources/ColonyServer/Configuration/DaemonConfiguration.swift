@@ -25,6 +25,8 @@ public struct DaemonConfiguration: Sendable {
     public var identifiers = Identifiers()
     /// How large the shared cache is, and what it gives up.
     public var cache = Caching()
+    /// How much a request to a queue may bring, and what is told about queues.
+    public var queues = Queues()
     /// How much clients may ask for.
     public var limits = Limits()
     /// How much is logged, and in which form.
@@ -118,6 +120,16 @@ public struct DaemonConfiguration: Sendable {
         }
     }
 
+    /// How much a request to a queue may bring, and what is told about queues.
+    public struct Queues: Sendable, Hashable {
+        /// The longest body of a request that publishes, in bytes. A thousand messages of 16 KiB fit, or ten of the largest.
+        public var requestBytes = 16 << 20
+        /// How many queues the metrics tell of one by one, in the order of their names. Each takes about a dozen series.
+        public var measured = 100
+
+        public init() {}
+    }
+
     /// How much one client, or all of them together, may ask for.
     public struct Limits: Sendable, Hashable {
         /// The longest body of a request, in bytes. A full batch of renewals with the longest names fits.
@@ -126,11 +138,11 @@ public struct DaemonConfiguration: Sendable {
         public var nameBytes = 255
         /// The longest wait that a request may ask for. Longer ones outlive what sits between client and server.
         public var wait: Duration = .seconds(60)
-        /// The most leases that a request may renew or list; at most 1,000.
+        /// The most leases or messages of one request; at most 1,000.
         public var batch = 1_000
         /// The most open connections. Further ones wait in the backlog of the kernel.
         public var connections = 10_000
-        /// The most requests that wait at the same time.
+        /// The most requests that wait at the same time for locks, and as many for queues.
         public var waiters = 10_000
         /// The most requests that wait for one name.
         public var waitersPerName = 1_000

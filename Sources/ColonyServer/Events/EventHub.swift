@@ -4,7 +4,8 @@ import Synchronization
 /// Tells everybody who looks that something changed, at most ten times a second.
 ///
 /// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to
-/// wait. An event carries no details: whoever sees one reads what it shows again. So nothing is lost when several
+/// wait, and that it did something to queues. An event says what kind of thing has changed and carries no details: whoever
+/// sees one reads what it shows again. So nothing is lost when several
 /// changes fall together, and a slow reader gets one event for all that it missed.
 final class EventHub: Sendable {
     /// The shortest time between two events.
@@ -18,7 +19,24 @@ final class EventHub: Sendable {
         var isClosed = false
     }
 
+    /// What can change.
+    enum Subject: String, CaseIterable, Sendable {
+        case locks, queues
+    }
+
+    /// How often each subject has changed; a reader compares it with what it has told.
+    struct Changes: Sendable, Equatable {
+        fileprivate var counts: [UInt64]
+
+        /// Subjects that have changed since.
+        func subjects(since earlier: Changes) -> [Subject] {
+            zip(Subject.allCases, zip(self.counts, earlier.counts)).filter { $1.0 != $1.1 }.map(\.0)
+        }
+    }
+
     private let state = Mutex(State())
+    private let lockChanges = Atomic<UInt64>(0)
+    private let queueChanges = Atomic<UInt64>(0)
     private let limit: Int
     private let clock: any MonotonicClock
     private let pokes: AsyncStream<Void>
@@ -36,8 +54,19 @@ final class EventHub: Sendable {
 
     var count: Int { self.state.withLock { $0.streams.count } }
 
+    /// How often each subject has changed by now.
+    var changes: Changes {
+        Changes(counts: [
+            self.lockChanges.load(ordering: .acquiring), self.queueChanges.load(ordering: .acquiring),
+        ])
+    }
+
     /// Says that something changed.
-    func poke() {
+    func poke(_ subject: Subject = .locks) {
+        switch subject {
+        case .locks: self.lockChanges.wrappingAdd(1, ordering: .releasing)
+        case .queues: self.queueChanges.wrappingAdd(1, ordering: .releasing)
+        }
         self.poker.yield()
     }
 

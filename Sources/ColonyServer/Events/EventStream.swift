@@ -29,14 +29,21 @@ struct EventStream {
     @concurrent
     func write(_ subscription: EventHub.Subscription, to writer: inout some ResponseBodyWriter) async throws {
         // A first event makes the client read what it missed while it was not connected.
-        try await writer.write(ByteBuffer(string: "retry: 2000\nevent: locks\ndata: {}\n\n"))
+        var told = self.hub.changes
+        try await writer.write(ByteBuffer(string: "retry: 2000\n" + EventHub.Subject.allCases.map(Self.text(of:)).joined()))
         for await message in Self.withHeartbeats(subscription.events, clock: self.clock) {
             switch message {
-            case .change: try await writer.write(ByteBuffer(string: "event: locks\ndata: {}\n\n"))
+            case .change:
+                let changes = self.hub.changes
+                let text = changes.subjects(since: told).map(Self.text(of:)).joined()
+                told = changes
+                if !text.isEmpty { try await writer.write(ByteBuffer(string: text)) }
             case .heartbeat: try await writer.write(ByteBuffer(string: ": alive\n\n"))
             }
         }
     }
+
+    private static func text(of subject: EventHub.Subject) -> String { "event: \(subject.rawValue)\ndata: {}\n\n" }
 
     enum Message { case change, heartbeat }
 

@@ -1,6 +1,7 @@
 import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
+import ColonyQueues
 
 /// Reading what a URL carries.
 enum PercentDecoding {
@@ -41,6 +42,20 @@ enum PercentDecoding {
         let bytes = try Self.nameBytes(text, of: "segment tag", atMost: maximumBytes)
         do throws(InvalidName) {
             return try SegmentTag(utf8: bytes)
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// The name of a queue in a path.
+    static func queueName(_ text: Substring.UTF8View, atMost maximumBytes: Int) throws(Problem) -> QueueName {
+        let bytes = try Self.nameBytes(text, of: "queue name", atMost: maximumBytes)
+        guard let name = String(validating: bytes, as: UTF8.self) else {
+            let shown = NameRules.quoted(String(decoding: bytes, as: UTF8.self))
+            throw Problem(.invalidName, "\(shown) cannot be a queue name: it is not UTF-8")
+        }
+        do throws(InvalidName) {
+            return try QueueName(name)
         } catch {
             throw Problem(error)
         }

@@ -48,6 +48,8 @@ struct Problem: Error {
             self.init(.invalidName, "\(path) is refused: \(reason)")
         case .outOfRange(let path, let reason):
             self.init(.invalidRequest, "\(path) is refused: \(reason)")
+        case .tooLarge(let path, let reason):
+            self.init(.messageTooLarge, "\(path) is refused: \(reason)")
         }
     }
 

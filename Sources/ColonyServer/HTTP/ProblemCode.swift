@@ -16,6 +16,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case originRefused = "origin_refused"
     // 404, 405, 408, 409
     case notFound = "not_found"
+    case unknownQueue = "unknown_queue"
     case methodNotAllowed = "method_not_allowed"
     case bodyTimeout = "body_timeout"
     case held
@@ -23,11 +24,16 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case schemeMismatch = "scheme_mismatch"
     case segmentsExhausted = "segments_exhausted"
     case epochOver = "epoch_over"
+    case queueConflict = "queue_conflict"
+    case queueNotEmpty = "queue_not_empty"
+    case queueFull = "queue_full"
+    case staleReceipt = "stale_receipt"
     // 412
     case versionMismatch = "version_mismatch"
     // 413, 415, 429
     case bodyTooLarge = "body_too_large"
     case valueTooLarge = "value_too_large"
+    case messageTooLarge = "message_too_large"
     case unsupportedMediaType = "unsupported_media_type"
     case unsupportedEncoding = "unsupported_encoding"
     case tooManyWaiters = "too_many_waiters"
@@ -51,12 +57,13 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
-        case .notFound: 404
+        case .notFound, .unknownQueue: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
         case .held, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
+        case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt: 409
         case .versionMismatch: 412
-        case .bodyTooLarge, .valueTooLarge: 413
+        case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
         case .unsupportedMediaType, .unsupportedEncoding: 415
         case .tooManyWaiters, .tooManyStreams: 429
         case .clientGone: 499
@@ -79,6 +86,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .hostRefused: "The Host header does not name this host"
         case .originRefused: "Requests from other web pages are refused"
         case .notFound: "There is nothing here"
+        case .unknownQueue: "There is no such queue"
         case .methodNotAllowed: "The method is not allowed here"
         case .bodyTimeout: "The body came too slowly"
         case .held: "Another owner holds the lock"
@@ -86,9 +94,14 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .schemeMismatch: "The tag or the namespace is used in another way"
         case .segmentsExhausted: "The tag has no numbers left"
         case .epochOver: "The layout has no time left"
+        case .queueConflict: "The queue exists with other settings"
+        case .queueNotEmpty: "The queue still has messages"
+        case .queueFull: "The queue has no room"
+        case .staleReceipt: "The deliveries are over"
         case .versionMismatch: "The entry is not the one that was expected"
         case .bodyTooLarge: "The body is too large"
         case .valueTooLarge: "The value is larger than the cache takes"
+        case .messageTooLarge: "A message is larger than queues take"
         case .unsupportedMediaType: "The body is not declared as JSON"
         case .unsupportedEncoding: "The body is encoded in a way that is not taken"
         case .tooManyWaiters: "Too many requests wait already"
@@ -110,7 +123,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     /// After how many seconds asking again makes sense, for the answers that carry a `Retry-After` header.
     var retryAfterSeconds: Int? {
         switch self {
-        case .tooManyWaiters, .tooManyStreams, .storeUnavailable, .draining: 1
+        case .tooManyWaiters, .tooManyStreams, .storeUnavailable, .draining, .queueFull: 1
         case .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree: 1
         default: nil
         }

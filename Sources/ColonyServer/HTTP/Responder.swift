@@ -1,6 +1,7 @@
 import ColonyCaches
 import ColonyCore
 import ColonyIdentifiers
+import ColonyQueues
 import HTTPTypes
 import HummingbirdCore
 import Logging
@@ -12,6 +13,7 @@ final class Responder: Sendable {
     let locks: LockService
     let identifiers: IdentifierService
     let caches: CacheService
+    let queues: QueueService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -25,13 +27,14 @@ final class Responder: Sendable {
     private let isReady = Atomic(true)
 
     init(
-        locks: LockService, identifiers: IdentifierService, caches: CacheService, gatekeeper: Gatekeeper,
-        about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
+        locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
+        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock, wallClock: any WallClock,
         logger: Logger
     ) {
         self.locks = locks
         self.identifiers = identifiers
         self.caches = caches
+        self.queues = queues
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -41,7 +44,7 @@ final class Responder: Sendable {
         self.dates = DateHeader(wallClock)
         self.started = wallClock.now
         self.document = OpenAPIDocument(
-            limits: limits, caching: caches.cache.settings, needsTokens: gatekeeper.needsTokens
+            limits: limits, caching: caches.cache.settings, queueing: queues.settings, needsTokens: gatekeeper.needsTokens
         ).text()
         self.logger = logger
     }
@@ -51,6 +54,7 @@ final class Responder: Sendable {
         self.isReady.store(false, ordering: .relaxed)
         self.locks.register.drain()
         self.identifiers.drain()
+        self.queues.drain()
         self.hub.close()
         self.caches.cache.invalidations.close()
     }
@@ -152,6 +156,10 @@ final class Responder: Sendable {
             }
         case .deleteEntry:
             return try self.caches.delete(try self.key(match, token), query: match.query, fields: request.headers)
+        case .declareQueue, .listQueues, .inspectQueue, .deleteQueue, .pauseQueue, .resumeQueue, .queueChanges,
+            .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
+            .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
+            return try await self.answerQueue(match, request, token, client)
         case .server:
             return self.about.answer(now: self.clock.now)
         case .healthz:
@@ -162,7 +170,7 @@ final class Responder: Sendable {
         case .openAPI:
             return Answer(body: self.document)
         case .metrics:
-            return await self.scrape()
+            return await self.scrape(token)
         case .console:
             return try Self.file(match.name, request)
         case .events, .invalidations:
@@ -188,13 +196,14 @@ final class Responder: Sendable {
             body: isKnown ? ByteBuffer() : file.contents)
     }
 
-    private func scrape() async -> Answer {
+    private func scrape(_ token: AccessToken?) async -> Answer {
         var body = ByteBufferAllocator().buffer(capacity: 32_768)
         self.metrics.registry.write(to: &body)
         let counts = await self.locks.counts()
         for (name, value, help) in [
             ("colony_event_streams", self.hub.count, "Open event streams."),
             ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
+            ("colony_queue_waiters", self.queues.register.count, "Requests that wait for something in a queue."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
             (
                 "colony_ids_issuing", (self.identifiers.keeper?.status).map { $0.phase == .issuing ? 1 : 0 } ?? -1,
@@ -212,6 +221,7 @@ final class Responder: Sendable {
             PrometheusRegistry.writeHeader(name, .gauge, help: help, to: &body)
             body.writeString("\(name) \(value)\n")
         }
+        await self.queues.writeMetrics(token: token, to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)
@@ -293,7 +303,7 @@ final class Responder: Sendable {
 
     // MARK: Bodies
 
-    private func body(of request: Request) async throws(Problem) -> ByteBuffer {
+    func body(of request: Request) async throws(Problem) -> ByteBuffer {
         if let type = request.headers[.contentType] { try Self.check(contentType: type) }
         return try await self.bytes(of: request, atMost: self.limits.bodyBytes) { _ in self.tooLarge }
     }
@@ -301,7 +311,7 @@ final class Responder: Sendable {
     /// Reads a body that may have any content.
     ///
     /// - Parameter tooLarge: Is given how many bytes are known to be there.
-    private func bytes(
+    func bytes(
         of request: Request, atMost limit: Int, tooLarge: (Int) -> Problem
     ) async throws(Problem) -> ByteBuffer {
         if let length = request.headers[.contentLength].flatMap(Int.init), length > limit { throw tooLarge(length) }
@@ -327,11 +337,13 @@ final class Responder: Sendable {
         }
     }
 
-    private var tooLarge: Problem {
-        Problem(.bodyTooLarge, "the body is longer than \(self.limits.bodyBytes) bytes, which is all this server takes")
+    private var tooLarge: Problem { Self.tooLarge(self.limits.bodyBytes) }
+
+    static func tooLarge(_ limit: Int) -> Problem {
+        Problem(.bodyTooLarge, "the body is longer than \(limit) bytes, which is all this server takes")
     }
 
-    private static func check(contentType: String) throws(Problem) {
+    static func check(contentType: String) throws(Problem) {
         if contentType == "application/json" { return }
         let type = contentType.prefix { $0 != ";" }.trimmingSpaces.lowercased()
         guard type == "application/json" || (type.hasPrefix("application/") && type.hasSuffix("+json")) else {

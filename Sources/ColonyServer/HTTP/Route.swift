@@ -6,6 +6,9 @@ enum Route: UInt8, CaseIterable, Sendable {
     case acquire, renew, release, renewMany, list, inspect, breakLock
     case issueIDs, readID, identifiers, takeSegment, listSegments, inspectSegment
     case cacheStatistics, cacheBulk, emptyCache, readEntry, storeEntry, deleteEntry, invalidations
+    case declareQueue, listQueues, inspectQueue, deleteQueue, pauseQueue, resumeQueue, queueChanges
+    case publishMessages, peekMessages, purgeQueue, cancelMessage, cancelMessages, receiveMessages, settleMessages
+    case deadLetters, redriveDeadLetters, dropDeadLetters
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -18,8 +21,10 @@ enum Route: UInt8, CaseIterable, Sendable {
     var method: Method {
         switch self {
         case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment, .cacheBulk: .post
-        case .storeEntry: .put
-        case .breakLock, .emptyCache, .deleteEntry: .delete
+        case .publishMessages, .cancelMessages, .receiveMessages, .settleMessages, .redriveDeadLetters: .post
+        case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
+        case .storeEntry, .declareQueue: .put
+        case .breakLock, .emptyCache, .deleteEntry, .deleteQueue, .purgeQueue, .cancelMessage: .delete
         default: .get
         }
     }
@@ -43,6 +48,19 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .cacheStatistics, .cacheBulk, .emptyCache: "/v1/cache"
         case .readEntry, .storeEntry, .deleteEntry: "/v1/cache/{key}"
         case .invalidations: "/v1/invalidations"
+        case .listQueues: "/v1/queues"
+        case .declareQueue, .inspectQueue, .deleteQueue: "/v1/queues/{queue}"
+        case .publishMessages, .peekMessages, .purgeQueue: "/v1/queues/{queue}/messages"
+        case .cancelMessage: "/v1/queues/{queue}/messages/{message}"
+        case .cancelMessages: "/v1/queues/{queue}/cancel"
+        case .receiveMessages: "/v1/queues/{queue}/receive"
+        case .settleMessages: "/v1/queues/{queue}/settle"
+        case .deadLetters: "/v1/queues/{queue}/dead"
+        case .redriveDeadLetters: "/v1/queues/{queue}/dead/redrive"
+        case .dropDeadLetters: "/v1/queues/{queue}/dead/drop"
+        case .pauseQueue: "/v1/queues/{queue}/pause"
+        case .resumeQueue: "/v1/queues/{queue}/resume"
+        case .queueChanges: "/v1/queues/{queue}/changes"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -58,7 +76,10 @@ enum Route: UInt8, CaseIterable, Sendable {
         switch self {
         case .acquire, .renew, .release, .renewMany, .issueIDs, .takeSegment: .write
         case .storeEntry, .deleteEntry: .write
+        case .declareQueue, .publishMessages, .cancelMessage, .cancelMessages, .receiveMessages, .settleMessages: .write
         case .breakLock, .emptyCache: .admin
+        case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
+        case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
         case .list, .inspect, .events, .server, .metrics: .read
         // A bulk request that changes something needs more, which is seen only when its body is read.
         case .cacheStatistics, .cacheBulk, .readEntry, .invalidations: .read
@@ -71,8 +92,11 @@ enum Route: UInt8, CaseIterable, Sendable {
 /// Where a request wants to go.
 struct RouteMatch {
     var route: Route
-    /// The lock's name, the tag, the cache key, the identifier or its kind, or the file's name, still percent-encoded.
+    /// The lock's or queue's name, the tag, the cache key, the identifier or its kind, or the file's name, still
+    /// percent-encoded.
     var name: Substring.UTF8View
+    /// What stands below the name, such as the number of a message; empty where nothing does.
+    var item: Substring.UTF8View
     var query: Substring.UTF8View
 }
 
@@ -85,10 +109,10 @@ extension RouteMatch {
         let mark = target.firstIndex(of: UInt8(ascii: "?")) ?? target.endIndex
         let path = target[..<mark]
         let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
-        let (candidates, name) = Self.candidates(path)
+        let (candidates, name, item) = Self.queueCandidates(path) ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
-                return RouteMatch(route: candidate, name: name, query: query)
+                return RouteMatch(route: candidate, name: name, item: item, query: query)
             }
         }
         let shown = NameRules.quoted(String(decoding: path, as: UTF8.self))
@@ -107,7 +131,15 @@ extension RouteMatch {
     private static let cachePrefix = Array("/v1/cache/".utf8)
     private static let segmentsPrefix = Array("/v1/segments/".utf8)
 
-    private static func candidates(_ path: Substring.UTF8View) -> ([Route], Substring.UTF8View) {
+    /// Routes that have a path, and the variable parts of it.
+    typealias Candidates = (routes: [Route], name: Substring.UTF8View, item: Substring.UTF8View)
+
+    private static func candidates(_ path: Substring.UTF8View) -> Candidates {
+        let (routes, name) = self.plainCandidates(path)
+        return (routes, name, path[path.endIndex...])
+    }
+
+    private static func plainCandidates(_ path: Substring.UTF8View) -> ([Route], Substring.UTF8View) {
         if path.starts(with: self.locksPrefix) {
             let rest = path.dropFirst(self.locksPrefix.count)
             guard let slash = rest.firstIndex(of: UInt8(ascii: "/")) else {

@@ -14,6 +14,8 @@ enum JSONDefect: Error, Equatable {
     case invalidName(path: String, reason: String)
     /// A value of the right kind that is not allowed.
     case outOfRange(path: String, reason: String)
+    /// A message that is larger than any queue takes.
+    case tooLarge(path: String, reason: String)
 }
 
 /// The value of a hexadecimal digit, or `nil` for any other byte.

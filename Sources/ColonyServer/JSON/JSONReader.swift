@@ -12,13 +12,15 @@ struct JSONReader {
     /// How deep a value that is skipped may nest, so that no text can exhaust the stack.
     static let maximumDepth = 32
 
-    private let bytes: UnsafeRawBufferPointer
-    private var position = 0
+    let bytes: UnsafeRawBufferPointer
+    var position = 0
     /// The path of the member that is being read, for errors: `leases[3].token`.
-    private var path: [PathStep] = []
+    var path: [PathStep] = []
 
-    private enum PathStep {
+    enum PathStep {
         case member(StaticString)
+        /// A member whose name the sender has chosen.
+        case named(String)
         case element(Int)
     }
 
@@ -177,11 +179,11 @@ struct JSONReader {
 // MARK: Scanning
 
 extension JSONReader {
-    private func peek() -> UInt8? {
+    func peek() -> UInt8? {
         self.position < self.bytes.count ? self.bytes[self.position] : nil
     }
 
-    private mutating func skipWhitespace() {
+    mutating func skipWhitespace() {
         while self.position < self.bytes.count {
             switch self.bytes[self.position] {
             case 0x20, 0x09, 0x0A, 0x0D: self.position += 1
@@ -190,7 +192,7 @@ extension JSONReader {
         }
     }
 
-    private mutating func expect(_ byte: UInt8, _ reason: String) throws(JSONDefect) {
+    mutating func expect(_ byte: UInt8, _ reason: String) throws(JSONDefect) {
         guard self.peek() == byte else { throw self.invalid(reason) }
         self.position += 1
     }
@@ -226,7 +228,7 @@ extension JSONReader {
             nearest: EditDistance.nearest(to: name, among: members.map(\.description)))
     }
 
-    private mutating func scanString() throws(JSONDefect) -> String {
+    mutating func scanString() throws(JSONDefect) -> String {
         self.position += 1
         let start = self.position
         var hasEscapes = false
@@ -371,12 +373,12 @@ extension JSONReader {
 // MARK: Errors
 
 extension JSONReader {
-    private func invalid(_ reason: String) -> JSONDefect {
+    func invalid(_ reason: String) -> JSONDefect {
         .notJSON(offset: min(self.position, self.bytes.count), reason: reason)
     }
 
     /// The error for a value of another kind, or the one that says that the value is no JSON at all.
-    private mutating func wrongType(expected: String) -> JSONDefect {
+    mutating func wrongType(expected: String) -> JSONDefect {
         let path = self.text(of: self.path)
         let start = self.position
         do {
@@ -434,11 +436,12 @@ extension JSONReader {
         }
     }
 
-    private func text(of path: [PathStep], then last: String? = nil) -> String {
+    func text(of path: [PathStep], then last: String? = nil) -> String {
         var result = ""
         for step in path {
             switch step {
             case .member(let name): result += result.isEmpty ? name.description : ".\(name)"
+            case .named(let name): result += result.isEmpty ? name : ".\(name)"
             case .element(let index): result += "[\(index)]"
             }
         }

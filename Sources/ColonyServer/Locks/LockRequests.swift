@@ -176,7 +176,7 @@ extension JSONReader {
         }
     }
 
-    fileprivate mutating func readDuration(in range: ClosedRange<Duration>) throws(JSONDefect) -> Duration {
+    mutating func readDuration(in range: ClosedRange<Duration>) throws(JSONDefect) -> Duration {
         let number = try self.readSigned()
         let bounds = range.lowerBound.clampedMilliseconds...range.upperBound.clampedMilliseconds
         guard bounds.contains(number) else {
@@ -187,7 +187,7 @@ extension JSONReader {
         return .milliseconds(number)
     }
 
-    fileprivate func missing(_ member: String) -> JSONDefect {
+    func missing(_ member: String) -> JSONDefect {
         .missing(path: "\(self.currentPath).\(member)")
     }
 }

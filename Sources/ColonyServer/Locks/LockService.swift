@@ -6,7 +6,7 @@ import NIOCore
 final class LockService: Sendable {
     let engine: any LeaseEngine
     let room: WaitingRoom
-    let register: WaitRegister
+    let register: WaitRegister<LeaseName>
     let limits: DaemonConfiguration.Limits
     let clock: any MonotonicClock
     let administration: (any LeaseAdministration)?
@@ -105,30 +105,17 @@ final class LockService: Sendable {
     func wait<Success: Sendable>(
         for name: LeaseName, client: Client,
         _ body: @escaping @Sendable (WaitingRoom, any LeaseEngine) async throws(LeaseError) -> Success
-    ) async throws(Problem) -> (Result<Success, LeaseError>, WaitRegister.Reason?) {
-        let wait = try self.register.enter(name)
-        self.hub.poke()
-        defer {
-            self.register.leave(wait)
-            self.hub.poke()
-        }
-        let (room, engine) = (self.room, self.engine)
-        let task = Task<Result<Success, LeaseError>, Never> {
+    ) async throws(Problem) -> (Result<Success, LeaseError>, WaitEnd?) {
+        let (room, engine, hub) = (self.room, self.engine, self.hub)
+        defer { hub.poke() }
+        return try await self.register.run(for: name, client: client) {
+            hub.poke()
             do throws(LeaseError) {
-                return .success(try await body(room, engine))
+                return Result<Success, LeaseError>.success(try await body(room, engine))
             } catch {
                 return .failure(error)
             }
         }
-        wait.onEnd { task.cancel() }
-        client.whenGone { wait.end(.clientGone) }
-        let result = await withTaskCancellationHandler {
-            await task.value
-        } onCancel: {
-            wait.end(.draining)
-        }
-        client.stopWatching()
-        return (result, wait.reason)
     }
 
     private func answer(

@@ -1,32 +1,32 @@
 import ColonyCore
 import Synchronization
 
-/// The requests that wait, so that their number is bounded and that all of them can be ended at once.
-final class WaitRegister: Sendable {
-    /// Why a wait was ended from outside.
-    enum Reason: Sendable {
-        case clientGone
-        case draining
-    }
+/// Why a wait was ended from outside.
+enum WaitEnd: Sendable {
+    case clientGone
+    case draining
+}
 
+/// The requests that wait, so that their number is bounded and that all of them can be ended at once.
+final class WaitRegister<Name: Hashable & Sendable & CustomStringConvertible>: Sendable {
     /// One waiting request.
     final class Wait: Sendable {
         fileprivate struct State {
-            var reason: Reason?
+            var reason: WaitEnd?
             var cancel: (@Sendable () -> Void)?
         }
         fileprivate let state = Mutex(State())
-        fileprivate let name: LeaseName
+        fileprivate let name: Name
 
-        fileprivate init(name: LeaseName) {
+        fileprivate init(name: Name) {
             self.name = name
         }
 
         /// Why the wait was ended, or `nil` if nobody ended it.
-        var reason: Reason? { self.state.withLock { $0.reason } }
+        var reason: WaitEnd? { self.state.withLock { $0.reason } }
 
         /// Ends the wait. The first reason stays.
-        func end(_ reason: Reason) {
+        func end(_ reason: WaitEnd) {
             let cancel = self.state.withLock { state -> (@Sendable () -> Void)? in
                 if state.reason == nil { state.reason = reason }
                 return state.cancel
@@ -46,7 +46,7 @@ final class WaitRegister: Sendable {
 
     private struct State {
         var waits: [ObjectIdentifier: Wait] = [:]
-        var counts: [LeaseName: Int] = [:]
+        var counts: [Name: Int] = [:]
         var isDraining = false
     }
 
@@ -63,7 +63,7 @@ final class WaitRegister: Sendable {
     var isDraining: Bool { self.state.withLock { $0.isDraining } }
 
     /// Enters a wait; ``leave(_:)`` must follow.
-    func enter(_ name: LeaseName) throws(Problem) -> Wait {
+    func enter(_ name: Name) throws(Problem) -> Wait {
         let wait = Wait(name: name)
         let problem = self.state.withLock { state -> Problem? in
             if state.isDraining { return .draining }
@@ -74,7 +74,7 @@ final class WaitRegister: Sendable {
             guard count < self.limitPerName else {
                 return Problem(
                     .tooManyWaiters,
-                    "\(self.limitPerName) requests wait for \(NameRules.quoted(name.rawValue)) already; "
+                    "\(self.limitPerName) requests wait for \(NameRules.quoted(name.description)) already; "
                         + "that is all this server allows for one name")
             }
             state.counts[name] = count + 1
@@ -94,6 +94,27 @@ final class WaitRegister: Sendable {
                 state.counts[wait.name] = nil
             }
         }
+    }
+
+    /// Runs something that waits, and ends it by cancellation when the client goes away, when the server drains, or when the
+    /// task is cancelled.
+    ///
+    /// - Returns: What it gave, and why it was ended from outside, if it was.
+    func run<Value: Sendable>(
+        for name: Name, client: Client, _ body: @escaping @Sendable () async -> Value
+    ) async throws(Problem) -> (value: Value, end: WaitEnd?) {
+        let wait = try self.enter(name)
+        defer { self.leave(wait) }
+        let task = Task { await body() }
+        wait.onEnd { task.cancel() }
+        client.whenGone { wait.end(.clientGone) }
+        let value = await withTaskCancellationHandler {
+            await task.value
+        } onCancel: {
+            wait.end(.draining)
+        }
+        client.stopWatching()
+        return (value, wait.reason)
     }
 
     /// Ends every wait and lets no new one begin.

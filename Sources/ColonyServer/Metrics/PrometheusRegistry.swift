@@ -14,7 +14,7 @@ import Synchronization
 /// - SeeAlso: *Exposition formats*, Prometheus documentation.
 public final class PrometheusRegistry: MetricsFactory, Sendable {
     /// The most label combinations of one metric.
-    public static let maximumSeries = 200
+    public static let maximumSeries = 400
 
     /// The upper bounds of the buckets of timers, in seconds: from a tenth of a millisecond to a minute.
     static let secondsBuckets: [Double] = [

@@ -9,11 +9,16 @@ import NIOCore
 struct OpenAPIDocument {
     private let limits: DaemonConfiguration.Limits
     private let caching: DaemonConfiguration.Caching
+    private let queueing: DaemonConfiguration.Queues
     private let needsTokens: Bool
 
-    init(limits: DaemonConfiguration.Limits, caching: DaemonConfiguration.Caching, needsTokens: Bool) {
+    init(
+        limits: DaemonConfiguration.Limits, caching: DaemonConfiguration.Caching, queueing: DaemonConfiguration.Queues,
+        needsTokens: Bool
+    ) {
         self.limits = limits
         self.caching = caching
+        self.queueing = queueing
         self.needsTokens = needsTokens
     }
 
@@ -37,7 +42,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks with fencing tokens; identifiers; a shared cache. Durations are in milliseconds.",
+                        "Named, owned, expiring locks with fencing tokens; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -73,6 +78,8 @@ struct OpenAPIDocument {
         if path.contains("{tag}") { parameters.insert(self.tagParameter, at: 0) }
         if path.contains("{id}") { parameters.insert(self.idParameter(route), at: 0) }
         if path.contains("{key}") { parameters.insert(self.keyParameter, at: 0) }
+        if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
+        if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
         if !parameters.isEmpty { members.append(("parameters", .array(parameters))) }
         if route == .storeEntry {
@@ -112,6 +119,20 @@ struct OpenAPIDocument {
         [
             "name": "name", "in": "path", "required": true, "schema": .reference("Name"),
             "description": "The lock's name, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private var queueParameter: JSONValue {
+        [
+            "name": "queue", "in": "path", "required": true, "schema": .reference("Name"),
+            "description": "The queue's name, percent-encoded; a slash is %2F.",
+        ]
+    }
+
+    private var messageParameter: JSONValue {
+        [
+            "name": "message", "in": "path", "required": true, "schema": .reference("MessageID"),
+            "description": "The number of a message.",
         ]
     }
 
@@ -185,24 +206,26 @@ struct OpenAPIDocument {
         func query(_ name: String, _ schema: JSONValue, _ description: String) -> JSONValue {
             ["name": .string(name), "in": "query", "schema": schema, "description": .string(description)]
         }
-        switch route {
-        case .list:
-            return [
-                query("prefix", ["type": "string", "maxLength": 255], "Only names that start with this."),
-                query("after", .reference("Name"), "Only names after this one: `next` of the page before."),
+        func page(_ what: String, _ after: JSONValue) -> [JSONValue] {
+            [
+                query("after", after, "Only \(what) after this one: `next` of the page before."),
                 query(
                     "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
                     "How many at the most."),
             ]
+        }
+        let wait: JSONValue = [
+            "type": "integer", "minimum": 0, "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds)),
+        ]
+        let number: JSONValue = ["type": "integer", "minimum": 0, "maximum": .number(UInt64(Int64.max))]
+        switch route {
+        case .list:
+            return [
+                query("prefix", ["type": "string", "maxLength": 255], "Only names that start with this.")
+            ] + page("names", .reference("Name"))
         case .inspect:
             return [
-                query(
-                    "wait_ms",
-                    [
-                        "type": "integer", "minimum": 0,
-                        "maximum": .number(UInt64(self.limits.wait.clampedMilliseconds)),
-                    ],
-                    "Wait this long for a grant to be over, and answer whether it is."),
+                query("wait_ms", wait, "Wait this long for a grant to be over, and answer whether it is."),
                 query(
                     "token", .reference("Token"),
                     "The grant to wait for the end of, or to ask about if there is no `wait_ms`; without it, the present one."
@@ -219,11 +242,15 @@ struct OpenAPIDocument {
                     "How many.")
             ]
         case .listSegments:
+            return page("tags", .reference("Name"))
+        case .listQueues:
+            return page("names", .reference("Name"))
+        case .peekMessages, .deadLetters:
+            return page("messages", number)
+        case .queueChanges:
             return [
-                query("after", .reference("Name"), "Only tags after this one: `next` of the page before."),
-                query(
-                    "limit", ["type": "integer", "minimum": 1, "maximum": .number(UInt64(self.limits.batch))],
-                    "How many at the most."),
+                query("since", number, "The count of changes that is known already."),
+                query("wait_ms", wait, "Wait this long for another count."),
             ]
         case .readEntry:
             return [
@@ -263,6 +290,9 @@ struct OpenAPIDocument {
         var responses: [(String, JSONValue)] = [("200", self.success(route))]
         if route == .storeEntry {
             responses.append(("201", self.success(route, "The entry is stored; there was none before.")))
+        }
+        if route == .declareQueue {
+            responses.append(("201", self.success(route, "The queue is made; there was none before.")))
         }
         if route == .readEntry {
             responses.append(("304", ["description": "The entry has one of the tags that were sent."]))
@@ -358,6 +388,10 @@ struct OpenAPIDocument {
             ]
         case .deleteEntry:
             codes += [.invalidName, .invalidRequest, .unknownField, .notFound, .versionMismatch]
+        case .declareQueue, .listQueues, .inspectQueue, .deleteQueue, .pauseQueue, .resumeQueue, .queueChanges,
+            .publishMessages, .peekMessages, .purgeQueue, .cancelMessage, .cancelMessages, .receiveMessages,
+            .settleMessages, .deadLetters, .redriveDeadLetters, .dropDeadLetters:
+            codes += [.invalidName, .notOffered, .storeFailed, .storeUnavailable] + route.queueDescription.problems
         case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]
@@ -376,125 +410,5 @@ struct OpenAPIDocument {
 extension JSONValue {
     static func reference(_ schema: String) -> JSONValue {
         ["$ref": .string("#/components/schemas/\(schema)")]
-    }
-}
-
-extension Route {
-    /// The one kind that takes a tag, and needs it.
-    static let segmentIDsPath = "/v1/ids/segment"
-
-    /// The paths of the route. `renew` is a name like any other for the routes of one lock, although the path that it
-    /// makes has a meaning of its own for `POST`.
-    var documentedPaths: [String] {
-        switch self {
-        case .inspect, .breakLock: [self.template.description, "/v1/locks/renew"]
-        case .issueIDs: [self.template.description, Self.segmentIDsPath]
-        case .console: ["/", "/console", self.template.description]
-        default: [self.template.description]
-        }
-    }
-
-    /// Whether a request without a body says the same as one with an empty object.
-    fileprivate var bodyMayBeMissing: Bool { self == .issueIDs }
-
-    fileprivate var summary: String {
-        switch self {
-        case .acquire: "Take a lock, waiting in turn if asked to."
-        case .renew: "Extend a lease that is not over."
-        case .release: "Give a lock back."
-        case .renewMany: "Extend many leases at once."
-        case .list: "List held locks in the byte order of their names."
-        case .inspect: "Look at one lock, or wait until one of its grants is over."
-        case .breakLock: "End the lease of a lock, whoever holds it."
-        case .issueIDs: "Make identifiers of a kind."
-        case .readID: "Take an identifier apart."
-        case .identifiers: "Which identifiers are issued here, and how the worker number stands."
-        case .takeSegment: "Take a range of numbers, which nobody else is given."
-        case .listSegments: "List tags in the byte order of their names."
-        case .inspectSegment: "Look at one tag."
-        case .cacheStatistics: "How the shared cache does."
-        case .cacheBulk: "Read, store, or delete many entries of the cache."
-        case .emptyCache: "Remove all entries of the cache."
-        case .readEntry: "Read an entry of the cache."
-        case .storeEntry: "Store an entry in the cache, if need be only in place of a known one."
-        case .deleteEntry: "Delete an entry of the cache."
-        case .invalidations: "Learn which entries of the cache change, as server-sent events."
-        case .events: "Learn when something changes, as server-sent events."
-        case .server: "What this server is."
-        case .openAPI: "This document."
-        case .healthz: "Whether the process answers."
-        case .readyz: "Whether the server takes new work."
-        case .metrics: "Metrics in the text format of Prometheus."
-        case .console: "The console."
-        }
-    }
-
-    fileprivate var successDescription: String {
-        switch self {
-        case .acquire: "The lock is granted."
-        case .renew: "The lease is extended."
-        case .release: "The lock is released."
-        case .renewMany: "One answer per lease, in the same order."
-        case .list: "A page of locks; `next` is there if more may follow."
-        case .inspect: "The lock, or, with `wait_ms` or `token`, whether the grant is over."
-        case .breakLock: "The lock as it was."
-        case .issueIDs: "As many identifiers as were asked for."
-        case .readID: "The parts."
-        case .identifiers: "How it stands; `worker` is there while there is one."
-        case .takeSegment: "The range: `count` numbers from `first` on."
-        case .listSegments: "A page of tags; `next` is there if more may follow."
-        case .inspectSegment: "What is known of the tag."
-        case .cacheStatistics: "Counts since the start, the keys that are asked for most, and the last half hour."
-        case .cacheBulk: "One answer per key, in the same order. With `next`, ask again from that place on."
-        case .emptyCache: "How many entries there were."
-        case .readEntry:
-            "The bytes as they were stored, with `ETag`, `Age`, and `Colony-TTL-Ms` if the entry has an end."
-        case .storeEntry: "The entry is stored in place of another."
-        case .deleteEntry: "The entry is deleted."
-        case .invalidations: "A stream of events named `gap`, `keys`, and `all`."
-        case .events: "A stream of events named `locks`."
-        case .server: "What this server is."
-        case .openAPI: "The document."
-        case .healthz, .readyz: "Yes."
-        case .metrics: "The metrics."
-        case .console: "A file of the console."
-        }
-    }
-
-    fileprivate var requestSchema: String? {
-        switch self {
-        case .acquire: "AcquireRequest"
-        case .renew: "RenewRequest"
-        case .release: "ReleaseRequest"
-        case .renewMany: "RenewManyRequest"
-        case .issueIDs: "IssueRequest"
-        case .takeSegment: "TakeSegmentRequest"
-        case .cacheBulk: "CacheBulkRequest"
-        default: nil
-        }
-    }
-
-    fileprivate var responseSchema: String {
-        switch self {
-        case .acquire, .renew: "Lease"
-        case .release: "Released"
-        case .renewMany: "RenewedMany"
-        case .list: "LockPage"
-        case .inspect: "LockOrChange"
-        case .breakLock: "Lock"
-        case .issueIDs: "Issued"
-        case .readID: "ParsedIdentifier"
-        case .identifiers: "Identifiers"
-        case .takeSegment: "Segment"
-        case .listSegments: "SegmentPage"
-        case .inspectSegment: "SegmentRecord"
-        case .cacheStatistics: "CacheStatistics"
-        case .cacheBulk: "CacheBulkAnswer"
-        case .emptyCache: "CacheEmptied"
-        case .storeEntry: "CacheStored"
-        case .deleteEntry: "CacheDeleted"
-        case .server: "Server"
-        default: "Status"
-        }
     }
 }

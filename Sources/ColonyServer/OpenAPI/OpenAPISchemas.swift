@@ -5,7 +5,7 @@ struct OpenAPISchemas {
     let limits: DaemonConfiguration.Limits
 
     var all: JSONValue {
-        .object(self.values + self.requests + self.answers + self.identifiers + self.caches + self.problems)
+        .object(self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.problems)
     }
 
     private var values: [(String, JSONValue)] {
@@ -205,7 +205,7 @@ struct OpenAPISchemas {
             ])
     }
 
-    private static func milliseconds(_ duration: Duration) -> UInt64 {
+    static func milliseconds(_ duration: Duration) -> UInt64 {
         UInt64(duration.clampedMilliseconds)
     }
 }

@@ -8,7 +8,7 @@ import UnixSignals
 struct ServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve",
-        abstract: "Serve locks to programs on the network, with a console for people.",
+        abstract: "Serve locks and queues to programs on the network, with a console for people.",
         discussion: """
             Example: colony serve --config colony.yaml --http 127.0.0.1:7400
 
@@ -55,7 +55,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(
             configuration: configuration, engine: served.engine, segments: served.segments,
-            closeEngine: { await served.close() }, logger: logger)
+            queues: served.queues, closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
             try ServeAnnouncement(configuration, port: port, place: served.place).write(asJSON: output.json)

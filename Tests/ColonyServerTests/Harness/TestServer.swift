@@ -2,6 +2,7 @@ import AsyncHTTPClient
 import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
+import ColonyQueues
 import ColonyServer
 import Foundation
 import Logging
@@ -58,7 +59,7 @@ struct TestServer: Sendable {
         for (name, value) in headers { request.headers.replaceOrAdd(name: name, value: value) }
         if let bytes { request.body = .bytes(ByteBuffer(bytes: bytes)) }
         let response = try await self.client.execute(request, timeout: .seconds(30))
-        let buffer = try await response.body.collect(upTo: 8 << 20)
+        let buffer = try await response.body.collect(upTo: 32 << 20)
         let fields = response.headers.map { ($0.name.lowercased(), $0.value) }
         return Reply(
             status: Int(response.status.code), headers: Dictionary(fields) { first, _ in first },
@@ -73,6 +74,7 @@ struct TestServer: Sendable {
 /// Runs `body` against a daemon of its own.
 func withServer(
     engine: any LeaseEngine = MemoryLeaseEngine(), segments: (any SegmentEngine)? = MemorySegmentEngine(),
+    queues: (any QueueAdministration)? = MemoryQueueEngine(),
     clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(),
     configure: (inout DaemonConfiguration) -> Void = { _ in },
     _ body: (TestServer) async throws -> Void
@@ -82,7 +84,7 @@ func withServer(
     configure(&configuration)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let daemon = try Daemon(
-        configuration: configuration, engine: engine, segments: segments, clock: clock, wallClock: wallClock,
+        configuration: configuration, engine: engine, segments: segments, queues: queues, clock: clock, wallClock: wallClock,
         logger: logger)
     let group = ServiceGroup(services: [daemon], logger: logger)
     let running = Task { try await group.run() }

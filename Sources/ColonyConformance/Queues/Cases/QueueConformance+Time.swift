@@ -126,6 +126,21 @@ extension QueueConformance {
                 try expect(found.attempt == round, "delivery \(round) counts as \(found.attempt)")
             }
         },
+        QueueCase("what becomes due while somebody else looks is not missed", .waiting) { context in
+            let queue = try await context.queue()
+            let delay = context.scaled(.seconds(10))
+            try await context.publish(["later"], to: queue) { $0.availability = .after(delay) }
+            let seen = try await context.engine.waitForChange(of: queue, since: 0, upTo: .zero)
+            let early = try await context.receive(from: queue, lease: .seconds(10))
+            if !early.isEmpty { throw Inconclusive(message: "the delay was over at once") }
+            try await context.outlive(.seconds(10))
+            // Nothing is asked for here, but the queue does what has become due.
+            _ = try await context.other.settle([], in: queue)
+            let waiter = context.start {
+                try await context.engine.waitForChange(of: queue, since: seen, upTo: .seconds(3_600))
+            }
+            try await context.eventually("the end of the wait") { waiter.outcome != nil }
+        },
         QueueCase("a wait for nothing ends at its limit, and by cancellation at once", .waiting) { context in
             let queue = try await context.queue()
             let seen = try await context.engine.waitForChange(of: queue, since: 0, upTo: .zero)
