@@ -55,10 +55,11 @@ public final class Topics: Sendable {
         } catch {
             throw QueueError(.invalidRequest, "a payload for the topic \"\(topic)\" cannot be encoded", cause: error)
         }
-        let message = TopicMessage(topic, body, key: key, headers: headers)
+        var message = TopicMessage(topic, body, key: key, headers: headers)
+        TraceHeaders.inject(into: &message.headers)
         switch try await self.publish([message], waitingUpTo: limit)[0] {
         case .stored(let offset): return PublishedToTopic(offset: offset, durability: self.engine.durability)
-        case .full(let queue, let overflow): throw .full(queue, overflow, waited: limit)
+        case .full(let queue, let overflow): throw .full(queue, waited: overflow == .wait ? limit : nil)
         }
     }
 
