@@ -141,10 +141,12 @@ public final class TopicSubscription<Payload: Sendable>: AsyncSequence, Sendable
     public struct Iterator: AsyncIteratorProtocol {
         let subscription: TopicSubscription
 
+        /// Waits for the next message; see ``TopicSubscription/next()``.
         public mutating func next() async throws(QueueError) -> ReceivedTopicMessage<Payload>? {
             try await self.subscription.next()
         }
 
+        /// Waits for the next message; see ``TopicSubscription/next()``.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(QueueError) -> ReceivedTopicMessage<Payload>? {
