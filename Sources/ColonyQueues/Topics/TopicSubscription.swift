@@ -16,7 +16,9 @@ import Synchronization
 ///
 /// Several tasks may read from one subscription; each message goes to one of them.
 public final class TopicSubscription<Payload: Sendable>: AsyncSequence, Sendable {
+    /// What it gives.
     public typealias Element = ReceivedTopicMessage<Payload>
+    /// Why it may end.
     public typealias Failure = QueueError
 
     /// Which topics are meant.
