@@ -101,7 +101,7 @@ final class TopicDesk: Sendable {
                 let page = try await self.engine.read(
                     request.pattern, after: request.position, limit: MessageLimits.batch)
                 failures = 0
-                if self.hand(out: page, request), page.isAtEnd { await self.rest(after: page.next) }
+                if self.hand(out: page, request), page.isAtEnd { await self.rest(after: page.next, request) }
             } catch {
                 if Task.isCancelled { return }
                 guard Self.isTransient(error) else { return self.fail(error) }
@@ -146,10 +146,10 @@ final class TopicDesk: Sendable {
         return true
     }
 
-    private func rest(after offset: TopicOffset) async {
+    private func rest(after offset: TopicOffset, _ request: Request) async {
         let rest = self.state.withLock { state -> Task<Void, Never>? in
-            // Somebody has joined with an earlier place since.
-            guard state.position >= offset, !state.live.isEmpty else { return nil }
+            // Who has joined since may want what lies before, or has a pump of its own.
+            guard state.generation == request.generation, !state.live.isEmpty else { return nil }
             let rest = Task { [engine, clock] in
                 do throws(QueueError) {
                     try await engine.waitForTopics(after: offset, upTo: Self.longestRest)

@@ -16,7 +16,9 @@ import Synchronization
 ///
 /// Several tasks may read from one subscription; each message goes to one of them.
 public final class TopicSubscription<Payload: Sendable>: AsyncSequence, Sendable {
+    /// What it gives.
     public typealias Element = ReceivedTopicMessage<Payload>
+    /// Why it may end.
     public typealias Failure = QueueError
 
     /// Which topics are meant.
@@ -141,10 +143,12 @@ public final class TopicSubscription<Payload: Sendable>: AsyncSequence, Sendable
     public struct Iterator: AsyncIteratorProtocol {
         let subscription: TopicSubscription
 
+        /// Waits for the next message; see ``TopicSubscription/next()``.
         public mutating func next() async throws(QueueError) -> ReceivedTopicMessage<Payload>? {
             try await self.subscription.next()
         }
 
+        /// Waits for the next message; see ``TopicSubscription/next()``.
         public mutating func next(
             isolation actor: isolated (any Actor)?
         ) async throws(QueueError) -> ReceivedTopicMessage<Payload>? {

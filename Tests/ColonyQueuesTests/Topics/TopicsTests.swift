@@ -123,6 +123,28 @@ struct TopicsTests {
         }
     }
 
+    @Test("a subscriber that joins behind the pump gets what the pump has passed, and the others do not get it again")
+    func joiningBehind() async throws {
+        let engine = FalteringTopicEngine(MemoryQueueEngine())
+        let topics = Topics(on: engine)
+        let first = try await topics.subscribe(to: "a", as: Int.self)
+        try await topics.publish(1, to: "a")
+        #expect(try await first.next()?.payload == 1)
+        // The page of the second is read, and comes late.
+        let second = try await topics.subscribe(to: "a.#", as: Int.self, from: .beginning)
+        let gate = engine.hold(back: "a.#")
+        let reader = Task { try await second.next()?.payload }
+        try await eventually("the page") { gate.isReached }
+        try await topics.publish(2, to: "a")
+        #expect(try await first.next()?.payload == 2)
+        gate.open()
+        #expect(try await reader.value == 1)
+        #expect(try await second.next()?.payload == 2)
+        try await topics.publish(3, to: "a")
+        #expect(try await second.next()?.payload == 3)
+        #expect(try await first.next()?.payload == 3)
+    }
+
     @Test("drop the oldest of a slow subscriber, and tell how many with the next message")
     func dropOldest() async throws {
         let topics = Topics(on: MemoryQueueEngine())
@@ -281,16 +303,38 @@ struct TopicsTests {
     }
 }
 
+/// Holds back one page of the log.
+private final class Gate: Sendable {
+    private let state = Mutex<(isReached: Bool, isOpen: Bool)>((false, false))
+
+    var isReached: Bool { self.state.withLock { $0.isReached } }
+
+    func open() { self.state.withLock { $0.isOpen = true } }
+
+    func pass() async {
+        self.state.withLock { $0.isReached = true }
+        while !self.state.withLock({ $0.isOpen }) { await Task.yield() }
+    }
+}
+
 /// An engine in memory whose log cannot be read for a while.
 private final class FalteringTopicEngine: TopicEngine {
     private let engine: MemoryQueueEngine
     private let state = Mutex<(failure: QueueError?, failures: Int)>((nil, 0))
+    private let gate = Mutex<(pattern: TopicPattern, gate: Gate)?>(nil)
 
     init(_ engine: MemoryQueueEngine) { self.engine = engine }
 
     var failures: Int { self.state.withLock { $0.failures } }
 
     func setFailure(_ failure: QueueError?) { self.state.withLock { $0.failure = failure } }
+
+    /// Has the next page of a pattern come late.
+    func hold(back pattern: TopicPattern) -> Gate {
+        let gate = Gate()
+        self.gate.withLock { $0 = (pattern, gate) }
+        return gate
+    }
 
     private func check() throws(QueueError) {
         let failure = self.state.withLock { state in
@@ -306,7 +350,14 @@ private final class FalteringTopicEngine: TopicEngine {
         _ pattern: TopicPattern, after offset: TopicOffset, limit: Int
     ) async throws(QueueError) -> TopicPage {
         try self.check()
-        return try await self.engine.read(pattern, after: offset, limit: limit)
+        let page = try await self.engine.read(pattern, after: offset, limit: limit)
+        let gate = self.gate.withLock { held -> Gate? in
+            guard held?.pattern == pattern else { return nil }
+            defer { held = nil }
+            return held?.gate
+        }
+        await gate?.pass()
+        return page
     }
 
     func waitForTopics(after offset: TopicOffset, upTo limit: Duration) async throws(QueueError) {
