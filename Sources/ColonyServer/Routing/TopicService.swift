@@ -31,7 +31,7 @@ final class TopicService: Sendable {
         } catch {
             throw Problem(exchange: error)
         }
-        if case .full(let queue) = outcomes.first { throw .full(queue) }
+        if case .full(let queue, _) = outcomes.first { throw .full(queue) }
         return Answer(capacity: 32 + outcomes.count * 24) { body in
             body.writeJSON("[")
             for (index, outcome) in outcomes.enumerated() {
@@ -40,7 +40,7 @@ final class TopicService: Sendable {
                 case .stored(let offset):
                     body.writeJSON(#"{"offset":"#)
                     body.writeJSON(offset.rawValue)
-                case .full(let queue):
+                case .full(let queue, _):
                     body.writeJSON(#"{"code":"full","queue":"#)
                     body.writeJSON(string: queue.rawValue)
                 }
