@@ -6,7 +6,7 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case invalidConfiguration, invalidRequest, tooLarge, unknownQueue, unknownExchange, conflict, unroutable
-            case full, unavailable, cancelled, storageFailed, closed, undecodable
+            case full, unavailable, cancelled, storageFailed, closed, undecodable, tooSlow
         }
         private let wrapped: Wrapped
 
@@ -38,6 +38,9 @@ public struct QueueError: Error, Sendable, CustomStringConvertible {
         public static let closed = Self(wrapped: .closed)
         /// A body is not what the type of the queue says. The message is where it was.
         public static let undecodable = Self(wrapped: .undecodable)
+        /// A subscriber did not keep up, and has asked to be disconnected then. *Nothing is lost* yet: subscribe again after the last
+        /// offset, while the log keeps what came since.
+        public static let tooSlow = Self(wrapped: .tooSlow)
 
         public var description: String { self.wrapped.rawValue }
     }

@@ -17,6 +17,8 @@ public final class MemoryQueueEngine: QueueEngine {
         /// How often one was put or removed.
         var scheduleChanges: Int64 = 0
         var exchanges = ExchangeRegistry()
+        var topics = MemoryTopics()
+        var topicWaiters: [OneShotSignal] = []
         /// Other queues that the operation under way has changed; empty between operations.
         var touched: Set<QueueName> = []
         var chance: any RandomNumberGenerator & Sendable

@@ -34,6 +34,11 @@ package enum QueueRequests {
         }
     }
 
+    package static func check(_ messages: [TopicMessage]) throws(QueueError) {
+        try Self.check(batch: messages.count)
+        for message in messages { try message.validate() }
+    }
+
     package static func check(_ settlements: [Settlement]) throws(QueueError) {
         try Self.check(batch: settlements.count)
         for settlement in settlements {

@@ -21,7 +21,9 @@ public protocol TopicEngine: ExchangeEngine {
 
     /// Stores messages in the log and in the queues that are bound to their topics, in their order, in one atomic step.
     ///
-    /// A queue that has no room ends the step, so a durable subscription whose queue refuses when it is full holds publishers up.
+    /// A queue that has no room ends the step, and those after it have the same outcome: a durable subscription whose queue is full holds
+    /// publishers up. In the queues a message has the header ``TopicHeader/topic``. What goes through the exchange itself, and is
+    /// not published here, is in no log.
     ///
     /// - Parameter messages: Up to ``MessageLimits/batch``.
     /// - Returns: An outcome per message, in their order.
@@ -67,7 +69,8 @@ public enum TopicPosition: Hashable, Sendable {
     case beginning
     /// Those after this one; what a subscriber has seen last.
     case after(TopicOffset)
-    /// Those that were published at this civil time or later.
+    /// Those after the first that was published at this civil time or later, that one included. Civil time may step back, so earlier ones
+    /// may be among them.
     case time(WallTime)
 }
 
@@ -75,7 +78,8 @@ public enum TopicPosition: Hashable, Sendable {
 public struct TopicRetention: Hashable, Sendable {
     /// For how long after publishing; from a second to 100 years.
     public var duration: Duration
-    /// How many bytes of bodies and headers at most; the oldest go first. From 1.
+    /// How many bytes of bodies, keys, and headers at most; the oldest go first, and the latest stays in any case. From 1. An engine
+    /// may take some more calls to remove what is too much.
     public var bytes: Int
 
     /// Keeps messages for so long and up to so many bytes.
@@ -108,9 +112,9 @@ public struct RetentionRecord: Hashable, Sendable {
     public var pattern: TopicPattern
     /// For how long.
     public var retention: TopicRetention
-    /// How many messages are kept by it.
+    /// How many messages are kept by it, and by earlier declarations of the same pattern.
     public var messages: Int
-    /// Their bodies and headers.
+    /// Their bodies, keys, and headers.
     public var bytes: Int
 
     /// Makes a record; for engines.
@@ -146,8 +150,8 @@ public struct TopicMessage: Hashable, Sendable {
 public enum TopicOutcome: Hashable, Sendable {
     /// It is in the log at this offset, and in the queues that are bound to its topic.
     case stored(TopicOffset)
-    /// This queue of a durable subscription has no room; the message is nowhere.
-    case full(QueueName)
+    /// This queue of a durable subscription has no room; the message is nowhere. Its overflow says whether waiting is meant to help.
+    case full(QueueName, QueueSettings.Overflow)
 }
 
 /// A message as a subscriber gets it.

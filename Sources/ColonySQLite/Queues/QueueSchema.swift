@@ -199,6 +199,7 @@ enum QueueSchema: StoreModule {
         {
             try connection.run(sql)
         }
+        try RoutingSchema.hostRestarted(now: now, civil: civil, connection)
     }
 
     private static let insertDelays = SQL(

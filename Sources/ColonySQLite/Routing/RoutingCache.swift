@@ -11,6 +11,7 @@ final class RoutingCache: Sendable {
         let generation: Int
         var version: Int64
         var exchanges: ExchangeRegistry
+        var rules: TopicRules
     }
 
     private let entry = Mutex<Entry?>(nil)
@@ -56,7 +57,16 @@ final class RoutingNotes: BatchNotes {
         if let cached, cached.generation == connection.generation, cached.version == version { return cached }
         return RoutingCache.Entry(
             generation: connection.generation, version: version,
-            exchanges: try ExchangeRows.registry(on: connection))
+            exchanges: try ExchangeRows.registry(on: connection), rules: try Self.rules(on: connection))
+    }
+
+    private static func rules(on connection: Connection) throws(StoreError) -> TopicRules {
+        var rules = TopicRules()
+        for shelf in try TopicShelf.all(on: connection)
+        where !shelf.isRetired && shelf.rule.number != TopicRules.transit.number {
+            rules.insert(shelf.rule)
+        }
+        return rules
     }
 
     func write(in transaction: WriteTransaction) throws(StoreError) {
@@ -93,5 +103,15 @@ final class RoutingNotes: BatchNotes {
         guard self.entry.exchanges.unbindAll(of: queue) else { return }
         self.isChanged = true
         try ExchangeRows.deleteBindings(of: queue, on: connection)
+    }
+
+    // MARK: Retentions
+
+    var rules: TopicRules { self.entry.rules }
+
+    /// Changes which retentions are in force; the rows are those of the log.
+    func changeRules(_ body: (inout TopicRules) -> Void) {
+        body(&self.entry.rules)
+        self.isChanged = true
     }
 }

@@ -5,7 +5,7 @@ import ColonyQueues
 import ColonySimulation
 import Testing
 
-private let everyCase = QueueConformance.cases + ExchangeConformance.cases
+private let everyCase = QueueConformance.cases + ExchangeConformance.cases + TopicConformance.cases
 
 /// Queues in memory on clocks that the cases move.
 private struct ManualQueueHarness: QueueHarness {
@@ -54,6 +54,6 @@ struct MemoryQueueConformanceTests {
     @Test func `names of cases are unique, and every subject has one`() {
         let cases = everyCase + ScheduleConformance.cases
         #expect(Set(cases.map(\.name)).count == cases.count)
-        #expect(Set(cases.map(\.property)) == Set(QueueCase.Property.allCases).subtracting([.topics]))
+        #expect(Set(cases.map(\.property)) == Set(QueueCase.Property.allCases))
     }
 }

@@ -112,7 +112,7 @@ struct DelayPitfallTests {
     private static let count = ProcessInfo.processInfo.environment["COLONY_FULL"] == "1" ? 1_000_000 : 100_000
 
     @Test(
-        "a crowd of pending delays, restarts, steps of the civil clock both ways, and more than 2³² ms: none early, none lost, none late"
+        "a crowd of pending delays: restarts, steps of the civil clock both ways, more than 2³² ms; none early, lost, or late"
     )
     func delayNeverEarlyNeverLost() async throws {
         var generator = SeededGenerator(seed: Seed(rawValue: 7))

@@ -6,7 +6,7 @@ import ColonySimulation
 import Synchronization
 import Testing
 
-private let everyCase = QueueConformance.cases + ExchangeConformance.cases
+private let everyCase = QueueConformance.cases + ExchangeConformance.cases + TopicConformance.cases
 
 /// Each client stands for a process of its own: it shares the file with the others, and nothing else.
 private final class QueueProcessesHarness: QueueHarness {

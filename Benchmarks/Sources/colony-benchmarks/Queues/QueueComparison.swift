@@ -59,9 +59,9 @@ struct QueueComparison: Sendable {
             .Outcome]
     ) async throws -> Measurement {
         let peer = try RabbitMQPeer(client: self.client)
-        guard let own = QueueWorkloads.named(name) else { throw WorkloadError("there is no workload \(name)") }
+        let own = try Self.own(name)
         var ours: [Double] = []
-        var http: [Double] = []
+        var (batches, http): ([Double], [Double]) = ([], [])
         var best: [String: [RabbitMQPeer.Outcome]] = [:]
         var count = 0
         for round in 0..<Self.rounds {
@@ -70,6 +70,7 @@ struct QueueComparison: Sendable {
             ours.append(measurement.figure)
             count += measurement.count
             if name == "queue-publish" {
+                batches.append(try await Self.own("queue-publish-batches").run(options).figure)
                 http.append(
                     try ScratchFolder.blocking(in: options.directory) { folder in
                         try QueueDaemonWorkloads(colony: self.colony).rate(folder, options)
@@ -90,6 +91,11 @@ struct QueueComparison: Sendable {
         let quorum = (best["quorum"] ?? []).map(\.messages_per_second)
         let ratios = zip(ours, quorum).map { $0 / $1 }
         var facts = [Measurement.Fact("colony, embedded", median(ours), "msgs/s")]
+        if !batches.isEmpty {
+            let ratios = zip(batches, quorum).map { $0 / $1 }
+            facts.append(.init("colony, embedded, in batches of 100", median(batches), "msgs/s"))
+            facts.append(.init("in batches of 100", median(ratios), "× RabbitMQ quorum"))
+        }
         if !http.isEmpty { facts.append(.init("colony serve through HTTP, in batches of 100", median(http), "msgs/s")) }
         for type in Self.types {
             guard let outcomes = best[type] else { continue }
@@ -106,5 +112,10 @@ struct QueueComparison: Sendable {
             workload: workload.name, title: workload.title, figure: median(ratios), unit: "× RabbitMQ quorum",
             count: count,
             spread: (ratios.min() ?? 0)...(ratios.max() ?? 0), facts: facts, target: workload.target)
+    }
+
+    private static func own(_ name: String) throws -> Workload {
+        guard let workload = QueueWorkloads.named(name) else { throw WorkloadError("there is no workload \(name)") }
+        return workload
     }
 }
