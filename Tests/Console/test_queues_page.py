@@ -117,8 +117,9 @@ def rows(page, view):
 
 def unfold(page, place=0):
     """Opens one row of what is shown."""
-    summaries = [item for item in page.all(".messages summary") if item.is_displayed()]
-    summaries[place].click()
+    summary = [item for item in page.all(".messages summary") if item.is_displayed()][place]
+    summary.click()
+    page.until(lambda: summary.find_element(By.XPATH, "following-sibling::div").is_displayed(), "the row does not open")
 
 
 def button(page, text, within=".panel"):

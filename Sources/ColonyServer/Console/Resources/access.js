@@ -6,7 +6,7 @@ const scopeNames = { read: "locks:read", write: "locks:write", admin: "admin" };
 export class Access {
     #token;
 
-    /** @param {{name: string, scopes: string[]}|null|undefined} token As the daemon tells it; without one all is allowed. */
+    /** @param {{name: string, scopes: string[]}|null|undefined} token What the daemon tells; without one all is allowed. */
     constructor(token) {
         this.#token = token ?? null;
     }
@@ -21,6 +21,7 @@ export class Access {
         if (this.#token === null) return null;
         const wanted = scopeNames[scope];
         if (this.#token.scopes.some((held) => ranks[held] >= ranks[wanted])) return null;
-        return `The token “${this.#token.name}” has the scopes ${this.#token.scopes.join(", ")}, and this needs ${wanted}.`;
+        const { name, scopes } = this.#token;
+        return `The token “${name}” has the scopes ${scopes.join(", ")}, and this needs ${wanted}.`;
     }
 }

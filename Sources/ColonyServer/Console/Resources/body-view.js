@@ -77,7 +77,8 @@ export function formattedJSON(text) {
     try {
         value = JSON.parse(text, (_, part, context) => {
             // A number that JavaScript rounds would be shown as another one than was sent.
-            if (typeof part === "number" && context?.source !== undefined && String(part) !== context.source) isExact = false;
+            const isNumber = typeof part === "number" && context?.source !== undefined;
+            if (isNumber && String(part) !== context.source) isExact = false;
             return part;
         });
     } catch {

@@ -77,7 +77,8 @@ export function nameElement(text, { split = false } = {}) {
 }
 
 // Of a body also the control characters that do not set it out.
-const deceptiveInBodies = new RegExp(`[\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]|${deceptive.source}`, "u");
+const deceptiveInBodies = new RegExp(
+    `[\\u0000-\\u0008\\u000B\\u000C\\u000E-\\u001F\\u007F-\\u009F]|${deceptive.source}`, "u");
 
 /** The text of a body in pieces, with deceptive and control characters spelled out. */
 export function spelledOut(text) {

@@ -44,11 +44,20 @@ export function emptyQueues(origin) {
         element("h2", {}, "Declare the first one"),
         element("p", {}, "What is published to it is stored until a consumer has acknowledged it."),
         element("div", { class: "ways" },
+            way("In a terminal", "Declares a queue, publishes, and runs a command for each message.",
+                `colony queue declare orders \\\n  --server ${origin}\n`
+                + `colony queue publish orders hello \\\n  --server ${origin}\n`
+                + `colony queue consume orders \\\n  --server ${origin} -- cat`),
             way("Over HTTP", "Declares a queue, publishes a message, and takes it.",
                 `curl -X PUT ${origin}/v1/queues/orders\n`
                 + `curl ${origin}/v1/queues/orders/messages \\\n`
                 + "  -H 'content-type: application/json' \\\n  -d '{\"messages\": [{\"body\": \"hello\"}]}'\n"
-                + `curl -X POST ${origin}/v1/queues/orders/receive`)));
+                + `curl -X POST \\\n  ${origin}/v1/queues/orders/receive`),
+            way("In Swift", "Declares the queue at its first use, and keeps a message until the closure has returned.",
+                "import ColonyQueues\nimport ColonyRemote\n\n"
+                + `let orders = try MessageQueue<String>(\n    "orders", on: .colony("${origin}"))\n`
+                + "try await orders.publish(\"hello\")\ntry await orders.consumer { message in\n"
+                + "    print(message.payload)\n}.run()")));
 }
 
 function way(title, note, text) {

@@ -1,4 +1,4 @@
-/** The queues as the daemon told them last, what has passed through them meanwhile, and which are shown in which order. */
+/** The queues as the daemon told them last, what has passed through them meanwhile, and which are shown. */
 
 import { diagnoseQueue, usedShare } from "./queue-diagnosis.js";
 import { QueueFlow } from "./queue-flow.js";

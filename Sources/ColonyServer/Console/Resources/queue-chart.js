@@ -82,7 +82,8 @@ export class RateChart {
         const key = `${seen} ${formatRate(came)} ${formatRate(done)}`;
         if (this.#sentence.dataset.key === key) return;
         this.#sentence.dataset.key = key;
-        replaceChildren(this.#sentence, `In the last ${formatDuration(seen * stepLength)} up to ${formatRate(came)} a second `,
+        replaceChildren(this.#sentence,
+            `In the last ${formatDuration(seen * stepLength)} up to ${formatRate(came)} a second `,
             element("span", { class: "key-published" }, "came"), `, and up to ${formatRate(done)} were `,
             element("span", { class: "key-acknowledged" }, "done"), ".");
     }

@@ -37,7 +37,7 @@ export class QueueDeadLetters {
      * @param {object} parts
      * @param {(name: string, ids: Array<number|bigint|string>|null) => void} parts.onRedrive The operator wants these
      *     delivered again, or with `null` all.
-     * @param {(name: string, ids: Array<number|bigint|string>|null) => void} parts.onDrop The operator wants these dropped.
+     * @param {(name: string, ids: Array<number|bigint|string>|null) => void} parts.onDrop These are to go.
      * @param {() => void} parts.onMore More is wanted than was asked for.
      */
     constructor({ onRedrive, onDrop, onMore }) {
@@ -134,10 +134,10 @@ class LetterRow {
         this.#onChoose = (isChosen) => onChoose(letter.id, isChosen);
         this.#box = element("input", { type: "checkbox", "aria-label": `Choose dead letter ${letter.id}` });
         this.#box.addEventListener("change", () => this.#onChoose(this.#box.checked));
-        this.#buttons = [
-            element("button", { type: "button", class: "plain", on: { click: () => onRedrive(letter.id) } }, "Redrive it…"),
-            element("button", { type: "button", class: "danger quiet", on: { click: () => onDrop(letter.id) } }, "Drop it…"),
-        ];
+        const button = (className, label, act) => element("button", {
+            type: "button", class: className, on: { click: () => act(letter.id) },
+        }, label);
+        this.#buttons = [button("plain", "Redrive it…", onRedrive), button("danger quiet", "Drop it…", onDrop)];
         const summary = [
             element("span", { class: "message-line" },
                 element("span", { class: "message-id" }, String(letter.id)),

@@ -33,7 +33,8 @@ function askTo({ title, content, consent, confirm, keep = "Cancel", act }) {
     const outcome = element("div", { class: "outcome" });
     const progress = element("p", { class: "progress", role: "status" });
     const form = element("form", { method: "dialog" }, content,
-        consent === null ? null : element("label", { class: "consent", for: "consent" }, box, element("span", {}, consent)),
+        consent === null
+            ? null : element("label", { class: "consent", for: "consent" }, box, element("span", {}, consent)),
         progress, outcome, element("div", { class: "dialog-actions" }, cancel, confirm));
     const dialog = openDialog("ask", title, form);
     let running = null;
@@ -143,13 +144,17 @@ export function askToDrop({ api, queue, ids, onDone }) {
         title: `Drop ${what}?`,
         content: [
             element("dl", { class: "facts" }, fact("Queue", nameElement(queue.name)),
-                fact("Dead letters", ids === null ? `all, ${formatCount(queue.statistics.dead)} now` : formatCount(ids.length))),
+                fact("Dead letters",
+                    ids === null ? `all, ${formatCount(queue.statistics.dead)} now` : formatCount(ids.length))),
             element("h3", {}, "What it does"),
-            element("ul", {}, element("li", {}, "They are gone for good, with what they carry, their reasons, and their history."),
+            element("ul", {},
+                element("li", {}, "They are gone for good, with what they carry, their reasons, and their history."),
                 ids === null ? element("li", {}, "Those that die while it runs may be dropped as well.") : null),
         ],
-        consent: ["I do not need them, and want ", ids === null ? "all dead letters" : what, " of ", nameElement(queue.name),
-            " removed."],
+        consent: [
+            "I do not need them, and want ", ids === null ? "all dead letters" : what, " of ", nameElement(queue.name),
+            " removed.",
+        ],
         confirm: button("danger", "Drop", "submit"),
         keep: "Keep them",
         act: async (report, signal) => {
@@ -235,7 +240,9 @@ function fact(label, value) {
 export function askToPublish({ api, queue, onDone }) {
     const body = element("textarea", { id: "publish-body", rows: "6", spellcheck: "false" });
     const isBase64 = element("input", { type: "checkbox", id: "publish-base64" });
-    const key = element("input", { type: "text", id: "publish-key", maxlength: "255", autocomplete: "off", spellcheck: "false" });
+    const key = element("input", {
+        type: "text", id: "publish-key", maxlength: "255", autocomplete: "off", spellcheck: "false",
+    });
     const delay = element("input", { type: "number", id: "publish-delay", min: "0", step: "any", placeholder: "0" });
     const priority = element("input", { type: "number", id: "publish-priority", min: "0", max: "9", placeholder: "4" });
     const headers = element("textarea", {

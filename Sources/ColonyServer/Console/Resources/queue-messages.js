@@ -54,7 +54,8 @@ export class MessageRows {
 export function messageDetails(summary, content) {
     const details = element("details", {}, element("summary", {}, summary));
     details.addEventListener("toggle", () => {
-        if (details.open && details.children.length === 1) details.append(element("div", { class: "message-details" }, content()));
+        if (!details.open || details.children.length > 1) return;
+        details.append(element("div", { class: "message-details" }, content()));
     });
     return details;
 }

@@ -3,6 +3,7 @@
 import { problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { factsElement } from "./identifier-forms.js";
+import { command, shellWord } from "./lock-panel.js";
 import { QueueDeadLetters } from "./queue-dead.js";
 import { QueueMessages } from "./queue-messages.js";
 import { QueueNow, settingsRows } from "./queue-now.js";
@@ -10,6 +11,12 @@ import { formatCount } from "./text.js";
 
 /** What can be looked at, in the order of the tabs. */
 const tabs = { now: "Now", messages: "Messages", dead: "Dead letters", settings: "Settings" };
+
+/** What does something with a queue in a terminal. */
+function commandLine(verb, name) {
+    const word = `${name.startsWith("-") ? "-- " : ""}${shellWord(name)}`;
+    return `colony queue ${verb.join(" ")} --server ${location.origin} ${word}`;
+}
 
 export class QueuePanel {
     #name = null;
@@ -53,7 +60,9 @@ export class QueuePanel {
                 on: { click: () => onAct(action) },
             }, label);
         }
-        const contents = { now: this.#now, messages: this.#messages, dead: this.#dead, settings: { element: this.#settings } };
+        const contents = {
+            now: this.#now.element, messages: this.#messages.element, dead: this.#dead.element, settings: this.#settings,
+        };
         const list = element("div", { class: "tabs", role: "tablist", "aria-label": "What of this queue" });
         for (const [key, label] of Object.entries(tabs)) {
             this.#tabButtons[key] = element("button", {
@@ -63,7 +72,7 @@ export class QueuePanel {
             list.append(this.#tabButtons[key]);
             this.#views[key] = element("div", {
                 role: "tabpanel", id: `view-${key}`, class: "view", "aria-labelledby": `tab-${key}`, tabindex: "-1",
-            }, contents[key].element);
+            }, contents[key]);
         }
         list.addEventListener("keydown", (event) => this.#moveTab(event));
         this.#content = element("div", {},
@@ -214,13 +223,15 @@ export class QueuePanel {
     }
 
     #drawSettings(queue) {
-        const shown = JSON.stringify(queue.settings);
+        const shown = JSON.stringify([queue.name, queue.settings]);
         if (this.#settings.dataset.shown === shown) return;
         this.#settings.dataset.shown = shown;
         const target = queue.settings.dead_letter_queue;
         replaceChildren(this.#settings, factsElement([
             ...settingsRows(queue),
             ["Dead letters", target === undefined ? "stay parked here" : element("span", {}, "go to ", nameElement(target))],
-        ]), element("p", { class: "note" }, "All programs that use the queue declare it with the same settings."));
+        ]), element("p", { class: "note" }, "All programs that use the queue declare it with the same settings."),
+            element("div", { class: "commands" }, element("h3", {}, "In a terminal"),
+                [["inspect"], ["dead", "list"], ["peek"]].map((verb) => command(commandLine(verb, queue.name)))));
     }
 }

@@ -71,7 +71,8 @@ export class QueueRouting {
             const section = element("section", { "aria-labelledby": `${key}-title`, hidden: true },
                 element("h2", { id: `${key}-title` }, title),
                 element("table", { class: "tags" },
-                    element("thead", {}, element("tr", {}, columns.map((column) => element("th", { scope: "col" }, column)))),
+                    element("thead", {}, element("tr", {},
+                        columns.map((column) => element("th", { scope: "col" }, column)))),
                     rows), more);
             this.#parts[key] = { section, rows, more, shown: null };
             this.element.append(section);
@@ -98,7 +99,8 @@ export class QueueRouting {
             answer = {};
         }
         for (const [key, section] of Object.entries(sections)) {
-            if ((section.route ?? key) === route) this.#draw(key, answer[section.member] ?? [], answer.next !== undefined);
+            if ((section.route ?? key) !== route) continue;
+            this.#draw(key, answer[section.member] ?? [], answer.next !== undefined);
         }
     }
 

@@ -177,7 +177,8 @@ export class QueuesPage {
 
     /** Arrow down in the filter goes to the first row. */
     leaveFieldDown() {
-        if (document.activeElement === this.#filter && this.#table.current !== null) this.#table.focus(this.#table.current);
+        if (document.activeElement !== this.#filter || this.#table.current === null) return;
+        this.#table.focus(this.#table.current);
     }
 
     #lookAgain() {
@@ -223,7 +224,8 @@ export class QueuesPage {
         this.#drawNothing(isEmpty, shown.length === 0);
         this.#overview.tellTotals(heroSentence(book.queues.length, book.sums));
         const { stuck } = book;
-        this.#overview.tellStuck(stuck.map((queue) => queue.name), (name) => book.find(name).finding, book.share === "stuck");
+        this.#overview.tellStuck(
+            stuck.map((queue) => queue.name), (name) => book.find(name).finding, book.share === "stuck");
         this.#context.setTitle(stuck.length > 0 ? `(${stuck.length}) Queues` : "Queues");
         if (this.#panel.name !== null) this.#updatePanel();
     }
@@ -330,7 +332,8 @@ export class QueuesPage {
         const { queue } = this.#panel;
         if (queue === null || queue.name !== name) return;
         ask({
-            api: this.#api, queue, ids, names: this.#book.queues.map((other) => other.name), onDone: () => this.refresh(),
+            api: this.#api, queue, ids, names: this.#book.queues.map((other) => other.name),
+            onDone: () => this.refresh(),
         });
     }
 
