@@ -58,6 +58,7 @@ public final class FaultyQueueEngine: QueueEngine {
         self.state = Mutex(State(plan: plan, generator: SeededGenerator(seed: seed)))
     }
 
+    /// That of the engine underneath.
     public var durability: Durability { self.base.durability }
 
     // MARK: Controlling the faults
@@ -86,6 +87,7 @@ public final class FaultyQueueEngine: QueueEngine {
 
     // MARK: The port
 
+    /// Declares a queue on the engine underneath, unless the plan has the call fail.
     @discardableResult
     public func declare(_ queue: QueueName, _ settings: QueueSettings) async throws(QueueError) -> Bool {
         let fault = try await self.begin(.declare)
@@ -94,6 +96,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Publishes to the engine underneath, unless the plan has the call fail, before or after.
     public func publish(
         _ messages: [OutgoingMessage], to queue: QueueName
     ) async throws(QueueError) -> [PublishOutcome] {
@@ -103,6 +106,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Receives from the engine underneath; what was handed out by a call that fails afterwards is leased to nobody.
     public func receive(
         _ limit: Int, from queue: QueueName, lease: Duration
     ) async throws(QueueError) -> [Delivery] {
@@ -112,6 +116,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Settles on the engine underneath, unless the plan has the call fail, before or after.
     public func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(QueueError) -> [SettlementOutcome] {
@@ -121,6 +126,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Takes messages back on the engine underneath, unless the plan has the call fail.
     public func cancel(_ ids: [MessageID], in queue: QueueName) async throws(QueueError) -> [Bool] {
         let fault = try await self.begin(.cancel)
         let answer = try await self.base.cancel(ids, in: queue)

@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyQueues
 import ColonySQLite
+import Dispatch
 import Foundation
 import Synchronization
 import Testing
@@ -102,7 +103,7 @@ struct QueueCrashTests {
         let attempts = Mutex<[Int]>([])
         let consumer = queue.consumer(concurrency: count) { message in
             attempts.withLock { $0.append(message.attempt) }
-            usleep(2_000_000)
+            blockThread(for: 2)
         }
         let run = Task { try await consumer.run() }
         try await eventually("all are handled", within: .seconds(60)) { consumer.statistics.handled == count }
@@ -159,4 +160,9 @@ struct QueueCrashTests {
         #expect(try await engine.receive(100, from: "work", lease: .seconds(30)).count == record.statistics.ready)
         await engine.close()
     }
+}
+
+/// What a handler does that computes or waits without giving its thread back.
+private func blockThread(for seconds: Double) {
+    _ = DispatchSemaphore(value: 0).wait(timeout: .now() + seconds)
 }
