@@ -158,9 +158,9 @@ public final class Daemon: Service {
             let service = try self.makeService()
             // Services are shut down from the last to the first, each after the one behind it: the waits must end
             // before the server can find its connections idle.
+            let services: [any Service] = [service, EventPump(responder: self.responder)]
             var group = ServiceGroupConfiguration(
-                services: [service, EventPump(responder: self.responder)] + self.responder.schedules.services,
-                logger: Self.silentLogger)
+                services: services + self.responder.schedules.services, logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain
             try await ServiceGroup(configuration: group).run()
             return nil

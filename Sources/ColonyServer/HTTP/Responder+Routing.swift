@@ -29,12 +29,15 @@ extension Responder {
     ) async throws(Problem) -> Answer {
         let text = try PercentDecoding.name(match.name, of: "exchange name", atMost: self.limits.nameBytes)
         try token?.check(text)
+        // The default exchange, whose name is empty, is there to publish through and for nothing else.
+        guard !text.isEmpty || match.route == .publishThrough else {
+            throw Problem(.invalidName, "the name of the exchange is missing")
+        }
         let name: ExchangeName
         do throws(InvalidName) {
-            // The default exchange has no name, and no place here: a queue has a route of its own.
-            name = try ExchangeName(QueueName(text).rawValue)
+            name = try ExchangeName(text)
         } catch {
-            throw Problem(.invalidName, "\(NameRules.quoted(text)) cannot be an exchange name: \(error.reason)")
+            throw Problem(error)
         }
         switch match.route {
         case .declareExchange:

@@ -9,6 +9,8 @@ extension OpenAPISchemas {
     private static let topic: JSONValue = [
         "type": "string", "maxLength": 255, "pattern": #"^[^\u0000-\u001F\u007F-\u009F]*$"#,
     ]
+    /// The empty name is that of the exchange that takes each message to the queue that is named like its routing key.
+    private static let exchangeName: JSONValue = ["anyOf": [.reference("Name"), ["const": ""]]]
     private static let flag: JSONValue = ["type": "boolean"]
 
     private static func array(_ items: JSONValue) -> JSONValue { ["type": "array", "items": items] }
@@ -22,7 +24,7 @@ extension OpenAPISchemas {
             [("queue", Self.text), ("id", .reference("MessageID")), ("duplicate", ["const": true])])
         return [
             ("Changed", Self.full([("changed", Self.flag)])), ("Binding", self.binding),
-            ("ExchangeRequest", .closed(required: ["kind"], [("kind", kind), ("alternate", .reference("Name"))])),
+            ("ExchangeRequest", .closed(required: ["kind"], [("kind", kind), ("alternate", Self.exchangeName)])),
             (
                 "DeclaredExchange",
                 .closed(
@@ -61,7 +63,9 @@ extension OpenAPISchemas {
                 Self.array([
                     "oneOf": [
                         Self.full([("queues", Self.array(copy))]),
-                        Self.full([("code", ["const": "full"]), ("queue", Self.text)]),
+                        Self.full([
+                            ("code", ["const": "full"]), ("queue", Self.text), ("overflow", Self.overflow),
+                        ]),
                         Self.full([("code", ["const": "unroutable"])]),
                     ]
                 ])
@@ -81,16 +85,15 @@ extension OpenAPISchemas {
                 ]
             ),
         ]
-        return [
-            "oneOf": .array(
-                ["queue", "exchange"].flatMap { destination in
-                    conditions.map { required, members in
-                        .closed(
-                            required: Self.required([destination] + required),
-                            [(destination, .reference("Name"))] + members)
-                    }
-                })
-        ]
+        let destinations: [(String, JSONValue)] = [("queue", .reference("Name")), ("exchange", Self.exchangeName)]
+        var forms: [JSONValue] = []
+        for destination in destinations {
+            for (required, members) in conditions {
+                forms.append(
+                    .closed(required: Self.required([destination.0] + required), [destination] + members))
+            }
+        }
+        return ["oneOf": .array(forms)]
     }
 
     // MARK: Topics

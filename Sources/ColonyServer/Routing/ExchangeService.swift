@@ -162,11 +162,11 @@ final class ExchangeService: Sendable {
         } catch {
             throw Problem(exchange: error)
         }
-        if request.wait > .zero, case .full = outcomes.last {
+        if request.wait > .zero, case .full(_, .wait) = outcomes.last {
             outcomes = try await self.publishWaiting(request, after: outcomes, through: name, engine, client)
         }
         // After the first without room all are.
-        if case .full(let queue) = outcomes.first { throw .full(queue) }
+        if case .full(let queue, let overflow) = outcomes.first { throw .full(queue, overflow) }
         if !outcomes.isEmpty, outcomes.allSatisfy({ $0 == .unroutable }) {
             throw Problem(
                 .unroutable,
@@ -180,9 +180,7 @@ final class ExchangeService: Sendable {
         _ request: RoutedRequest, after first: [RoutingOutcome], through name: ExchangeName,
         _ engine: any ExchangeEngine, _ client: Client
     ) async throws(Problem) -> [RoutingOutcome] {
-        guard case .full(let firstQueue) = first.last,
-            try await self.queues.record(of: firstQueue).settings.overflow == .wait
-        else { return first }
+        guard case .full(let firstQueue, _) = first.last else { return first }
         let clock = self.queues.clock
         let deadline = clock.now.advanced(by: request.wait)
         let (result, end) = try await self.queues.register.run(for: firstQueue, client: client) { () async -> Routed in
@@ -190,7 +188,7 @@ final class ExchangeService: Sendable {
             var full = first.last
             do throws(QueueError) {
                 var seen: (queue: QueueName, changes: Int64)?
-                while case .full(let queue) = full {
+                while case .full(let queue, .wait) = full {
                     let left = clock.now.duration(to: deadline)
                     if left <= .zero { break }
                     // Changes are counted before asking once more, so that room that comes in between is not missed.
@@ -233,9 +231,11 @@ final class ExchangeService: Sendable {
                     body.writeJSON(copy.isDuplicate ? #","duplicate":true}"# : "}")
                 }
                 body.writeJSON("]}")
-            case .full(let queue):
+            case .full(let queue, let overflow):
                 body.writeJSON(#"{"code":"full","queue":"#)
                 body.writeJSON(string: queue.rawValue)
+                body.writeJSON(#","overflow":"#)
+                body.writeJSON(string: overflow.rawValue)
                 body.writeJSON("}")
             case .unroutable: body.writeJSON(#"{"code":"unroutable"}"#)
             }

@@ -135,12 +135,16 @@ struct RoutedRequest {
 }
 
 extension JSONReader {
-    /// Reads the name of an exchange that has one.
+    /// Reads the name of an exchange; the empty one is that of the default exchange.
     mutating func readExchangeName(atMost maximumBytes: Int) throws(JSONDefect) -> ExchangeName {
-        // The rules are those of queues, and so is the limit.
-        let name = try self.readQueueName(atMost: maximumBytes)
+        let text = try self.readString()
+        guard text.utf8.count <= maximumBytes || text.utf8.count > NameRules.maximumBytes else {
+            throw .invalidName(
+                path: self.currentPath,
+                reason: "\(NameRules.quoted(text)) has \(text.utf8.count) bytes, and this server takes \(maximumBytes)")
+        }
         do throws(InvalidName) {
-            return try ExchangeName(name.rawValue)
+            return try ExchangeName(text)
         } catch {
             throw .invalidName(path: self.currentPath, reason: error.description)
         }

@@ -29,6 +29,21 @@ struct RemoteQueueEngineTests {
         }
     }
 
+    @Test func `the promises of the port of exchanges hold through a daemon`() async throws {
+        try await withQueueFile { queues in
+            try await withServer(queues: queues) { server in
+                let url = try EngineURL(server.url)
+                let harness = LiveQueueHarness(timeScale: 0.1, effort: 0.1) {
+                    try await RemoteQueueEngine.connect(to: url)
+                }
+                for check in ExchangeConformance.cases {
+                    let outcome = await check.run(on: harness)
+                    #expect(outcome == .passed, "\(check)")
+                }
+            }
+        }
+    }
+
     @Test func `the durability is known after asking, and the least is assumed before`() async throws {
         try await withQueueFile { queues in
             try await withServer(queues: queues) { server in
