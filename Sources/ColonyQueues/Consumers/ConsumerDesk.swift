@@ -35,6 +35,8 @@ final class ConsumerDesk: Sendable {
         var nextStart: MonotonicInstant?
         /// How many messages may still be begun.
         var leftToBegin: Int
+        /// Whether the store has said what it has.
+        var hasLooked = false
         /// Since when nothing is there to handle; `nil` while there is something.
         var idleSince: MonotonicInstant?
     }
@@ -87,6 +89,7 @@ final class ConsumerDesk: Sendable {
     func take(_ deliveries: [Delivery]) {
         let (ready, dismissed) = self.state.withLock { state in
             var dismissed = Self.endLapsed(&state, at: self.clock.now)
+            state.hasLooked = true
             for delivery in deliveries {
                 // Whoever handles an earlier delivery of the same message has lost it.
                 if let worker = state.held[delivery.id]?.worker {
@@ -178,7 +181,7 @@ final class ConsumerDesk: Sendable {
     var isEnding: Bool { self.state.withLock { $0.isDraining || $0.leftToBegin == 0 } }
 
     private func noteIdleness(_ state: inout State) {
-        let isIdle = state.statistics.running == 0 && state.buffer.count == 0
+        let isIdle = state.hasLooked && state.statistics.running == 0 && state.buffer.count == 0
         state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
     }
 
