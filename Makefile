@@ -17,7 +17,7 @@ serve: ## Set up, build for release, and start the daemon on the embedded engine
 test: ## Set up and run all tests: Swift, HTTP fuzzing, the console in a browser, the README
 	@dev/test
 
-bench: ## Measure locks beside their targets and an etcd of the same machine
+bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine
 	@dev/bench $(ARGS)
 
 check: ## Check format, warnings, house rules, snippets, and the README's commands

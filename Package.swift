@@ -246,7 +246,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonySQLite",
-                "ColonyConformance", "ColonySimulation", .grdb, "colony-crash-probe",
+                "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
         ),
@@ -291,6 +291,12 @@ var tests: [Target] {
             name: "colony-crash-probe",
             dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-queue-probe",
+            dependencies: ["ColonyCore", "ColonyQueues", "ColonySQLite"],
+            path: "Tests/colony-queue-probe",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -5,18 +5,22 @@ import Synchronization
 import Glibc
 #endif
 
-/// A running `colony-crash-probe`, whose standard output is collected.
+/// A running `colony-crash-probe`, or another of our programs, whose standard output is collected.
 final class Probe: Sendable {
     private let process: Mutex<Process>
     private let output: Pipe
     private let collected = Mutex(Data())
     let pid: Int32
 
-    init(_ arguments: String...) throws {
+    convenience init(_ arguments: String...) throws {
+        try self.init(program: "colony-crash-probe", arguments)
+    }
+
+    init(program: String, _ arguments: [String]) throws {
         // The package's products lie beside the bundle of its tests.
         let tests = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
         let process = Process()
-        process.executableURL = tests.deletingLastPathComponent().appendingPathComponent("colony-crash-probe")
+        process.executableURL = tests.deletingLastPathComponent().appendingPathComponent(program)
         process.arguments = arguments
         let output = Pipe()
         process.standardOutput = output

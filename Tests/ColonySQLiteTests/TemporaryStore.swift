@@ -7,8 +7,12 @@ import Testing
 final class TemporaryFolder: Sendable {
     let path: String
 
-    init() throws {
-        let url = FileManager.default.temporaryDirectory.appendingPathComponent("colony-\(UUID().uuidString)")
+    /// - Parameter inMemory: Whether it is on a disk in memory, if the system has one: for many stores of which none has to last.
+    init(inMemory: Bool = false) throws {
+        let memory = URL(fileURLWithPath: "/dev/shm")
+        let isInMemory = inMemory && FileManager.default.isWritableFile(atPath: memory.path)
+        let url = (isInMemory ? memory : FileManager.default.temporaryDirectory)
+            .appendingPathComponent("colony-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
         self.path = url.path
     }

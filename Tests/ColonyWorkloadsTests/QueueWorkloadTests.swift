@@ -2,9 +2,11 @@ import ColonyWorkloads
 import Foundation
 import Testing
 
+private let workloadNames = (QueueWorkloads.all + QueueWorkloads.onRequest).map(\.name)
+
 @Suite("Queue workloads stay alive", .serialized)
 struct QueueWorkloadTests {
-    @Test("each queue workload runs at a tiny scale and gives a figure", arguments: QueueWorkloads.all.map(\.name))
+    @Test("each queue workload runs at a tiny scale and gives a figure", arguments: workloadNames)
     func runsTiny(name: String) async throws {
         let workload = try #require(QueueWorkloads.named(name))
         // A folder of its own, because other suites write and remove theirs meanwhile.
@@ -26,8 +28,7 @@ struct QueueWorkloadTests {
 
     @Test("names are unique and need no quoting")
     func names() {
-        let names = QueueWorkloads.all.map(\.name)
-        #expect(Set(names).count == names.count)
-        #expect(names.allSatisfy { $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" } })
+        #expect(Set(workloadNames).count == workloadNames.count)
+        #expect(workloadNames.allSatisfy { $0.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" } })
     }
 }

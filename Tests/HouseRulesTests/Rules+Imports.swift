@@ -92,7 +92,7 @@ extension Rule {
         "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
-            "ColonySQLite",
+            "ColonyQueues", "ColonySQLite",
         ],
     ]
 

@@ -7,6 +7,7 @@ struct Arguments {
     var directory = "."
     var colony = ".build/release/colony"
     var etcdLocks = "Benchmarks/.peers/etcd-locks"
+    var rabbitMQQueues = "Benchmarks/.peers/rabbitmq-queues"
     var uuidPeers = "Benchmarks/Peers/uuid"
     var caffeinePeer = "Benchmarks/Peers/caffeine"
     var caffeineLibrary = "/usr/share/java/caffeine.jar"
@@ -14,9 +15,9 @@ struct Arguments {
 
     static let usage = """
         usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE]
-               [--uuid-peers FOLDER] [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
+               [--rabbitmq-queues FILE] [--uuid-peers FOLDER] [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
 
-        Measures the workloads called NAME, or all. `make bench` builds what is needed and runs all.
+        Measures the workloads called NAME, or all; "queues" names all those of queues. `make bench` builds what is needed and runs all.
         """
 
     init(_ words: some Sequence<String>) throws {
@@ -37,6 +38,7 @@ struct Arguments {
             case "--directory": self.directory = try value(of: word)
             case "--colony": self.colony = try value(of: word)
             case "--etcd-locks": self.etcdLocks = try value(of: word)
+            case "--rabbitmq-queues": self.rabbitMQQueues = try value(of: word)
             case "--uuid-peers": self.uuidPeers = try value(of: word)
             case "--caffeine-peer": self.caffeinePeer = try value(of: word)
             case "--caffeine": self.caffeineLibrary = try value(of: word)

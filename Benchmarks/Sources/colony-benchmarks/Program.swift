@@ -29,20 +29,25 @@ enum Program {
     static func run(_ arguments: Arguments) async throws -> BenchmarkReport {
         let daemon = DaemonWorkloads(colony: arguments.colony, etcdLocks: arguments.etcdLocks)
         let caffeine = CaffeinePeer(library: arguments.caffeineLibrary, program: arguments.caffeinePeer)
+        let queues =
+            QueueWorkloads.all + QueueDaemonWorkloads(colony: arguments.colony).all
+            + QueueComparison(colony: arguments.colony, client: arguments.rabbitMQQueues).all
         let blocks: [[Workload]] = [
             LockWorkloads.all, daemon.all, SnowflakeWorkload.all, UUIDWorkload.all,
             UUIDComparison(programs: arguments.uuidPeers).all, SegmentWorkload.all, HashSpeedWorkload.all,
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
-            LoadingWorkload.all, BloomWorkload.all, RedisComparison.all,
+            LoadingWorkload.all, BloomWorkload.all, RedisComparison.all, queues,
         ]
         let all = Array(blocks.joined())
-        for name in arguments.names where !all.contains(where: { $0.name == name }) {
+        let chosen = Set(arguments.names.flatMap { $0 == "queues" ? queues.map(\.name) : [$0] })
+        let onRequest = QueueWorkloads.onRequest.filter { chosen.contains($0.name) }
+        for name in chosen where !(all + onRequest).contains(where: { $0.name == name }) {
             throw WorkloadError("no workload is called \(name); there are \(all.map(\.name).joined(separator: ", "))")
         }
         let options = WorkloadOptions(scale: arguments.scale, directory: arguments.directory)
         var measurements: [Measurement] = []
         var skipped: [String: String] = [:]
-        for workload in all where arguments.names.isEmpty || arguments.names.contains(workload.name) {
+        for workload in all + onRequest where chosen.isEmpty || chosen.contains(workload.name) {
             FileHandle.standardError.write(Data("\(workload.name): \(workload.title)\n".utf8))
             do {
                 let measurement = try await workload.run(options)
@@ -66,6 +71,8 @@ enum Versions {
         let programs: [(name: String, file: String, arguments: [String])] = [
             ("colony", colony, ["--version"]), ("etcd", "/usr/bin/etcd", ["--version"]),
             ("Linux", "/usr/bin/uname", ["-r"]),
+            ("RabbitMQ", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "rabbitmq-server"]),
+            ("Erlang", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "erlang-base"]),
             ("SQLite", "/usr/bin/env", ["pkg-config", "--modversion", "sqlite3"]),
             ("Swift", "/usr/bin/env", ["swift", "--version"]),
         ]

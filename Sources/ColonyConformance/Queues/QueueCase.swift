@@ -8,6 +8,7 @@ public struct QueueCase: Sendable, CustomStringConvertible {
         case declaration, publishing, order, leases, settlement, keys, delays, deduplication, room, waiting
         case deadLetters = "dead letters"
         case limits, contention, administration
+        case schedules
     }
 
     /// The promise as a sentence; unique among the cases.
@@ -34,7 +35,7 @@ public struct QueueCase: Sendable, CustomStringConvertible {
     ///
     /// - Parameter limit: The longest that it may take in real time; then it counts as failed, and what it started is
     ///   cancelled and left to itself.
-    /// - Returns: The outcome. Cases of administration are skipped for an engine without that power.
+    /// - Returns: The outcome. Cases of administration and of schedules are skipped for an engine without that power.
     public func run(on harness: any QueueHarness, limit: Duration = .seconds(120)) async -> ConformanceReport.Outcome {
         // A machine that is too slow three times in a row is no place to prove anything on.
         for _ in 1...3 {
@@ -59,6 +60,9 @@ public struct QueueCase: Sendable, CustomStringConvertible {
     private func outcome(on context: QueueCaseContext, limit: Duration) async -> ConformanceReport.Outcome? {
         if [.deadLetters, .administration].contains(self.property), context.administration == nil {
             return .skipped("the engine has no power of administration")
+        }
+        if self.property == .schedules, context.engine as? any ScheduleEngine == nil {
+            return .skipped("the engine has no power of schedules")
         }
         let task = context.start { try await self.body(context) }
         let result = await task.outcome(within: limit)

@@ -13,6 +13,7 @@ public final class QueueCaseContext: Sendable {
     /// What all names of this run of the case begin with, so that cases can share a store that is in use.
     public let prefix: String
     private let used = Mutex<Set<QueueName>>([])
+    private let usedSchedules = Mutex<Set<ScheduleName>>([])
 
     /// Makes the context of one run of one case.
     ///
@@ -33,6 +34,13 @@ public final class QueueCaseContext: Sendable {
     public func name(_ text: String = "queue") throws -> QueueName {
         let name = try QueueName(self.prefix + text)
         self.used.withLock { _ = $0.insert(name) }
+        return name
+    }
+
+    /// A name of a schedule of this case, which is removed when the case has ended.
+    public func scheduleName(_ text: String = "schedule") throws -> ScheduleName {
+        let name = try ScheduleName(self.prefix + text)
+        self.usedSchedules.withLock { _ = $0.insert(name) }
         return name
     }
 
@@ -58,6 +66,9 @@ public final class QueueCaseContext: Sendable {
     }
 
     func cleanUp() async {
+        for name in self.usedSchedules.withLock({ $0 }) {
+            _ = try? await (self.engine as? any ScheduleEngine)?.removeSchedule(name)
+        }
         guard let engine = self.administration else { return }
         for name in self.used.withLock({ $0 }) {
             // Leased messages keep their queue; a store that is in use is left with it.

@@ -30,6 +30,8 @@ package struct MemoryQueue {
         let publishedAt: WallTime
         var attempts = 0
         var failures: [FailedAttempt] = []
+        /// When it is too old, if the queue has a retention.
+        var age: Timers.Entry?
         var standing: Standing
     }
 
@@ -49,8 +51,8 @@ package struct MemoryQueue {
     private var lines: [[UInt8]: Deque<MessageID>] = [:]
     private var timers = Timers()
     private var appointments = Heap<Appointment>()
-    /// In the order of publishing, which is that of growing old.
-    private var ages: Deque<(id: MessageID, end: MonotonicInstant)> = []
+    /// When messages are too old. A message leaves with its place here, because it may come back as a redriven one.
+    private var ages = Timers()
     private var known: [[UInt8]: MessageID] = [:]
     private var forgettings: Deque<(deduplicationID: [UInt8], end: MonotonicInstant)> = []
     private(set) var dead: [MessageID: DeadLetter] = [:]
@@ -82,7 +84,11 @@ package struct MemoryQueue {
     @discardableResult
     package mutating func advance(to now: Times) -> Bool {
         var isNews = false
-        while let timer = self.timers.popDue(at: now.monotonic) {
+        var due: [Timers.Entry] = []
+        while let timer = self.timers.popDue(at: now.monotonic) { due.append(timer) }
+        // Messages that were published together with one delay are due together, and keep their order.
+        due.sort { ($0.deadline, $0.value) < ($1.deadline, $1.value) }
+        for timer in due {
             guard let entry = self.entries[timer.value] else { continue }
             isNews = true
             switch entry.standing {
@@ -111,15 +117,16 @@ package struct MemoryQueue {
             self.totals.lateness += .milliseconds(now.wall.millisecondsSince1970 - first.time.millisecondsSince1970)
             self.join(first.id)
         }
-        while let first = self.ages.first, first.end <= now.monotonic || self.entries[first.id] == nil {
-            self.ages.removeFirst()
-            guard let entry = self.entries[first.id] else { continue }
+        while let age = self.ages.popDue(at: now.monotonic) {
+            guard let entry = self.entries[age.value] else { continue }
             // What is with a consumer is for the consumer to end; the end of its lease finds it too old.
             if case .leased = entry.standing {
-                self.ages.append((first.id, now.monotonic.advanced(by: self.settings.lease)))
+                let end = now.monotonic.advanced(by: self.settings.lease)
+                self.entries[age.value]?.age = self.ages.insert(age.value, at: end)
             } else {
                 isNews = true
-                self.bury(first.id, "it was kept for \(self.settings.retention ?? .zero)", now)
+                self.entries[age.value]?.age = nil
+                self.bury(age.value, "it was kept for \(self.settings.retention ?? .zero)", now)
             }
         }
         while let first = self.forgettings.first, first.end <= now.monotonic {
@@ -136,7 +143,7 @@ package struct MemoryQueue {
             let milliseconds = max(0, first.time.millisecondsSince1970 - now.wall.millisecondsSince1970)
             return now.monotonic.advanced(by: .milliseconds(min(milliseconds, 1_000)))
         }
-        return [appointment, self.timers.earliest].compactMap { $0 }.min()
+        return [appointment, self.timers.earliest, self.ages.earliest].compactMap { $0 }.min()
     }
 
     // MARK: Publishing
@@ -173,16 +180,16 @@ package struct MemoryQueue {
     private mutating func take(_ id: MessageID, _ message: OutgoingMessage, publishedAt: WallTime, _ now: Times) {
         self.bytes += message.byteCount
         self.totals.published += 1
-        if let retention = self.settings.retention { self.ages.append((id, now.monotonic.advanced(by: retention))) }
+        let age = self.settings.retention.map { self.ages.insert(id, at: now.monotonic.advanced(by: $0)) }
         switch message.availability {
         case .after(let delay) where delay > .zero:
             let timer = self.timers.insert(id, at: now.monotonic.advanced(by: delay))
-            self.entries[id] = Entry(message: message, publishedAt: publishedAt, standing: .delayed(timer))
+            self.entries[id] = Entry(message: message, publishedAt: publishedAt, age: age, standing: .delayed(timer))
         case .at(let time) where time > now.wall:
             self.appointments.insert(Appointment(time: time, id: id))
-            self.entries[id] = Entry(message: message, publishedAt: publishedAt, standing: .scheduled)
+            self.entries[id] = Entry(message: message, publishedAt: publishedAt, age: age, standing: .scheduled)
         case .now, .after, .at:
-            self.entries[id] = Entry(message: message, publishedAt: publishedAt, standing: .waiting)
+            self.entries[id] = Entry(message: message, publishedAt: publishedAt, age: age, standing: .waiting)
             self.join(id)
         }
     }
@@ -246,6 +253,7 @@ package struct MemoryQueue {
         case .delayed(let timer), .resting(let timer), .leased(_, let timer): self.timers.remove(timer)
         case .scheduled, .waiting, .ready: break
         }
+        if let age = entry.age { self.ages.remove(age) }
         guard let key = self.line(of: entry.message), var line = self.lines[key] else { return entry }
         let wasHead = line.first == id
         line.removeAll { $0 == id }

@@ -54,7 +54,9 @@ extension MemoryQueueEngine: QueueAdministration {
         return try self.change(queue) { state, queue, now in
             var moved = 0
             var touched: Set<QueueName> = []
-            for letter in ids.compactMap({ queue.redriven($0) }) {
+            for id in ids {
+                // One after the other, because the same may be asked for twice.
+                guard let letter = queue.redriven(id) else { continue }
                 let destination = target ?? letter.origin
                 if destination == queue.name {
                     queue.giveAway(letter)

@@ -13,6 +13,9 @@ public final class MemoryQueueEngine: QueueEngine {
         var changes: [QueueName: Int64] = [:]
         var waiters: [QueueName: [OneShotSignal]] = [:]
         var lastID: Int64 = 0
+        var schedules: [ScheduleName: ScheduleRecord] = [:]
+        /// How often one was put or removed.
+        var scheduleChanges: Int64 = 0
         /// Other queues that the operation under way has changed; empty between operations.
         var touched: Set<QueueName> = []
         var chance: any RandomNumberGenerator & Sendable

@@ -11,8 +11,6 @@ extension OpenQueue {
     private static let deleteReady = SQL("DELETE FROM queue_ready WHERE queue = ? AND rank = ? AND id <= ?")
     private static let insertLease = SQL(
         "INSERT INTO queue_lease (place, nonce, attempts, due, rank, bytes, is_tied) VALUES (?, ?, ?, ?, ?, ?, ?)")
-    private static let insertDeadline = SQL(
-        "INSERT OR IGNORE INTO queue_deadline (queue, due, first, last) VALUES (?, ?, ?, ?)")
     private static let selectLease = SQL(
         "SELECT nonce, attempts, due, rank, bytes, is_tied FROM queue_lease WHERE place = ?")
     private static let extendLease = SQL("UPDATE queue_lease SET due = ? WHERE place = ?")
@@ -79,16 +77,6 @@ extension OpenQueue {
         return deliveries
     }
 
-    private func insertDeadline(_ due: Int64, _ first: Int64, _ last: Int64) throws(StoreError) {
-        let statement = try self.connection.prepared(Self.insertDeadline)
-        statement.bind(self.ledger.number, at: 1)
-        statement.bind(due, at: 2)
-        statement.bind(first, at: 3)
-        statement.bind(last, at: 4)
-        try statement.run()
-        self.ledger.nextInstant = min(self.ledger.nextInstant, due)
-    }
-
     // MARK: Settling
 
     private struct Lease {
@@ -105,8 +93,9 @@ extension OpenQueue {
         let row = try self.connection.prepared(Self.selectLease)
         defer { row.reset() }
         row.bind(self.ledger.place(receipt.message.rawValue), at: 1)
+        // When very many leases have ended at once, some of them still stand here.
         guard try row.step(), row.integer(0) == Int64(bitPattern: receipt.nonce),
-            row.integer(1) == Int64(receipt.attempt)
+            row.integer(1) == Int64(receipt.attempt), row.integer(2) > self.now
         else { return nil }
         return Lease(
             attempts: row.integer(1), due: row.integer(2), rank: row.integer(3), bytes: Int(row.integer(4)),

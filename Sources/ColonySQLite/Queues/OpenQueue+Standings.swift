@@ -5,10 +5,6 @@ import ColonyQueues
 extension OpenQueue {
     private static let insertReady = SQL("INSERT INTO queue_ready (queue, rank, id, attempts) VALUES (?, ?, ?, ?)")
     private static let deleteReady = SQL("DELETE FROM queue_ready WHERE queue = ? AND rank = ? AND id = ?")
-    private static let insertTimer = SQL(
-        "INSERT INTO queue_timer (queue, due, id, civil_ms, rank, attempts, joins) VALUES (?, ?, ?, ?, ?, ?, ?)")
-    private static let selectTimer = SQL("SELECT attempts FROM queue_timer WHERE queue = ? AND due = ? AND id = ?")
-    private static let deleteTimer = SQL("DELETE FROM queue_timer WHERE queue = ? AND due = ? AND id = ?")
     private static let insertAppointment = SQL("INSERT INTO queue_appointment (queue, at_ms, id) VALUES (?, ?, ?)")
     private static let deleteAppointment = SQL(
         "DELETE FROM queue_appointment WHERE queue = ? AND at_ms = ? AND id = ?")
@@ -35,26 +31,6 @@ extension OpenQueue {
     }
 
     // MARK: Time
-
-    /// - Parameter joins: Whether it takes its place in the line of its key only then.
-    func insertTimer(
-        _ id: Int64, after delay: Int64, rank: Int64, attempts: Int64, joins: Bool
-    ) throws(StoreError) -> Int64 {
-        let due = MonotonicInstant(nanoseconds: self.now).advanced(byNanoseconds: delay).nanoseconds
-        let statement = try self.connection.prepared(Self.insertTimer)
-        statement.bind(self.ledger.number, at: 1)
-        statement.bind(due, at: 2)
-        statement.bind(id, at: 3)
-        // Rounded up: after a restart of the host it may be late by a millisecond, and never early.
-        statement.bind(self.civil + delay / 1_000_000 + 1, at: 4)
-        statement.bind(rank, at: 5)
-        statement.bind(attempts, at: 6)
-        statement.bind(joins ? 1 : 0, at: 7)
-        try statement.run()
-        self.ledger.counts.delayed += 1
-        self.ledger.nextInstant = min(self.ledger.nextInstant, due)
-        return due
-    }
 
     func insertAppointment(_ id: Int64, at time: Int64) throws(StoreError) {
         try self.run(Self.insertAppointment, time, id)
@@ -152,11 +128,7 @@ extension OpenQueue {
             self.ledger.counts.ready -= 1
             return attempts
         }
-        if let due = ties.due, let attempts = try self.attempts(Self.selectTimer, due, id) {
-            try self.run(Self.deleteTimer, due, id)
-            self.ledger.counts.delayed -= 1
-            return attempts
-        }
+        if let due = ties.due, let attempts = try self.removeDelay(id, due: due) { return attempts }
         if let time = ties.appointment {
             try self.run(Self.deleteAppointment, time, id)
             if self.connection.changes > 0 {
@@ -207,7 +179,7 @@ extension OpenQueue {
         self.ledger.counts.bytes -= bytes
     }
 
-    private func attempts(_ sql: SQL, _ first: Int64, _ id: Int64) throws(StoreError) -> Int64? {
+    func attempts(_ sql: SQL, _ first: Int64, _ id: Int64) throws(StoreError) -> Int64? {
         let statement = try self.connection.prepared(sql)
         defer { statement.reset() }
         statement.bind(self.ledger.number, at: 1)
@@ -216,7 +188,7 @@ extension OpenQueue {
         return try statement.step() ? statement.integer(0) : nil
     }
 
-    private func run(_ sql: SQL, _ first: Int64, _ id: Int64) throws(StoreError) {
+    func run(_ sql: SQL, _ first: Int64, _ id: Int64) throws(StoreError) {
         let statement = try self.connection.prepared(sql)
         statement.bind(self.ledger.number, at: 1)
         statement.bind(first, at: 2)

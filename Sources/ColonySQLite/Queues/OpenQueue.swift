@@ -82,12 +82,14 @@ struct OpenQueue {
         SELECT (SELECT min(due) FROM queue_timer WHERE queue = ?1), (SELECT min(due) FROM queue_deadline WHERE queue = ?1),
             (SELECT min(due) FROM queue_age WHERE queue = ?1),
             (SELECT min(due) FROM queue_deduplication WHERE queue = ?1),
-            (SELECT min(at_ms) FROM queue_appointment WHERE queue = ?1)
+            (SELECT min(at_ms) FROM queue_appointment WHERE queue = ?1),
+            (SELECT min(opens) FROM queue_later WHERE queue = ?1)
         """)
 
     private func advance() throws(StoreError) {
         if self.ledger.nextInstant == .min { try self.lookAhead() }
         if self.now < self.ledger.nextInstant, self.civil < self.ledger.nextAppointment { return }
+        try self.openBuckets(upTo: Self.dueAtOnce)
         try self.endRestsAndLeases()
         try self.keepAppointments()
         try self.endAges()
@@ -114,6 +116,7 @@ struct OpenQueue {
         for column in 0..<4 as Range<Int32> {
             if let due = statement.optionalInteger(column) { instant = min(instant, due) }
         }
+        if let opens = statement.optionalInteger(5) { instant = min(instant, opens - DelayWheel.lead) }
         return (instant, statement.optionalInteger(4) ?? .max)
     }
 

@@ -17,6 +17,10 @@ final class QueueLedger {
     var nextAppointment = Int64.min
     private var isChanged = false
     private(set) var hasNews = false
+    /// Whether it is time to look whether there are too many deadlines.
+    private var mustTidy = false
+    /// After how many changes that is, unless there are more leases than that.
+    static let tidyPeriod = 1_024
 
     init(
         number: Int64, name: QueueName, settings: QueueSettings, counts: QueueStatistics, totals: QueueTotals,
@@ -41,10 +45,15 @@ final class QueueLedger {
         self.changes += 1
         self.isChanged = true
         self.hasNews = true
+        // A power of two, so that a number of leases that changes does not make it miss its turn.
+        let period = Int64(1) << (63 - Int64(max(Self.tidyPeriod, self.counts.leased)).leadingZeroBitCount)
+        if self.changes % period == 0 { self.mustTidy = true }
     }
 
     fileprivate func write(on connection: Connection) throws(StoreError) {
         guard self.isChanged else { return }
+        if self.mustTidy { try OpenQueue.tidyDeadlines(of: self, on: connection) }
+        self.mustTidy = false
         let statement = try connection.prepared(QueueLedgers.update)
         statement.bind(Int64(self.counts.ready), at: 1)
         statement.bind(Int64(self.counts.waiting), at: 2)

@@ -18,6 +18,7 @@ enum QueueSchema: StoreModule {
     static func registerMigrations(in migrator: inout DatabaseMigrator) {
         migrator.registerMigration("queues-1") { database in
             try database.execute(sql: Self.tables)
+            try database.execute(sql: ScheduleTable.tables)
         }
     }
 
@@ -100,7 +101,7 @@ enum QueueSchema: StoreModule {
             PRIMARY KEY (queue, due, first, last)
         ) STRICT, WITHOUT ROWID;
 
-        -- What is delayed, or rests after an attempt.
+        -- What is delayed or rests after an attempt, and is due soon.
         CREATE TABLE queue_timer (
             queue INTEGER NOT NULL,
             due INTEGER NOT NULL,
@@ -110,6 +111,19 @@ enum QueueSchema: StoreModule {
             attempts INTEGER NOT NULL,
             joins INTEGER NOT NULL,
             PRIMARY KEY (queue, due, id)
+        ) STRICT, WITHOUT ROWID;
+
+        -- The same, and due later: in buckets, by when they open.
+        CREATE TABLE queue_later (
+            queue INTEGER NOT NULL,
+            opens INTEGER NOT NULL,
+            id INTEGER NOT NULL,
+            due INTEGER NOT NULL,
+            civil_ms INTEGER NOT NULL,
+            rank INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            joins INTEGER NOT NULL,
+            PRIMARY KEY (queue, opens, id)
         ) STRICT, WITHOUT ROWID;
 
         -- What waits for a civil time.
@@ -169,6 +183,9 @@ enum QueueSchema: StoreModule {
 
     /// Nobody holds a lease any more, and what was to end at an instant ends as long after now as civil time says.
     static func hostRestarted(_ connection: Connection) throws(StoreError) {
+        // Buckets are in the order of a clock that has begun anew.
+        try connection.run(Self.insertDelays)
+        try connection.run(Self.deleteDelays)
         let now = HostClock().now.nanoseconds
         let civil = SystemWallClock().now.millisecondsSince1970
         for sql in [Self.resetTimers, Self.resetAges, Self.resetDeduplications] {
@@ -183,6 +200,12 @@ enum QueueSchema: StoreModule {
         }
     }
 
+    private static let insertDelays = SQL(
+        """
+        INSERT INTO queue_timer (queue, due, id, civil_ms, rank, attempts, joins)
+        SELECT queue, due, id, civil_ms, rank, attempts, joins FROM queue_later
+        """)
+    private static let deleteDelays = SQL("DELETE FROM queue_later")
     private static let resetTimers = SQL("UPDATE queue_timer SET due = ?1 + max(0, civil_ms - ?2) * 1000000")
     private static let resetAges = SQL("UPDATE queue_age SET due = ?1 + max(0, civil_ms - ?2) * 1000000")
     private static let resetDeduplications = SQL(

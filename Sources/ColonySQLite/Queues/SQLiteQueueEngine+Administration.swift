@@ -88,8 +88,10 @@ extension SQLiteQueueEngine: QueueAdministration {
     /// Removes a queue that has no messages, in one durable transaction.
     @discardableResult
     public func delete(_ queue: QueueName) async throws(QueueError) -> Bool {
+        let news = Self.news(of: try self.opened())
         let count = try await self.write { transaction throws(StoreError) -> Int? in
-            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: nil) }
+            // The notes are those of the whole batch, and others of it have news.
+            let ledgers = transaction.notes(QueueLedgers.self) { QueueLedgers(news: news) }
             guard let ledger = try ledgers.ledger(of: queue, on: transaction.connection) else { return nil }
             if ledger.counts.count == 0 {
                 ledgers.forget(queue)
@@ -122,8 +124,8 @@ extension OpenQueue {
         """
         SELECT m.place, EXISTS (SELECT 1 FROM queue_lease l WHERE l.place = m.place),
             EXISTS (SELECT 1 FROM queue_ready r WHERE r.queue = ?4 AND r.rank = 9 - m.priority AND r.id = m.place - ?5),
-            EXISTS (SELECT 1 FROM queue_timer t WHERE t.queue = ?4 AND t.due = m.due AND t.id = m.place - ?5)
-                OR EXISTS (SELECT 1 FROM queue_appointment a WHERE a.queue = ?4 AND a.at_ms = m.at_ms AND a.id = m.place - ?5)
+            EXISTS (SELECT 1 FROM queue_appointment a WHERE a.queue = ?4 AND a.at_ms = m.at_ms AND a.id = m.place - ?5),
+            m.due
         FROM queue_message m WHERE m.place BETWEEN ?1 AND ?2
             AND NOT EXISTS (SELECT 1 FROM queue_dead d WHERE d.place = m.place)
         ORDER BY m.place LIMIT ?3
@@ -170,16 +172,18 @@ extension OpenQueue {
         var messages: [QueuedMessage] = []
         while try rows.step() {
             guard let stored = try MessageTable.message(at: rows.integer(0), on: self.connection) else { continue }
-            let standing: QueuedMessage.Standing =
-                if rows.integer(1) != 0 {
-                    .leased
-                } else if rows.integer(2) != 0 {
-                    .ready
-                } else if rows.integer(3) != 0 {
-                    .delayed
-                } else {
-                    .waiting
-                }
+            let standing: QueuedMessage.Standing
+            if rows.integer(1) != 0 {
+                standing = .leased
+            } else if rows.integer(2) != 0 {
+                standing = .ready
+            } else if rows.integer(3) != 0 {
+                standing = .delayed
+            } else if let due = rows.optionalInteger(4), try self.delayedAttempts(stored.id, due: due) != nil {
+                standing = .delayed
+            } else {
+                standing = .waiting
+            }
             messages.append(
                 QueuedMessage(
                     id: MessageID(rawValue: stored.id), message: stored.message, publishedAt: stored.publishedAt,

@@ -12,12 +12,16 @@ public enum QueueWorkloads {
         [
             self.publishSingly, self.publishInBatches, self.publishOne, self.consume, self.consumeThroughPort,
             self.flow,
+            self.latency, self.delayInsert, self.delayLateness, self.idle,
         ]
     }
 
+    /// Workloads that take so much time or space that they run only when they are asked for by name.
+    public static var onRequest: [Workload] { [self.depth] }
+
     /// The workload called `name`, or `nil`.
     public static func named(_ name: String) -> Workload? {
-        self.all.first { $0.name == name }
+        (self.all + self.onRequest).first { $0.name == name }
     }
 
     /// A queue of bytes whose engine a workload can ask for more than programs may.

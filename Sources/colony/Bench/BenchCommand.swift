@@ -20,11 +20,12 @@ struct BenchCommand: AsyncParsableCommand {
     )
 
     @Argument(
-        help: ArgumentHelp("What to measure: locks, ids, hashing, caches, queues. (default: everything)", valueName: "block"),
+        help: ArgumentHelp(
+            "What to measure: locks, ids, hashing, caches, queues. (default: everything)", valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
 
-    @Option(help: ArgumentHelp("Only this workload. May be repeated.", valueName: "name"))
+    @Option(help: ArgumentHelp("Only this workload. May be repeated. queue-depth runs only so.", valueName: "name"))
     var only: [String] = []
 
     @Option(help: ArgumentHelp("The share of a full run; below 1 the figures say little.", valueName: "factor"))
@@ -42,7 +43,7 @@ struct BenchCommand: AsyncParsableCommand {
             throw ValidationError("--scale must be greater than zero, not \(self.scale).")
         }
         try self.trace.check(for: self.blocks)
-        let names = BenchBlock.allCases.flatMap(\.workloads).map(\.name)
+        let names = BenchBlock.allCases.flatMap { $0.workloads + $0.onRequest }.map(\.name)
         for name in self.only where !names.contains(name) {
             throw ValidationError(
                 "There is no workload \(NameRules.quoted(name)). There are \(names.joined(separator: ", ")).")
@@ -61,7 +62,7 @@ struct BenchCommand: AsyncParsableCommand {
             progress.show("\(name) \(Int(share * 100)) %")
         }
         var measurements: [Measurement] = []
-        for workload in blocks.flatMap(\.workloads) where self.only.isEmpty || self.only.contains(workload.name) {
+        for workload in blocks.flatMap({ self.workloads(of: $0) }) {
             progress.show(workload.name)
             measurements.append(try await workload.run(options))
         }
@@ -71,6 +72,11 @@ struct BenchCommand: AsyncParsableCommand {
             machine: .current(), versions: ["colony": Version.current], command: "colony \(words)", scale: self.scale,
             measurements: measurements)
         StandardOutput.write(self.output.json ? try JSONText.of(report) : report.table)
+    }
+
+    private func workloads(of block: BenchBlock) -> [Workload] {
+        if self.only.isEmpty { return block.workloads }
+        return (block.workloads + block.onRequest).filter { self.only.contains($0.name) }
     }
 }
 
@@ -90,6 +96,14 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
         case .hashing: HashSpeedWorkload.all + PlacementWorkload.all
         case .caches: []
         case .queues: QueueWorkloads.all
+        }
+    }
+
+    /// Those that take so much time or space that they are run only by name.
+    var onRequest: [Workload] {
+        switch self {
+        case .queues: QueueWorkloads.onRequest
+        case .locks, .ids, .hashing, .caches: []
         }
     }
 }

@@ -43,8 +43,15 @@ struct MemoryQueueConformanceTests {
         #expect(outcome == .passed)
     }
 
+    @Test(arguments: ScheduleConformance.cases)
+    func `schedules, on a manual clock`(check: QueueCase) async {
+        let outcome = await check.run(on: ManualQueueHarness())
+        #expect(outcome == .passed)
+    }
+
     @Test func `names of cases are unique, and every subject has one`() {
-        #expect(Set(QueueConformance.cases.map(\.name)).count == QueueConformance.cases.count)
-        #expect(Set(QueueConformance.cases.map(\.property)) == Set(QueueCase.Property.allCases))
+        let cases = QueueConformance.cases + ScheduleConformance.cases
+        #expect(Set(cases.map(\.name)).count == cases.count)
+        #expect(Set(cases.map(\.property)) == Set(QueueCase.Property.allCases))
     }
 }

@@ -58,4 +58,21 @@ struct SQLiteQueueConformanceTests {
         #expect(outcome == .passed)
         await engine.close()
     }
+
+    @Test(arguments: ScheduleConformance.cases)
+    func `schedules of several processes on a manual clock`(check: QueueCase) async throws {
+        let harness = try QueueProcessesHarness()
+        let outcome = await check.run(on: harness)
+        #expect(outcome == .passed)
+        await harness.close()
+    }
+
+    @Test(arguments: ScheduleConformance.cases)
+    func `schedules of one process on the clock of the host`(check: QueueCase) async throws {
+        let folder = try TemporaryFolder()
+        let engine = SQLiteQueueEngine.sqlite(path: folder.store)
+        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.05, effort: 0.4) { engine })
+        #expect(outcome == .passed)
+        await engine.close()
+    }
 }

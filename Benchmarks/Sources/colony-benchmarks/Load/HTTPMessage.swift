@@ -2,10 +2,14 @@ import ColonyWorkloads
 
 /// The little of HTTP/1.1 that the load speaks: requests with a body, answers with a length.
 enum HTTPMessage {
-    static func post(_ path: String, _ body: String) -> [UInt8] {
+    static func post(_ path: String, _ body: String) -> [UInt8] { Self.request("POST", path, body) }
+
+    static func put(_ path: String, _ body: String) -> [UInt8] { Self.request("PUT", path, body) }
+
+    private static func request(_ method: String, _ path: String, _ body: String) -> [UInt8] {
         Array(
             """
-            POST \(path) HTTP/1.1\r
+            \(method) \(path) HTTP/1.1\r
             Host: 127.0.0.1\r
             Content-Type: application/json\r
             Content-Length: \(body.utf8.count)\r

@@ -74,6 +74,32 @@ extension QueueConformance {
             let statistics = try await engine.inspect(queue)?.statistics
             try expect(statistics?.dead == 0 && statistics?.leased == 1, "\(String(describing: statistics))")
         },
+        QueueCase("a dead letter that is named twice is redriven once", .deadLetters) { context in
+            let queue = try await context.queue()
+            let ids = try await context.publish(["a"], to: queue)
+            let deliveries = try await context.receive(from: queue)
+            try await context.settle(deliveries, .deadLetter(reason: "broken"), in: queue)
+            let engine = try context.administrated()
+            let moved = try await engine.redrive([ids[0], ids[0]], of: queue, to: nil)
+            try expect(moved == 1, "one dead letter was redriven as \(moved)")
+            let totals = try require(try await engine.inspect(queue), "there is no record").totals
+            try expect(totals.published == 2, "\(totals.published) are counted as published")
+            try await context.expectDelivery(["a"], from: queue, "after the redrive")
+        },
+        QueueCase("a redriven message is kept for the retention from then on", .deadLetters) { context in
+            let queue = try await context.queue { $0.retention = context.scaled(.seconds(20)) }
+            let ids = try await context.publish(["a"], to: queue)
+            let deliveries = try await context.receive(from: queue)
+            try await context.settle(deliveries, .deadLetter(reason: "broken"), in: queue)
+            try await context.outlive(.seconds(12))
+            let start = context.harness.clock.now
+            let engine = try context.administrated()
+            try expect(try await engine.redrive(ids, of: queue, to: nil) == 1, "it was not redriven")
+            try await context.outlive(.seconds(12))
+            let again = try await context.receive(from: queue)
+            try context.demand(.seconds(20), since: start)
+            try expect(again.map(\.id) == ids, "the retention of its first life has ended it")
+        },
         QueueCase("a dead letter remembers its failed deliveries", .deadLetters) { context in
             let queue = try await context.queue { $0.deliveryLimit = 3 }
             try await context.publish(["a"], to: queue)

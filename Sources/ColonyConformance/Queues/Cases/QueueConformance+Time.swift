@@ -19,6 +19,17 @@ extension QueueConformance {
             try await context.outlive(.seconds(10))
             try await context.expectDelivery(["later"], from: queue, "after the delay")
         },
+        QueueCase("messages of one key that are due together come in the order of publishing", .delays) { context in
+            let queue = try await context.queue()
+            let texts = (0..<12).map(String.init)
+            let delay = context.scaled(.seconds(10))
+            try await context.publish(texts, to: queue) { ($0.key, $0.availability) = ("a", .after(delay)) }
+            try await context.outlive(.seconds(10))
+            for text in texts {
+                let deliveries = try await context.expectDelivery([text], from: queue, "after the delay")
+                try await context.settle(deliveries, .acknowledge, in: queue)
+            }
+        },
         QueueCase("a message for a civil time comes then", .delays) { context in
             let queue = try await context.queue()
             try await context.publish(["past"], to: queue) { $0.availability = .at(WallTime(millisecondsSince1970: 0)) }

@@ -16,16 +16,33 @@ struct NaiveQueue {
     struct Item {
         let id: MessageID
         let message: OutgoingMessage
+        let publishedAt: Int64
         var attempts = 0
+        var failures: [Failure] = []
         var standing: Standing
         /// The place in the line of its key; none before its time has come.
         var joined: Int?
+        /// When it is too old.
+        var expires: Int64?
+    }
+
+    struct Failure: Equatable {
+        let attempt: Int
+        let at: Int64
+        let reason: String
+    }
+
+    struct Dead {
+        let item: Item
+        let reason: String
+        let diedAt: Int64
     }
 
     let settings: QueueSettings
     var items: [Item] = []
-    var dead: [MessageID] = []
-    var deadBytes = 0
+    var dead: [MessageID: Dead] = [:]
+    var isPaused = false
+    var totals = QueueTotals()
     var known: [String: (id: MessageID, end: Int64)] = [:]
     var joins = 0
 
@@ -35,10 +52,14 @@ struct NaiveQueue {
         self.items[place].standing = .free
     }
 
-    mutating func bury(_ id: MessageID) {
-        guard let place = self.items.firstIndex(where: { $0.id == id }) else { return }
-        self.deadBytes += self.items.remove(at: place).message.byteCount
-        self.dead.append(id)
+    mutating func bury(_ id: MessageID, _ reason: String, civil: Int64) {
+        guard let place = self.place(of: id) else { return }
+        self.dead[id] = Dead(item: self.items.remove(at: place), reason: reason, diedAt: civil)
+    }
+
+    mutating func noteFailure(_ place: Int, _ reason: String, civil: Int64) {
+        self.items[place].failures.append(
+            Failure(attempt: self.items[place].attempts, at: civil, reason: reason))
     }
 
     /// Does what has become due, in the order in which it did.
@@ -53,8 +74,19 @@ struct NaiveQueue {
             guard let next = due.min(by: { $0 < $1 }), let place = self.items.firstIndex(where: { $0.id == next.1 })
             else { break }
             switch self.items[place].standing {
-            case .delayed: self.join(place)
-            case .leased where self.items[place].attempts >= self.settings.deliveryLimit: self.bury(next.1)
+            case .delayed:
+                self.totals.undelayed += 1
+                self.totals.lateness += .milliseconds(now - next.0)
+                self.join(place)
+            case .leased:
+                self.totals.leasesLost += 1
+                let reason = "its lease ran out at delivery \(self.items[place].attempts)"
+                self.noteFailure(place, reason, civil: wall)
+                if self.items[place].attempts >= self.settings.deliveryLimit {
+                    self.bury(next.1, reason, civil: wall)
+                } else {
+                    self.items[place].standing = .free
+                }
             default: self.items[place].standing = .free
             }
         }
@@ -64,7 +96,17 @@ struct NaiveQueue {
             }
             guard let next = due.min(by: { $0 < $1 }), let place = self.items.firstIndex(where: { $0.id == next.1 })
             else { break }
+            self.totals.undelayed += 1
+            self.totals.lateness += .milliseconds(wall - next.0)
             self.join(place)
+        }
+        for id in self.items.filter({ $0.expires.map { $0 <= now } ?? false }).map(\.id) {
+            guard let place = self.place(of: id) else { continue }
+            if case .leased = self.items[place].standing {
+                self.items[place].expires = now + self.settings.lease.clampedMilliseconds
+            } else {
+                self.bury(id, "it was kept for \(self.settings.retention ?? .zero)", civil: wall)
+            }
         }
         self.known = self.known.filter { $0.value.end > now }
     }
@@ -86,17 +128,45 @@ struct NaiveQueue {
 }
 
 extension NaiveQueue {
-    var bytes: Int { self.items.reduce(0) { $0 + $1.message.byteCount } + self.deadBytes }
+    var bytes: Int {
+        self.items.reduce(0) { $0 + $1.message.byteCount }
+            + self.dead.values.reduce(0) { $0 + $1.item.message.byteCount }
+    }
 
-    func hasRoom(for message: OutgoingMessage) -> Bool {
+    private func hasRoom(for message: OutgoingMessage) -> Bool {
         self.items.count + self.dead.count < self.settings.capacity
             && self.bytes + message.byteCount <= self.settings.capacityBytes
+    }
+
+    mutating func makeRoom(for message: OutgoingMessage) -> Bool {
+        if self.settings.overflow != .dropOldest || message.byteCount > self.settings.capacityBytes {
+            return self.hasRoom(for: message)
+        }
+        while !self.hasRoom(for: message) {
+            if let oldest = self.items.filter({ !$0.isLeased }).map(\.id).min() {
+                self.items.removeAll { $0.id == oldest }
+            } else if let oldest = self.dead.keys.min() {
+                self.dead[oldest] = nil
+            } else {
+                return false
+            }
+            self.totals.dropped += 1
+        }
+        return true
     }
 
     func place(of id: MessageID) -> Int? { self.items.firstIndex { $0.id == id } }
 
     mutating func append(_ id: MessageID, _ message: OutgoingMessage, now: Int64, civil: Int64) {
-        var item = Item(id: id, message: message, standing: .free, joined: nil)
+        self.append(id, message, publishedAt: civil, now: now, civil: civil)
+    }
+
+    mutating func append(
+        _ id: MessageID, _ message: OutgoingMessage, publishedAt: Int64, now: Int64, civil: Int64
+    ) {
+        var item = Item(id: id, message: message, publishedAt: publishedAt, standing: .free, joined: nil)
+        self.totals.published += 1
+        item.expires = self.settings.retention.map { now + $0.clampedMilliseconds }
         switch message.availability {
         case .after(let delay) where delay > .zero: item.standing = .delayed(until: now + delay.clampedMilliseconds)
         case .at(let time) where time.millisecondsSince1970 > civil:
@@ -108,14 +178,23 @@ extension NaiveQueue {
     }
 
     /// - Returns: Whether the receipt is that of a lease that goes on.
-    mutating func settle(_ receipt: Receipt, _ kind: Settlement.Kind, rest: Int64, now: Int64) -> Bool {
+    mutating func settle(
+        _ receipt: Receipt, _ kind: Settlement.Kind, rest: Int64, now: Int64, civil: Int64
+    ) -> Bool {
         let found = self.items.firstIndex { if case .leased(receipt, _) = $0.standing { true } else { false } }
         guard let place = found, case .leased(_, let end) = self.items[place].standing else { return false }
         let item = self.items[place]
         switch kind {
-        case .acknowledge: self.items.remove(at: place)
-        case .deadLetter: self.bury(item.id)
-        case .retry where item.attempts >= self.settings.deliveryLimit: self.bury(item.id)
+        case .deadLetter(let reason), .retry(_, let reason): self.noteFailure(place, reason, civil: civil)
+        case .acknowledge, .handBack, .extend: break
+        }
+        switch kind {
+        case .acknowledge:
+            self.items.remove(at: place)
+            self.totals.acknowledged += 1
+        case .deadLetter(let reason): self.bury(item.id, reason, civil: civil)
+        case .retry(_, let reason) where item.attempts >= self.settings.deliveryLimit:
+            self.bury(item.id, reason, civil: civil)
         case .retry: self.items[place].standing = rest > 0 ? .resting(until: now + rest) : .free
         case .handBack:
             self.items[place].attempts -= 1
@@ -123,5 +202,40 @@ extension NaiveQueue {
         case .extend: self.items[place].standing = .leased(receipt, until: max(end, now + 30))
         }
         return true
+    }
+}
+
+extension NaiveQueue.Item {
+    var isLeased: Bool { if case .leased = self.standing { true } else { false } }
+}
+
+extension NaiveQueue {
+    mutating func cancel(_ id: MessageID) -> Bool {
+        guard let place = self.place(of: id), !self.items[place].isLeased else { return false }
+        self.items.remove(at: place)
+        return true
+    }
+
+    mutating func redrive(_ id: MessageID, now: Int64, civil: Int64) -> Bool {
+        guard let letter = self.dead.removeValue(forKey: id) else { return false }
+        var message = letter.item.message
+        message.availability = .now
+        self.append(id, message, publishedAt: letter.item.publishedAt, now: now, civil: civil)
+        return true
+    }
+
+    mutating func purge() -> Int {
+        let count = self.items.count
+        self.items.removeAll { !$0.isLeased }
+        return count - self.items.count
+    }
+
+    /// Where a message stands, as an operator sees it.
+    func standing(of item: Item) -> QueuedMessage.Standing {
+        switch item.standing {
+        case .leased: .leased
+        case .free: self.isBlocked(item) ? .waiting : .ready
+        case .delayed, .scheduled, .resting: .delayed
+        }
     }
 }

@@ -58,7 +58,11 @@ package struct QueueModelRun {
         var settings = QueueSettings()
         settings.capacity = 40
         settings.capacityBytes = 400
-        settings.overflow = .reject
+        settings.overflow = Int.random(in: 0..<4, using: &random) == 0 ? .dropOldest : .reject
+        settings.lease = .milliseconds(25)
+        if Int.random(in: 0..<3, using: &random) == 0 {
+            settings.retention = .milliseconds(Int64.random(in: 30...150, using: &random))
+        }
         settings.order = Int.random(in: 0..<3, using: &random) == 0 ? .priority : .perKey
         settings.deliveryLimit = Int.random(in: 1...4, using: &random)
         settings.deduplicationWindow = .milliseconds(Self.window)
@@ -71,13 +75,18 @@ package struct QueueModelRun {
         self.civil = max(0, self.civil + Int64.random(in: -5...10, using: &self.random))
         self.setTime(self.now, self.civil)
         self.model.advance(self.now, self.civil)
-        switch Int.random(in: 0..<10, using: &self.random) {
-        case 0..<4: try await self.publish()
-        case 4..<6: try await self.receive()
-        case 6..<9: try await self.settle()
-        default: try await self.forge()
+        switch Int.random(in: 0..<40, using: &self.random) {
+        case 0..<16: try await self.publish()
+        case 16..<24: try await self.receive()
+        case 24..<33: try await self.settle()
+        case 33: try await self.forge()
+        case 34, 35: try await self.cancel()
+        case 36, 37: try await self.redrive()
+        case 38: try await self.pause()
+        default: try await self.dropOrPurge()
         }
         try await self.compareCounts()
+        if Int.random(in: 0..<8, using: &self.random) == 0 { try await self.compareLists() }
     }
 
     // MARK: Publishing
@@ -91,7 +100,7 @@ package struct QueueModelRun {
                 expected.append(.duplicate(earlier.id))
                 continue
             }
-            guard self.model.hasRoom(for: message) else { break }
+            guard self.model.makeRoom(for: message) else { break }
             guard case .stored(let id) = outcome else {
                 throw ConformanceFailure("\(message) was to be stored, and the answer was \(outcome)")
             }
@@ -126,12 +135,13 @@ package struct QueueModelRun {
 
     private mutating func receive() async throws {
         let limit = Int.random(in: 0...4, using: &self.random)
-        let expected = Array(self.model.deliverable().prefix(limit))
+        let expected = self.model.isPaused ? [] : Array(self.model.deliverable().prefix(limit))
         let deliveries = try await self.engine.receive(limit, from: self.queue, lease: .milliseconds(Self.lease))
         try expect(deliveries.map(\.id) == expected, "\(deliveries.map(\.id)) came, and \(expected) were expected")
         for delivery in deliveries {
             let place = try require(self.model.place(of: delivery.id), "\(delivery.id) is unknown")
             self.model.items[place].attempts += 1
+            self.model.totals.delivered += 1
             let item = self.model.items[place]
             try expect(delivery.attempt == item.attempts, "\(delivery.id) counts as \(delivery.attempt)")
             try expect(
@@ -155,7 +165,7 @@ package struct QueueModelRun {
             default: .extend(.milliseconds(30))
             }
         let outcomes = try await self.engine.settle([Settlement(receipt, kind)], in: self.queue)
-        let isSettled = self.model.settle(receipt, kind, rest: rest, now: self.now)
+        let isSettled = self.model.settle(receipt, kind, rest: rest, now: self.now, civil: self.civil)
         try expect(
             outcomes == [isSettled ? .settled : .stale], "\(kind) of \(receipt) was answered with \(outcomes)")
     }
@@ -165,6 +175,53 @@ package struct QueueModelRun {
         let forged = Receipt(message: MessageID(rawValue: id), attempt: 1, nonce: 0)
         let outcomes = try await self.engine.settle([Settlement(forged, .acknowledge)], in: self.queue)
         try expect(outcomes == [.stale], "a forged receipt was answered with \(outcomes)")
+    }
+
+    // MARK: Administration
+
+    /// Numbers of messages, of dead letters, and of neither, some of them twice.
+    private mutating func numbers() -> [MessageID] {
+        let known = (self.model.items.map(\.id) + self.model.dead.keys).sorted()
+        return (0..<Int.random(in: 0...5, using: &self.random)).map { _ in
+            let unknown = MessageID(rawValue: Int64.random(in: 1...5_000, using: &self.random))
+            return Int.random(in: 0..<6, using: &self.random) == 0
+                ? unknown : known.randomElement(using: &self.random) ?? unknown
+        }
+    }
+
+    private mutating func cancel() async throws {
+        let ids = self.numbers()
+        let answers = try await self.engine.cancel(ids, in: self.queue)
+        let expected = ids.map { self.model.cancel($0) }
+        try expect(answers == expected, "\(ids) were cancelled with \(answers), and \(expected) was expected")
+    }
+
+    private mutating func redrive() async throws {
+        let ids = self.numbers()
+        let moved = try await self.engine.redrive(ids, of: self.queue, to: nil)
+        let expected = ids.count { self.model.redrive($0, now: self.now, civil: self.civil) }
+        try expect(moved == expected, "of \(ids) \(moved) were redriven, and \(expected) were expected")
+    }
+
+    private mutating func pause() async throws {
+        // Most of the time a queue is not paused.
+        let isPaused = Int.random(in: 0..<3, using: &self.random) == 0
+        let answer = try await self.engine.pause(self.queue, isPaused)
+        try expect(answer == (isPaused != self.model.isPaused), "a pause was answered with \(answer)")
+        self.model.isPaused = isPaused
+    }
+
+    private mutating func dropOrPurge() async throws {
+        if Int.random(in: 0..<8, using: &self.random) == 0 {
+            let count = try await self.engine.purge(self.queue)
+            let expected = self.model.purge()
+            try expect(count == expected, "\(count) were purged, and \(expected) were expected")
+            return
+        }
+        let ids = self.numbers()
+        let count = try await self.engine.dropDeadLetters(ids, of: self.queue)
+        let expected = ids.count { self.model.dead.removeValue(forKey: $0) != nil }
+        try expect(count == expected, "of \(ids) \(count) were dropped, and \(expected) were expected")
     }
 
     // MARK: Counts
@@ -180,5 +237,37 @@ package struct QueueModelRun {
         expected.bytes = self.model.bytes
         try expect(
             record.statistics == expected, "the counts are \(record.statistics), and \(expected) were expected")
+        try expect(record.isPaused == self.model.isPaused, "the queue says of its pause \(record.isPaused)")
+        try expect(
+            record.totals == self.model.totals,
+            "the totals are \(record.totals), and \(self.model.totals) were expected")
+    }
+
+    /// Every message and every dead letter, with all that is remembered of it.
+    private func compareLists() async throws {
+        let messages = try await self.engine.messages(of: self.queue, after: nil, limit: MessageLimits.batch)
+        let items = self.model.items.sorted { $0.id < $1.id }
+        try expect(
+            messages.map(\.id) == items.map(\.id)
+                && messages.map(\.standing) == items.map { self.model.standing(of: $0) },
+            "the messages are \(messages), and \(items) were expected")
+        let letters = try await self.engine.deadLetters(of: self.queue, after: nil, limit: MessageLimits.batch)
+        let dead = self.model.dead.values.sorted { $0.item.id < $1.item.id }
+        try expect(letters.map(\.id) == dead.map(\.item.id), "the dead letters are \(letters)")
+        for (letter, expected) in zip(letters, dead) {
+            let history = letter.history.map { failure in
+                NaiveQueue.Failure(
+                    attempt: failure.attempt, at: failure.at.millisecondsSince1970, reason: failure.reason)
+            }
+            var message = expected.item.message
+            message.availability = .now
+            try expect(
+                letter.reason == expected.reason && letter.attempts == expected.item.attempts
+                    && letter.message == message && letter.origin == self.queue
+                    && letter.diedAt.millisecondsSince1970 == expected.diedAt
+                    && letter.publishedAt.millisecondsSince1970 == expected.item.publishedAt
+                    && history == expected.item.failures,
+                "the dead letter \(letter) is not \(expected)")
+        }
     }
 }
