@@ -196,7 +196,7 @@ extension QueueConsumer {
         let clock = self.queue.clock
         while true {
             let now = clock.now
-            let since = self.desk.idleSince()
+            let since = self.desk.idleSince
             if let since, since.advanced(by: limit) <= now { break }
             // While there is something to handle, the time has not begun.
             let next = max((since ?? now).advanced(by: limit), now.advanced(by: .milliseconds(10)))

@@ -132,13 +132,7 @@ final class ConsumeSession: Sendable {
         let input = try CommandInput(message.payload)
         let command = GuardedCommand(words: self.words, grace: self.grace, usesTerminal: false) { true }
         let variables = try self.variables(of: message)
-        let task = Task { () -> Result<CommandEnd, Executable.Failure> in
-            do throws(Executable.Failure) {
-                return .success(try await command.run(adding: variables, input: input))
-            } catch {
-                return .failure(error)
-            }
-        }
+        let task = Task { await Self.run(command, variables, input) }
         let number = self.state.withLock { state in
             state.nextCommand += 1
             state.commands[state.nextCommand] = task
@@ -151,6 +145,16 @@ final class ConsumeSession: Sendable {
         }
         self.state.withLock { _ = $0.commands.removeValue(forKey: number) }
         try self.settle(message, result, wasStopped: task.isCancelled)
+    }
+
+    private static func run(
+        _ command: GuardedCommand, _ variables: [(name: String, value: String)], _ input: CommandInput
+    ) async -> Result<CommandEnd, Executable.Failure> {
+        do throws(Executable.Failure) {
+            return .success(try await command.run(adding: variables, input: input))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Says what becomes of the message. A command that was told to end and still says that it is done has done it.

@@ -89,7 +89,8 @@ struct LineReader {
             self.cutter.byteCount < Self.batchBytes
         {
             if !self.cutter.lines.isEmpty, !self.isReadable() { break }
-            let count = self.buffer.withUnsafeMutableBytes { read(self.descriptor, $0.baseAddress, $0.count) }
+            let descriptor = self.descriptor
+            let count = self.buffer.withUnsafeMutableBytes { read(descriptor, $0.baseAddress, $0.count) }
             if count < 0 {
                 if errno == EINTR { continue }
                 throw Failure("unreadable", "standard input cannot be read: \(String(cString: strerror(errno))).")

@@ -130,9 +130,9 @@ struct QueuePublishCommand: AsyncParsableCommand {
     private func publish(_ batch: LineReader.Batch, to queue: MessageQueue<[UInt8]>) async throws {
         let messages = batch.lines.enumerated().map { self.message($0.element, line: batch.firstLine + $0.offset) }
         let answers: [PublishOutcome]
-        do {
+        do throws(QueueError) {
             answers = try await queue.publish(messages, waitingUpTo: self.wait.value)
-        } catch let error as QueueError {
+        } catch {
             let last = batch.firstLine + batch.lines.count - 1
             let isUnknown = [.unavailable, .cancelled].contains(error.code)
             throw QueueError(

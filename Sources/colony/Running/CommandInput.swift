@@ -35,20 +35,27 @@ final class CommandInput: Sendable {
 
     deinit { if self.descriptor >= 0 { close(self.descriptor) } }
 
-    /// `MFD_CLOEXEC` of Linux, which C makes from an expression that Swift does not read.
-    private static let closeOnExec: UInt32 = 1
+    /// In memory where the system has a place for that, so that a message is not written to a disk where it does not belong.
+    private static var folders: [String] {
+        #if os(Linux)
+        ["/dev/shm", Environment["TMPDIR"] ?? "/tmp"]
+        #else
+        [Environment["TMPDIR"] ?? "/tmp"]
+        #endif
+    }
 
     private static func makeFile() -> CInt {
-        #if os(Linux)
-        // In memory, so that a message is not written to a disk where it does not belong.
-        let descriptor = memfd_create("colony-message", Self.closeOnExec)
-        if descriptor >= 0 || errno != ENOSYS { return descriptor }
-        #endif
-        var path = "\(Environment["TMPDIR"] ?? "/tmp")/colony-message-XXXXXX".utf8.map { CChar(bitPattern: $0) } + [0]
-        let file = mkstemp(&path)
-        guard file >= 0 else { return file }
-        unlink(path)
-        _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+        var file: CInt = -1
+        for folder in self.folders where file < 0 {
+            var path = "\(folder)/colony-message-XXXXXX".utf8.map { CChar(bitPattern: $0) } + [0]
+            // No program that another thread starts may inherit it.
+            file = Spawn.whileNothingStarts {
+                let file = mkstemp(&path)
+                if file >= 0 { _ = fcntl(file, F_SETFD, FD_CLOEXEC) }
+                return file
+            }
+            if file >= 0 { unlink(path) }
+        }
         return file
     }
 

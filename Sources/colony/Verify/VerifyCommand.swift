@@ -10,7 +10,7 @@ struct VerifyCommand: AsyncParsableCommand {
             Example: colony verify sqlite:/var/lib/app/colony.db
 
             Puts the store to every promise of the interfaces and prints what held, a table for each. The locks, tags, and queues it \
-            uses have names of their own; locks are given back and queues removed, and tags stay. Exits with 1 if a promise was broken.
+            uses have names of their own; locks are given back and queues removed, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
 

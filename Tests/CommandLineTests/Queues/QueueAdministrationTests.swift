@@ -146,9 +146,6 @@ import Testing
                 "verify", "sqlite:\(scene.path("verified.db"))", "--only", "queues")
             #expect(outcome.code == 0, "\(outcome.output)")
             #expect(outcome.output.contains(", 0 failed, 0 skipped"))
-            let left = try await scene.colony(
-                "queue", "list", "--store", "sqlite:\(scene.path("verified.db"))", "--json")
-            #expect(left.output == "{\"queues\":[]}\n")
         }
     }
 }

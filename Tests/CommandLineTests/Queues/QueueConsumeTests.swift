@@ -78,9 +78,8 @@ import Testing
 
     @Test func `as many commands run at a time as may, and no more messages are begun than --count`() async throws {
         try await Scene.run { scene in
-            let gate = try scene.makeGate()
             _ = try await scene.shell("seq 1 20 | $COLONY queue publish mail")
-            let script = "echo > $DIR/started-$COLONY_MESSAGE_ID; read -r line < $DIR/gate"
+            let script = "echo > $DIR/started-$COLONY_MESSAGE_ID; while [ ! -e $DIR/go ]; do sleep 0.01; done"
             let (_, outcome) = try await scene.during(
                 colony: "queue", "consume", "mail", "--concurrency", "3", "--count", "5", "--", "/bin/sh", "-c", script
             ) { _ in
@@ -88,7 +87,7 @@ import Testing
                     (1...3).allSatisfy { scene.contents(of: "started-\($0)") != nil }
                 }
                 #expect(try await QueueScene.statistics(of: "mail", in: scene)["leased"] == 3)
-                for _ in 1...5 { try await gate.open() }
+                try scene.write("", to: "go")
             }
             #expect(outcome.code == 0, "\(outcome.errors)")
             let statistics = try await QueueScene.statistics(of: "mail", in: scene)
@@ -184,7 +183,6 @@ import Testing
         async throws
     {
         try await Scene.run { scene in
-            let gate = try scene.makeGate()
             _ = try await scene.colony("queue", "publish", "mail", "x")
             let script =
                 "trap 'echo stopped >> $DIR/log; exit 1' TERM; echo > $DIR/started; while :; do sleep 0.01; done"
@@ -202,7 +200,6 @@ import Testing
                 child.send(SIGCONT)
                 try await eventually("the command is stopped") { scene.contents(of: "log") == "stopped\n" }
                 child.send(SIGTERM)
-                _ = gate
             }
             #expect(try await QueueScene.statistics(of: "mail", in: scene)["count"] == 0)
         }
