@@ -5,7 +5,8 @@ import ColonyCore
 struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
-        abstract: "Locks, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
+        abstract:
+            "Locks, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
@@ -15,7 +16,8 @@ struct Colony: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, QueueCommand.self, IdCommand.self, CacheCommand.self, VerifyCommand.self,
+            ServeCommand.self, LockCommand.self, QueueCommand.self, IdCommand.self, CacheCommand.self,
+            VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]
     )

@@ -123,7 +123,8 @@ extension Failure {
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
-            || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError || error is InvalidName)
+            || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError
+            || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {
