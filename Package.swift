@@ -99,7 +99,8 @@ let floor5: [Target] = [
         name: "colony",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
-            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
+            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance",
+            "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -265,8 +266,8 @@ var tests: [Target] {
         .testTarget(
             name: "CommandLineTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonySQLite", "ColonyRemote", "RealServers",
-                "colony",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", "ColonySQLite", "ColonyRemote",
+                "RealServers", "colony",
             ],
             swiftSettings: settings
         ),

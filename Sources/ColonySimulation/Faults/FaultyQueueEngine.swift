@@ -58,6 +58,7 @@ public final class FaultyQueueEngine: QueueEngine {
         self.state = Mutex(State(plan: plan, generator: SeededGenerator(seed: seed)))
     }
 
+    /// That of the base.
     public var durability: Durability { self.base.durability }
 
     // MARK: Controlling the faults
@@ -86,6 +87,7 @@ public final class FaultyQueueEngine: QueueEngine {
 
     // MARK: The port
 
+    /// Declares a queue of the base, unless the plan says otherwise.
     @discardableResult
     public func declare(_ queue: QueueName, _ settings: QueueSettings) async throws(QueueError) -> Bool {
         let fault = try await self.begin(.declare)
@@ -94,6 +96,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Publishes through the base, unless the plan says otherwise.
     public func publish(
         _ messages: [OutgoingMessage], to queue: QueueName
     ) async throws(QueueError) -> [PublishOutcome] {
@@ -103,6 +106,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Receives through the base, unless the plan says otherwise.
     public func receive(
         _ limit: Int, from queue: QueueName, lease: Duration
     ) async throws(QueueError) -> [Delivery] {
@@ -112,6 +116,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Settles through the base, unless the plan says otherwise.
     public func settle(
         _ settlements: [Settlement], in queue: QueueName
     ) async throws(QueueError) -> [SettlementOutcome] {
@@ -121,6 +126,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Takes messages back through the base, unless the plan says otherwise.
     public func cancel(_ ids: [MessageID], in queue: QueueName) async throws(QueueError) -> [Bool] {
         let fault = try await self.begin(.cancel)
         let answer = try await self.base.cancel(ids, in: queue)
@@ -128,6 +134,7 @@ public final class FaultyQueueEngine: QueueEngine {
         return answer
     }
 
+    /// Waits for a change of the base, unless the plan says otherwise.
     public func waitForChange(
         of queue: QueueName, since seen: Int64, upTo limit: Duration
     ) async throws(QueueError) -> Int64 {

@@ -99,10 +99,13 @@ struct QueueCrashTests {
         let queue = MessageQueue<[UInt8]>("work", on: engine, settings: settings, codec: .bytes)
         let count = ProcessInfo.processInfo.activeProcessorCount + 2
         _ = try await queue.publish((0..<count).map { NewMessage([UInt8($0)]) })
+        let lease = settings.lease
         let attempts = Mutex<[Int]>([])
         let consumer = queue.consumer(concurrency: count) { message in
             attempts.withLock { $0.append(message.attempt) }
-            usleep(2_000_000)
+            // A handler that computes, and lets nobody else have its thread.
+            let end = HostClock().now.advanced(by: lease * 10)
+            while HostClock().now < end {}
         }
         let run = Task { try await consumer.run() }
         try await eventually("all are handled", within: .seconds(60)) { consumer.statistics.handled == count }
