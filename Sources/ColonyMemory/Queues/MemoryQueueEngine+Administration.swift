@@ -91,7 +91,10 @@ extension MemoryQueueEngine: QueueAdministration {
     /// Has a queue deliver nothing until it is told to go on.
     @discardableResult
     public func pause(_ queue: QueueName, _ isPaused: Bool) async throws(QueueError) -> Bool {
-        try self.change(queue) { _, queue, _ in (queue.pause(isPaused), true) }
+        try self.change(queue) { _, queue, _ in
+            let isChange = queue.pause(isPaused)
+            return (isChange, isChange)
+        }
     }
 
     /// Removes a queue that has no messages.

@@ -117,8 +117,7 @@ final class FlawedQueueEngine: QueueAdministration {
         var deliveries = try await self.base.receive(limit, from: queue, lease: asked)
         if asked != lease {
             for index in deliveries.indices {
-                let difference = self.flaw == .doublesLease ? lease - asked : lease - asked
-                deliveries[index].leaseEnd = deliveries[index].leaseEnd.advanced(by: difference)
+                deliveries[index].leaseEnd = deliveries[index].leaseEnd.advanced(by: lease - asked)
             }
         }
         if self.flaw == .promisesMore {
@@ -165,14 +164,15 @@ final class FlawedQueueEngine: QueueAdministration {
         do throws(QueueError) {
             switch self.flaw {
             case .missesNews where limit > .zero:
-                var now = try await self.base.waitForChange(of: queue, since: 0, upTo: .zero)
+                let now = try await self.base.waitForChange(of: queue, since: 0, upTo: .zero)
                 if now != seen { return now }
-                while now == seen || now != seen, !Task.isCancelled {
-                    now = try await self.base.waitForChange(of: queue, since: now, upTo: limit)
-                }
+                // News comes, and is not told.
+                try? await OneShotSignal().wait()
                 throw QueueError(.cancelled, "the wait was cancelled")
             case .hearsNothing:
                 _ = try await self.base.waitForChange(of: queue, since: seen, upTo: limit)
+                // Whoever asks at once again must leave others a turn.
+                try? await HostClock().sleep(for: .milliseconds(1))
                 return 0
             default: return try await self.base.waitForChange(of: queue, since: seen, upTo: limit)
             }

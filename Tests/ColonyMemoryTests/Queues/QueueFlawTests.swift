@@ -13,7 +13,8 @@ struct QueueFlawTests {
         private let engine: FlawedQueueEngine
         let effort: Double
 
-        init(_ flaw: FlawedQueueEngine.Flaw?, effort: Double) {
+        init(_ flaw: FlawedQueueEngine.Flaw?, effort: Double, patience: Duration = .seconds(20)) {
+            self.patience = patience
             self.engine = FlawedQueueEngine(flaw, clock: self.manualClock, wallClock: self.wallClock)
             self.effort = effort
         }
@@ -22,7 +23,7 @@ struct QueueFlawTests {
         var timeScale: Double { 1 }
         var resolution: Duration { .zero }
         /// What has to happen at once and does not is waited for; not for long.
-        var patience: Duration { .seconds(2) }
+        let patience: Duration
 
         func makeEngine() async throws -> any QueueEngine { self.engine }
 
@@ -40,7 +41,7 @@ struct QueueFlawTests {
     @Test(arguments: FlawedQueueEngine.Flaw.allCases)
     func `an engine with a flaw fails`(flaw: FlawedQueueEngine.Flaw) async {
         for check in QueueConformance.cases {
-            let outcome = await check.run(on: Harness(flaw, effort: 0.1), limit: .seconds(20))
+            let outcome = await check.run(on: Harness(flaw, effort: 0.1, patience: .seconds(3)), limit: .seconds(20))
             if case .failed = outcome { return }
         }
         Issue.record("no case has found that the engine \(flaw)")

@@ -100,10 +100,12 @@ struct QueueCrashTests {
         let queue = MessageQueue<[UInt8]>("work", on: engine, settings: settings, codec: .bytes)
         let count = ProcessInfo.processInfo.activeProcessorCount + 2
         _ = try await queue.publish((0..<count).map { NewMessage([UInt8($0)]) })
+        let lease = settings.lease
         let attempts = Mutex<[Int]>([])
         let consumer = queue.consumer(concurrency: count) { message in
             attempts.withLock { $0.append(message.attempt) }
-            blockThread(for: 2)
+            // A handler that lets nobody else have its thread.
+            blockThread(for: lease * 10)
         }
         let run = Task { try await consumer.run() }
         try await eventually("all are handled", within: .seconds(60)) { consumer.statistics.handled == count }
@@ -163,6 +165,6 @@ struct QueueCrashTests {
 }
 
 /// What a handler does that computes or waits without giving its thread back.
-private func blockThread(for seconds: Double) {
-    _ = DispatchSemaphore(value: 0).wait(timeout: .now() + seconds)
+private func blockThread(for duration: Duration) {
+    _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(Int(duration / .milliseconds(1))))
 }

@@ -268,6 +268,7 @@ extension QueueConformance {
             try expect(try await engine.purge(queue) == 3, "three were to be purged")
             try expect(try await engine.purge(queue) == 0, "nothing was to be purged")
             try await context.settle(deliveries, .deadLetter(reason: "broken"), in: queue)
+            try expect(try await engine.purge(queue) == 0, "a dead letter was to be left")
             let counts = try await engine.inspect(queue)?.statistics
             try expect(counts?.count == 1 && counts?.dead == 1 && counts?.bytes == 2, "\(String(describing: counts))")
         },

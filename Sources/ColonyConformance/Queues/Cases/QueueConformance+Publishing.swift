@@ -139,7 +139,7 @@ extension QueueConformance {
                 try await context.publish(Array(texts[start...].prefix(7)), to: queue)
             }
             var found: [String] = []
-            while true {
+            while found.count <= texts.count {
                 let deliveries = try await context.receive(11, from: queue)
                 if deliveries.isEmpty { break }
                 found += deliveries.map { String(decoding: $0.body, as: UTF8.self) }

@@ -134,6 +134,7 @@ extension QueueConformance {
                     group.addTask {
                         let engine = consumer.isMultiple(of: 2) ? context.engine : context.other
                         while done.count < total {
+                            try Task.checkCancellation()
                             let seen = try await engine.waitForChange(of: queue, since: 0, upTo: .zero)
                             let deliveries = try await engine.receive(7, from: queue, lease: .seconds(3_600))
                             if deliveries.isEmpty {

@@ -112,6 +112,8 @@ extension QueueConformance {
             for round in 1...2 {
                 let waiter = context.start { () -> [Delivery] in
                     while true {
+                        // An engine that does not heed cancellation must not keep the suite busy for ever.
+                        try Task.checkCancellation()
                         let seen = try await context.engine.waitForChange(of: queue, since: 0, upTo: .zero)
                         let found = try await context.receive(from: queue, lease: .seconds(10))
                         if !found.isEmpty { return found }
