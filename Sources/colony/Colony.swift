@@ -5,17 +5,19 @@ import ColonyCore
 struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
-        abstract: "Locks, identifiers, and a shared cache for programs in any language, on one machine or many.",
+        abstract:
+            "Locks, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
-            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, no worker is free,
-            the cache does not answer).
+            Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, the queue is full,
+            no worker is free, the cache does not answer).
             Shell completions: colony --generate-completion-script bash (or zsh, or fish).
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, IdCommand.self, CacheCommand.self, VerifyCommand.self,
+            ServeCommand.self, LockCommand.self, QueueCommand.self, IdCommand.self, CacheCommand.self,
+            VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]
     )

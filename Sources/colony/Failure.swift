@@ -3,6 +3,7 @@ import ColonyCaches
 import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
+import ColonyQueues
 import ColonyServer
 import ColonyWorkloads
 
@@ -106,6 +107,8 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), error.message, exitCode: ExitCode(error))
         case let error as CacheError:
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
+        case let error as QueueError:
+            self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as TraceError:
             self.init(
                 Self.snakeCase(error.code.rawValue), error.description,
@@ -120,7 +123,8 @@ extension Failure {
     /// Whether the parser made the error, and so knows best how to show it: help, usage, version, completions.
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
-            || error is IdentifierError || error is CacheError || error is TraceError || error is InvalidName)
+            || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError
+            || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

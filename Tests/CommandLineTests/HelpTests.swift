@@ -7,7 +7,11 @@ import Testing
         [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"],
         ["id", "new"],
         ["id", "parse"], ["cache"], ["cache", "get"], ["cache", "set"], ["cache", "delete"], ["cache", "stats"],
-        ["verify"],
+        ["queue"], ["queue", "publish"], ["queue", "consume"], ["queue", "peek"], ["queue", "list"],
+        ["queue", "inspect"],
+        ["queue", "declare"], ["queue", "purge"], ["queue", "delete"], ["queue", "pause"], ["queue", "resume"],
+        ["queue", "cancel"], ["queue", "dead"], ["queue", "dead", "list"], ["queue", "dead", "redrive"],
+        ["queue", "dead", "drop"], ["verify"],
         ["bench"], ["explain"],
     ]
 
@@ -55,7 +59,7 @@ import Testing
             let topics = list.output.split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
-            #expect(topics == ["cap", "base", "locks", "fencing", "ids", "hashing", "caches"])
+            #expect(topics == ["cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches"])
             for topic in topics {
                 for width in [60, 80, 100] {
                     let text = try await scene.with(["COLUMNS": "\(width)"]).colony("explain", topic)

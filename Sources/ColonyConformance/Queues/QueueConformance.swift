@@ -1,9 +1,10 @@
+import ColonyQueues
+
 /// The conformance suite of `QueueEngine`: what the port promises, as cases that any engine can be put to.
 ///
 /// ```swift
-/// for check in QueueConformance.cases {
-///     print(check, await check.run(on: LiveQueueHarness { MyQueueEngine(host: "127.0.0.1") }))
-/// }
+/// let report = await QueueConformance.run(on: LiveQueueHarness { MyQueueEngine(host: "127.0.0.1") })
+/// print(report.text)
 /// ```
 public enum QueueConformance {
     /// All cases, in the order in which they are run: what everything else rests on comes first.
@@ -11,4 +12,30 @@ public enum QueueConformance {
         Self.declarationCases + Self.publishingCases + Self.orderCases + Self.leaseCases + Self.settlementCases
         + Self.keyCases + Self.delayCases + Self.deduplicationCases + Self.roomCases + Self.deadLetterCases
         + Self.waitingCases + Self.limitCases + Self.contentionCases + Self.administrationCases
+
+    /// Runs cases one after another.
+    ///
+    /// A case that fails does not end the run, nor does an engine that never answers: each case has a limit in real time.
+    ///
+    /// - Parameters:
+    ///   - harness: Makes the clients and lets time pass.
+    ///   - title: What the report calls the engine; without it, the name of its type.
+    ///   - cases: All, unless fewer are given.
+    ///   - limit: The longest that a case may take in real time.
+    ///   - reporting: Told of each beginning and end, from the calling task.
+    public static func run(
+        on harness: any QueueHarness, title: String? = nil, cases: [QueueCase] = Self.cases,
+        limit: Duration = .seconds(120), reporting: (ConformanceProgress) -> Void = { _ in }
+    ) async -> ConformanceReport {
+        let engine = try? await harness.makeEngine()
+        let entries = await ConformanceRun.entries(cases, reporting: reporting) {
+            ($0.name, $0.property.rawValue)
+        } run: {
+            await $0.run(on: harness, limit: limit)
+        }
+        return ConformanceReport(
+            port: .queues, engine: title ?? engine.map { "\(type(of: $0))" } ?? "an engine that could not be made",
+            guarantee: engine.map { "(\($0.durability))" } ?? "unknown",
+            capabilities: engine is any QueueAdministration ? ["administration"] : [], entries: entries)
+    }
 }

@@ -2,16 +2,14 @@ extension ConformanceReport {
     /// The report as people read it: the guarantee table, each case with its outcome, and a sum.
     public var text: String {
         var lines = [
-            "\(self.engine) \(self.guarantee)",
+            "\(self.port.rawValue) of \(self.engine) \(self.guarantee)",
             "powers: \(self.capabilities.isEmpty ? "none" : self.capabilities.joined(separator: ", "))",
             "",
         ]
-        let properties = LeaseCase.Property.allCases.filter { property in
-            self.entries.contains { $0.property == property }
-        }
-        let width = properties.map(\.rawValue.count).max() ?? 0
+        let properties = self.properties
+        let width = properties.map(\.count).max() ?? 0
         for property in properties {
-            lines.append("  \(property.rawValue.padded(to: width))  \(self.verdict(on: property).phrase)")
+            lines.append("  \(property.padded(to: width))  \(self.verdict(on: property).phrase)")
         }
         lines.append("")
         lines.append(Self.matrix(of: [self]))

@@ -1,5 +1,15 @@
-/// What a run of the conformance suite found out about one engine.
+/// What a run of one of the conformance suites found out about one engine.
 public struct ConformanceReport: Hashable, Sendable, Codable {
+    /// Which promises were put to the test.
+    public enum Port: String, Hashable, Sendable, CaseIterable, Codable {
+        /// Those of ``LeaseConformance``.
+        case leases
+        /// Those of ``SegmentConformance``.
+        case segments
+        /// Those of ``QueueConformance``.
+        case queues
+    }
+
     /// How a case ended.
     public enum Outcome: Hashable, Sendable {
         case passed
@@ -13,25 +23,32 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
     public struct Entry: Hashable, Sendable, Codable {
         /// The promise, as the case states it.
         public let name: String
-        /// The subject of the promise.
-        public let property: LeaseCase.Property
+        /// The subject of the promise, one of the properties of the cases of its port.
+        public let property: String
         /// How the case ended.
         public let outcome: Outcome
         /// How long the case took in real time.
         public let milliseconds: Int64
 
         /// Makes the entry of a case that has ended.
-        public init(name: String, property: LeaseCase.Property, outcome: Outcome, milliseconds: Int64) {
+        public init(name: String, property: String, outcome: Outcome, milliseconds: Int64) {
             self.name = name
             self.property = property
             self.outcome = outcome
             self.milliseconds = milliseconds
         }
+
+        /// Makes the entry of a case of leases that has ended.
+        public init(name: String, property: LeaseCase.Property, outcome: Outcome, milliseconds: Int64) {
+            self.init(name: name, property: property.rawValue, outcome: outcome, milliseconds: milliseconds)
+        }
     }
 
+    /// Which promises were put to the test.
+    public let port: Port
     /// What the engine is called in the report.
     public let engine: String
-    /// What the engine says that its grants are worth.
+    /// What the engine says that its answers are worth.
     public let guarantee: String
     /// The names of the powers that the engine has, sorted.
     public let capabilities: [String]
@@ -39,7 +56,10 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
     public let entries: [Entry]
 
     /// Puts a report together.
-    public init(engine: String, guarantee: String, capabilities: [String], entries: [Entry]) {
+    public init(
+        port: Port = .leases, engine: String, guarantee: String, capabilities: [String], entries: [Entry]
+    ) {
+        self.port = port
         self.engine = engine
         self.guarantee = guarantee
         self.capabilities = capabilities
@@ -68,13 +88,36 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case unverified
     }
 
+    /// The subjects of the cases, in the order in which they were first met.
+    public var properties: [String] {
+        var properties: [String] = []
+        for entry in self.entries where !properties.contains(entry.property) { properties.append(entry.property) }
+        return properties
+    }
+
+    /// What was found out about a property of leases.
+    public func verdict(on property: LeaseCase.Property) -> Verdict { self.verdict(on: property.rawValue) }
+
     /// What was found out about a property.
-    public func verdict(on property: LeaseCase.Property) -> Verdict {
+    public func verdict(on property: String) -> Verdict {
         let outcomes = self.entries.filter { $0.property == property }.map(\.outcome)
         if outcomes.contains(where: { if case .failed = $0 { true } else { false } }) { return .violated }
         let passed = outcomes.count { $0 == .passed }
         if passed == 0 { return .unverified }
         return passed == outcomes.count ? .verified : .partlyVerified(skipped: outcomes.count - passed)
+    }
+}
+
+extension ConformanceReport {
+    /// Reads a report; one without a port is of leases, which were the only ones once.
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        self.init(
+            port: try container.decodeIfPresent(Port.self, forKey: .port) ?? .leases,
+            engine: try container.decode(String.self, forKey: .engine),
+            guarantee: try container.decode(String.self, forKey: .guarantee),
+            capabilities: try container.decode([String].self, forKey: .capabilities),
+            entries: try container.decode([Entry].self, forKey: .entries))
     }
 }
 

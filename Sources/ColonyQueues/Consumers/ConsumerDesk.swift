@@ -35,8 +35,11 @@ final class ConsumerDesk: Sendable {
         var nextStart: MonotonicInstant?
         /// How many messages may still be begun.
         var leftToBegin: Int
-        /// Since when nothing is there to handle; `nil` while there is something.
+        /// When the store said that it has nothing while nothing was held; `nil` while there is something.
         var idleSince: MonotonicInstant?
+        /// How many settlements were answered, now and when the store was last asked for messages.
+        var settled = 0
+        var settledWhenAsked = 0
     }
 
     private let capacity: Int
@@ -73,6 +76,7 @@ final class ConsumerDesk: Sendable {
                 let room = min(self.capacity - state.held.count, state.leftToBegin - state.buffer.count)
                 // Half of it at a time, so that a busy consumer asks for several.
                 if !state.isPaused, room > 0, room * 2 >= self.capacity || state.buffer.count == 0 {
+                    state.settledWhenAsked = state.settled
                     return .some(min(room, MessageLimits.batch))
                 }
                 state.fetcher = signal
@@ -102,7 +106,9 @@ final class ConsumerDesk: Sendable {
                 ready.append((handler, delivery))
                 state.handlers.removeFirst()
             }
-            self.noteIdleness(&state)
+            // What stands behind a message of its key can be delivered only after the settlement, so nothing is sure before that.
+            let isIdle = state.held.isEmpty && state.settled == state.settledWhenAsked
+            state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
             return (ready, dismissed)
         }
         for worker in dismissed { worker.cancel() }
@@ -177,18 +183,8 @@ final class ConsumerDesk: Sendable {
     /// Whether no more messages are begun.
     var isEnding: Bool { self.state.withLock { $0.isDraining || $0.leftToBegin == 0 } }
 
-    private func noteIdleness(_ state: inout State) {
-        let isIdle = state.statistics.running == 0 && state.buffer.count == 0
-        state.idleSince = isIdle ? state.idleSince ?? self.clock.now : nil
-    }
-
-    /// Since when nothing has been there to handle; `nil` while there is something.
-    func idleSince() -> MonotonicInstant? {
-        self.state.withLock { state in
-            self.noteIdleness(&state)
-            return state.idleSince
-        }
-    }
+    /// When the store said that it has nothing while nothing was held; `nil` while there is something.
+    var idleSince: MonotonicInstant? { self.state.withLock { $0.idleSince } }
 
     /// When a message may be begun at this rate.
     func start(interval: Duration, at now: MonotonicInstant) -> MonotonicInstant {
@@ -204,7 +200,6 @@ final class ConsumerDesk: Sendable {
         self.state.withLock { state in
             state.statistics.running -= 1
             if state.held[delivery.id]?.receipt == delivery.receipt { state.held[delivery.id]?.worker = nil }
-            self.noteIdleness(&state)
             switch kind {
             case .acknowledge: state.statistics.handled += 1
             case .retry: state.statistics.failed += 1
@@ -295,7 +290,8 @@ final class ConsumerDesk: Sendable {
 
     /// Settlements were answered.
     func settled(_ settlements: [Settlement], _ outcomes: [SettlementOutcome]) {
-        self.state.withLock { state in
+        let wait = self.state.withLock { state in
+            state.settled += settlements.count
             for (settlement, outcome) in zip(settlements, outcomes) {
                 if outcome == .stale { state.statistics.stale += 1 }
                 if state.held[settlement.receipt.message]?.receipt == settlement.receipt {
@@ -304,7 +300,10 @@ final class ConsumerDesk: Sendable {
             }
             state.fetcher?.fire()
             state.fetcher = nil
+            // A stale one is no news of the queue, so nothing else would end the wait for some.
+            return outcomes.contains(.stale) && state.held.isEmpty ? state.queueWait : nil
         }
+        wait?.cancel()
     }
 
     /// Settlements could not be sent; they are tried again.

@@ -11,10 +11,13 @@ public struct ConsumerSettings: Hashable, Sendable {
     public var maximumRate: Double?
     /// How long running handlers may go on when the consumer ends, before their tasks are cancelled.
     public var drainLimit: Duration
+    /// How long handlers may take to end once their tasks are cancelled, before they are left to themselves and their leases run out.
+    public var cancellationLimit: Duration
     /// After how many deliveries that were begun the consumer ends by itself, once they are handled; a message that is tried again counts
     /// again. From 1; `nil` for any number.
     public var messageLimit: Int?
-    /// After how long without anything to handle the consumer ends by itself. Greater than zero; `nil` to wait for ever.
+    /// After how long without anything to handle the consumer ends by itself, counted from the first answer of the store. Zero ends it when
+    /// the queue has nothing to deliver; `nil` waits for ever.
     public var idleLimit: Duration?
     /// The longest time between two looks at the queue when nothing is heard of it.
     public var pollInterval: Duration
@@ -26,6 +29,7 @@ public struct ConsumerSettings: Hashable, Sendable {
         self.lease = nil
         self.maximumRate = nil
         self.drainLimit = .seconds(30)
+        self.cancellationLimit = .seconds(1)
         self.messageLimit = nil
         self.idleLimit = nil
         self.pollInterval = .seconds(30)
@@ -52,8 +56,11 @@ public struct ConsumerSettings: Hashable, Sendable {
         if let messageLimit, messageLimit < 1 {
             throw refuse("a consumer handles at least one message, not \(messageLimit)")
         }
-        if let idleLimit, idleLimit <= .zero {
-            throw refuse("a limit of idleness is greater than zero, and \(idleLimit) is not")
+        if let idleLimit, idleLimit < .zero {
+            throw refuse("a limit of idleness is not negative, and \(idleLimit) is")
+        }
+        if self.cancellationLimit < .zero {
+            throw refuse("a limit of cancellation is not negative, and \(self.cancellationLimit) is")
         }
         if self.pollInterval < .milliseconds(10) {
             throw refuse("the queue is looked at every 10 milliseconds at the most, not every \(self.pollInterval)")

@@ -34,7 +34,8 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         self.lease = settings.lease ?? queue.settings.lease
         self.handler = handler
         self.desk = ConsumerDesk(
-            capacity: concurrency + (settings.prefetch ?? concurrency), limit: settings.messageLimit, clock: queue.clock)
+            capacity: concurrency + (settings.prefetch ?? concurrency), limit: settings.messageLimit, clock: queue.clock
+        )
     }
 
     /// What it has done and is doing.
@@ -108,7 +109,7 @@ public final class QueueConsumer<Payload: Sendable>: Service {
         }
         workers.cancel()
         // A handler that does not end although its task was cancelled is left to itself; its lease runs out.
-        _ = try? await done.wait(until: clock.now.advanced(by: .seconds(1)), on: clock)
+        _ = try? await done.wait(until: clock.now.advanced(by: self.settings.cancellationLimit), on: clock)
     }
 
     /// Waits for the last deliveries or settlements, up to a lease: after that they are over.
@@ -147,6 +148,7 @@ extension QueueConsumer {
                 switch error.code {
                 case .unavailable, .cancelled, .storageFailed:
                     failures += 1
+                    self.desk.take([])
                     let pause = Backoff(initial: .milliseconds(50), maximum: .seconds(10))
                         .delay(after: failures, using: &generator)
                     await self.waitForQueue(pause: pause)
@@ -194,9 +196,11 @@ extension QueueConsumer {
         let clock = self.queue.clock
         while true {
             let now = clock.now
-            let end = (self.desk.idleSince() ?? now).advanced(by: limit)
-            if end <= now { break }
-            guard (try? await clock.sleep(until: end, tolerance: nil)) != nil else { return }
+            let since = self.desk.idleSince
+            if let since, since.advanced(by: limit) <= now { break }
+            // While there is something to handle, the time has not begun.
+            let next = max((since ?? now).advanced(by: limit), now.advanced(by: .milliseconds(10)))
+            guard (try? await clock.sleep(until: next, tolerance: nil)) != nil else { return }
         }
         self.desk.beginDraining()
     }

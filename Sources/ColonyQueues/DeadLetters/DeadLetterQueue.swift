@@ -232,7 +232,9 @@ extension FailedAttempt {
     /// Reads a line of ``DeadLetterHeader/history``: number, time, reason.
     fileprivate init?(_ line: Substring) {
         let parts = line.split(separator: " ", maxSplits: 2, omittingEmptySubsequences: false)
-        guard parts.count == 3, let attempt = Int(parts[0]), let time = WallTime(rfc3339: String(parts[1])) else { return nil }
+        guard parts.count == 3, let attempt = Int(parts[0]), let time = WallTime(rfc3339: String(parts[1])) else {
+            return nil
+        }
         self.init(attempt: attempt, at: time, reason: String(parts[2]))
     }
 }

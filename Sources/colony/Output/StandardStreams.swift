@@ -29,6 +29,16 @@ enum StandardOutput {
         Self.write(bytes, to: STDOUT_FILENO)
     }
 
+    /// Writes bytes as they are, where it matters that they arrive.
+    ///
+    /// - Throws: ``Failure`` if not all could be written, because the reader is gone or the disk is full.
+    static func writeOrFail(bytes: [UInt8]) throws {
+        let error = Self.write(bytes, to: STDOUT_FILENO)
+        guard error == 0 else {
+            throw Failure("unwritable", "standard output cannot be written: \(String(cString: strerror(error))).")
+        }
+    }
+
     /// The columns of the terminal, or 80 if there is none to ask.
     static var width: Int {
         if let columns = getenv("COLUMNS").flatMap({ Int(String(cString: $0)) }), columns > 0 { return columns }
@@ -37,8 +47,11 @@ enum StandardOutput {
         return Int(size.ws_col)
     }
 
-    /// Writes all of `bytes`. A reader that has gone away is not an error of ours.
-    fileprivate static func write(_ bytes: [UInt8], to descriptor: CInt) {
+    /// Writes all of `bytes`. A reader that has gone away is seldom an error of ours.
+    ///
+    /// - Returns: The error that kept some of it from being written, or 0.
+    @discardableResult
+    fileprivate static func write(_ bytes: [UInt8], to descriptor: CInt) -> CInt {
         bytes.withUnsafeBytes { buffer in
             var rest = buffer[...]
             while !rest.isEmpty {
@@ -51,10 +64,11 @@ enum StandardOutput {
                 #endif
                 if count < 0 {
                     if errno == EINTR { continue }
-                    return
+                    return errno
                 }
                 rest = rest.dropFirst(count)
             }
+            return 0
         }
     }
 }

@@ -33,21 +33,26 @@ final class GuardedCommand: Sendable {
 
     private let words: [[UInt8]]
     private let grace: Duration
+    private let usesTerminal: Bool
     private let mayGoOn: @Sendable () -> Bool
     private let clock: any MonotonicClock
-    private let terminal = ControllingTerminal()
+    private let terminal: ControllingTerminal?
     private let state = Mutex(State())
 
     /// - Parameters:
     ///   - words: The command and its arguments; at least one.
     ///   - grace: How long after SIGTERM the group gets SIGKILL.
+    ///   - usesTerminal: Whether the command may be given the keyboard. One that may not, because it is one of several at the same time, is
+    ///     ended when it stops for it.
     ///   - mayGoOn: Whether the lease is held at this moment; asked before a command that was stopped is continued.
     init(
-        words: [[UInt8]], grace: Duration, clock: any MonotonicClock = HostClock(),
+        words: [[UInt8]], grace: Duration, usesTerminal: Bool = true, clock: any MonotonicClock = HostClock(),
         mayGoOn: @escaping @Sendable () -> Bool
     ) {
         self.words = words
         self.grace = grace
+        self.usesTerminal = usesTerminal
+        self.terminal = usesTerminal ? ControllingTerminal() : nil
         self.mayGoOn = mayGoOn
         self.clock = clock
     }
@@ -64,11 +69,15 @@ final class GuardedCommand: Sendable {
     /// When the task is cancelled, the group gets SIGTERM, and SIGKILL after the grace. The call returns after the command
     /// has ended, and in that case after its group has.
     ///
-    /// - Parameter variables: What is added to the environment.
+    /// - Parameters:
+    ///   - variables: What is added to the environment.
+    ///   - input: What the command has as its standard input; without it, that of this process.
     /// - Throws: ``Executable/Failure`` if the command could not be started.
-    func run(adding variables: [(name: String, value: String)]) async throws(Executable.Failure) -> CommandEnd {
+    func run(
+        adding variables: [(name: String, value: String)], input: CommandInput? = nil
+    ) async throws(Executable.Failure) -> CommandEnd {
         let path = try self.locate()
-        try self.start(path, adding: variables)
+        try self.start(path, adding: variables, input)
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 startThread(named: "colony-command") { continuation.resume(returning: self.waitForEnd()) }
@@ -87,12 +96,15 @@ final class GuardedCommand: Sendable {
 
     // MARK: Starting
 
-    private func start(_ path: [UInt8], adding variables: [(name: String, value: String)]) throws(Executable.Failure) {
+    private func start(
+        _ path: [UInt8], adding variables: [(name: String, value: String)], _ input: CommandInput?
+    ) throws(Executable.Failure) {
         let guardian = try Guardian()
         var spawn = Spawn(
             path: path, words: self.words,
             environment: EnvironmentBytes.setting(variables, in: EnvironmentBytes.ofThisProcess()),
-            group: guardian.group, signals: SignalRelay.inherited)
+            group: guardian.group, descriptors: input.map { [(here: $0.descriptor, there: CInt(0))] } ?? [],
+            signals: SignalRelay.inherited)
         // Before the start, so that the command's first read finds the terminal ready.
         if isatty(STDIN_FILENO) == 1, isatty(STDOUT_FILENO) == 1 { _ = self.terminal?.lend(to: guardian.group) }
         // Under the lock, so that a signal that arrives right after the start finds the command running.
@@ -195,7 +207,9 @@ final class GuardedCommand: Sendable {
 
     /// The command was stopped: by the stop key, because it wants the terminal, or by somebody's SIGSTOP.
     private func stopped(by signal: CInt, _ group: pid_t) {
-        guard let terminal = self.terminal, signal != SIGSTOP else { return }
+        if signal == SIGSTOP { return }
+        if !self.usesTerminal { return self.terminate() }
+        guard let terminal = self.terminal else { return }
         let wantsTerminal = signal == SIGTTIN || signal == SIGTTOU
         if !(wantsTerminal && terminal.isOurs) {
             // The shell must see its job stop. This process goes on when the shell continues it. The signal goes to this very

@@ -58,7 +58,7 @@ struct Guardian {
     }
 
     private static func makePipe(_ ends: inout [CInt]) -> Bool {
-        // Between the two calls nothing else in this process starts a program.
-        pipe(&ends) == 0 && ends.allSatisfy { fcntl($0, F_SETFD, FD_CLOEXEC) == 0 }
+        // No program that another thread starts may inherit the pipe, or it would not end with this process.
+        Spawn.whileNothingStarts { pipe(&ends) == 0 && ends.allSatisfy { fcntl($0, F_SETFD, FD_CLOEXEC) == 0 } }
     }
 }

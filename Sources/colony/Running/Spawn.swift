@@ -58,8 +58,17 @@ struct Spawn {
         defer { for string in words + environment { free(string) } }
         var process: pid_t = 0
         let path = self.path.map { CChar(bitPattern: $0) } + [0]
-        let status = posix_spawn(&process, path, &actions, &attributes, words, environment)
+        let status = Self.whileNothingStarts {
+            posix_spawn(&process, path, &actions, &attributes, words, environment)
+        }
         return status == 0 ? .success(process) : .failure(SpawnError(number: status))
+    }
+
+    private static let starting = Mutex(())
+
+    /// Runs `body` while no other thread starts a program, which would inherit descriptors that are not yet marked as private.
+    static func whileNothingStarts<Value: Sendable>(_ body: () -> Value) -> Value {
+        Self.starting.withLock { _ in body() }
     }
 
     struct SpawnError: Error {

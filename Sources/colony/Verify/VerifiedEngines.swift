@@ -1,25 +1,41 @@
 import ColonyCore
+import ColonyIdentifiers
 import ColonyMemory
+import ColonyQueues
 import ColonyRemote
 
 /// Makes the clients of a place that is verified.
 struct VerifiedEngines: Sendable {
     private let place: StorePlace
     /// Memory has no clients but the one object.
-    private let memory = MemoryLeaseEngine()
+    private let leases = MemoryLeaseEngine()
+    private let segments = MemorySegmentEngine()
+    private let queues = MemoryQueueEngine()
 
     init(_ place: StorePlace) {
         self.place = place
     }
 
-    func make() async throws -> any LeaseEngine {
+    private var isMemory: Bool {
+        if case .url(let url) = self.place { url.scheme == "memory" } else { false }
+    }
+
+    func makeLeases() async throws -> any LeaseEngine {
         switch self.place {
         case .url(let url) where url.scheme == "memory":
-            self.memory
+            self.leases
         case .url(let url) where url.scheme.hasPrefix("http"):
             try await RemoteLeaseEngine.connect(to: url, token: Environment["COLONY_TOKEN"])
         default:
             try self.place.makeEngine()
         }
+    }
+
+    func makeSegments() async throws -> any SegmentEngine {
+        self.isMemory ? self.segments : try self.place.makeSegmentEngine()
+    }
+
+    func makeQueues() async throws -> any QueueEngine {
+        self.isMemory ? self.queues : try await self.place.makeQueueEngine()
     }
 }

@@ -5,35 +5,71 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks really guarantees.",
+        abstract: "Measure what a store of locks, segments, and queues really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 
-            Puts the store to every promise of the lease interface and prints what held. The locks it takes have names of \
-            their own and are given back. Exits with 1 if a promise was broken.
+            Puts the store to every promise of the interfaces and prints what held, a table for each. The locks, tags, and queues it \
+            uses have names of their own; locks are given back and queues removed, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
 
     @Argument(help: ArgumentHelp("The store or daemon: sqlite:FILE, memory:, or http://HOST:PORT.", valueName: "url"))
     var url: String
 
+    @Option(
+        help: ArgumentHelp(
+            "Only leases, segments, or queues; may be given several times. (default: all)", valueName: "port"),
+        transform: { try Self.port($0) })
+    var only: [ConformanceReport.Port] = []
+
     @OptionGroup var output: OutputOptions
+
+    private static func port(_ text: String) throws -> ConformanceReport.Port {
+        guard let port = ConformanceReport.Port(rawValue: text) else {
+            let ports = ConformanceReport.Port.allCases.map(\.rawValue).joined(separator: ", ")
+            throw ValidationError("\(NameRules.quoted(text)) is none of \(ports).")
+        }
+        return port
+    }
 
     mutating func run() async throws {
         let place = try StorePlace(store: self.url, origin: "the URL")
         let engines = VerifiedEngines(place)
         // A place that cannot be reached at all has broken no promise.
-        _ = try await engines.make().inspect("colony")
+        _ = try await engines.makeLeases().inspect("colony")
         let progress = ProgressLine()
-        let report = await LeaseConformance.run(
-            on: LiveLeaseHarness { try await engines.make() }, title: "\(place)"
-        ) { event in
-            if case .began(let check, let number, let count) = event {
-                progress.show("\(number)/\(count) \(check.name)")
+        let show: (ConformanceProgress) -> Void = { event in
+            if case .began(let name, let number, let count) = event { progress.show("\(number)/\(count) \(name)") }
+        }
+        var reports: [ConformanceReport] = []
+        for port in ConformanceReport.Port.allCases where self.only.isEmpty || self.only.contains(port) {
+            switch port {
+            case .leases:
+                let report = await LeaseConformance.run(
+                    on: LiveLeaseHarness { try await engines.makeLeases() }, title: "\(place)"
+                ) { event in
+                    if case .began(let check, let number, let count) = event {
+                        show(.began(name: check.name, number: number, count: count))
+                    }
+                }
+                reports.append(report)
+            case .segments:
+                reports.append(
+                    await SegmentConformance.run(
+                        on: LiveSegmentHarness { try await engines.makeSegments() }, title: "\(place)", reporting: show)
+                )
+            case .queues:
+                reports.append(
+                    await QueueConformance.run(
+                        on: LiveQueueHarness { try await engines.makeQueues() }, title: "\(place)", reporting: show))
             }
         }
         progress.clear()
-        StandardOutput.write(self.output.json ? try JSONText.of(report) : report.text)
-        if !report.isPassed { throw ExitCode.failure }
+        StandardOutput.write(
+            self.output.json
+                ? try JSONText.of(VerificationDocument(reports: reports))
+                : reports.map(\.text).joined(separator: "\n\n"))
+        if reports.contains(where: { !$0.isPassed }) { throw ExitCode.failure }
     }
 }

@@ -237,7 +237,8 @@ struct ConsumerFaultTests {
         }
     }
 
-    @Test("a store that never answers does not keep a consumer from ending", arguments: FaultyQueueEngine.Member.allCases)
+    @Test(
+        "a store that never answers does not keep a consumer from ending", arguments: FaultyQueueEngine.Member.allCases)
     func hangingStore(_ member: FaultyQueueEngine.Member) async throws {
         // The calls that a consumer makes while it runs.
         guard [.receive, .settle, .waitForChange].contains(member) else { return }

@@ -277,7 +277,8 @@ struct QueueConsumerTests {
         var settings: [(Int, ConsumerSettings)] = [(0, ConsumerSettings()), (1_001, ConsumerSettings())]
         for change in [
             { $0.prefetch = -1 }, { $0.lease = .zero }, { $0.maximumRate = 0 }, { $0.drainLimit = .seconds(-1) },
-            { $0.pollInterval = .zero }, { $0.messageLimit = 0 }, { $0.idleLimit = .zero },
+            { $0.pollInterval = .zero }, { $0.messageLimit = 0 }, { $0.idleLimit = .seconds(-1) },
+            { $0.cancellationLimit = .seconds(-1) },
         ] as [(inout ConsumerSettings) -> Void] {
             var changed = ConsumerSettings()
             change(&changed)
