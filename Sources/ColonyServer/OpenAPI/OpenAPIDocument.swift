@@ -1,5 +1,6 @@
 import ColonyCore
 import ColonyIdentifiers
+import ColonyQueues
 import NIOCore
 
 /// The description of the API for programs: OpenAPI 3.1.
@@ -263,8 +264,15 @@ struct OpenAPIDocument {
                     "from", ["type": "string"],
                     "`end`, `beginning`, an offset after which to begin, or a time; without it, `end`."),
                 query(
-                    "policy", ["enum": .array(TopicStream.Policy.allCases.map { .string($0.rawValue) })],
-                    "What happens when messages are gone before they were read."),
+                    "policy", ["enum": .array(SubscriptionSettings.WhenFull.allCases.map { .string($0.rawValue) })],
+                    "What happens when the buffer of the client is full; without it, `drop_oldest`."),
+                query(
+                    "buffer",
+                    [
+                        "type": "integer", "minimum": .number(UInt64(TopicService.buffers.lowerBound)),
+                        "maximum": .number(UInt64(TopicService.buffers.upperBound)), "default": 1_000,
+                    ],
+                    "How many messages wait for the client at most."),
                 [
                     "name": "Last-Event-ID", "in": "header", "schema": ["type": "string"],
                     "description": "The offset that was seen last; it takes the place of `from`.",

@@ -118,7 +118,9 @@ extension OpenAPISchemas {
                 Self.array([
                     "oneOf": [
                         Self.full([("offset", Self.count)]),
-                        Self.full([("code", ["const": "full"]), ("queue", Self.text)]),
+                        Self.full([
+                            ("code", ["const": "full"]), ("queue", Self.text), ("overflow", Self.overflow),
+                        ]),
                     ]
                 ])
             ),

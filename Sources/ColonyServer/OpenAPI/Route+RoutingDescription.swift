@@ -52,7 +52,7 @@ extension Route {
         case .topicEvents:
             RouteDescription(
                 summary: "Follow topics of a pattern, as server-sent events.",
-                success: "A stream of events named `open`, `message`, and `gap`.", answer: "Status",
+                success: "A stream of events named `open`, `message`, `gap`, and `end`.", answer: "Status",
                 problems: [.invalidRequest, .unknownField, .tooManyStreams, .draining])
         case .listTopics:
             RouteDescription(

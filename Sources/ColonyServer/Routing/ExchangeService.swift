@@ -85,7 +85,8 @@ final class ExchangeService: Sendable {
         var after: ExchangeName?
         if let text = parameters["after"] {
             do throws(InvalidName) {
-                after = try ExchangeName(text)
+                // The default exchange, whose name is empty, is in no list; the other rules are those of queues.
+                after = try ExchangeName(QueueName(text).rawValue)
             } catch {
                 throw Problem(error)
             }

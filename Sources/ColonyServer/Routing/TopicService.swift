@@ -5,11 +5,15 @@ import NIOCore
 /// What the routes of topics do, apart from HTTP and the stream of events: bodies in, answers out.
 final class TopicService: Sendable {
     let queues: QueueService
+    /// What all clients that follow topics share; `nil` if the store has none.
+    let topics: Topics?
     /// The open streams, so that their number is bounded and that all of them can be ended at once.
     let streams: WaitRegister<TopicPattern>
 
     init(queues: QueueService) {
         self.queues = queues
+        let engine: (any QueueAdministration)? = try? queues.offered()
+        self.topics = (engine as? any TopicEngine).map { Topics(on: $0, clock: queues.clock) }
         self.streams = WaitRegister(limit: queues.limits.streams, limitPerName: queues.limits.streams)
     }
 
@@ -31,7 +35,7 @@ final class TopicService: Sendable {
         } catch {
             throw Problem(exchange: error)
         }
-        if case .full(let queue, _) = outcomes.first { throw .full(queue) }
+        if case .full(let queue, let overflow) = outcomes.first { throw .full(queue, overflow) }
         return Answer(capacity: 32 + outcomes.count * 24) { body in
             body.writeJSON("[")
             for (index, outcome) in outcomes.enumerated() {
@@ -40,9 +44,11 @@ final class TopicService: Sendable {
                 case .stored(let offset):
                     body.writeJSON(#"{"offset":"#)
                     body.writeJSON(offset.rawValue)
-                case .full(let queue, _):
+                case .full(let queue, let overflow):
                     body.writeJSON(#"{"code":"full","queue":"#)
                     body.writeJSON(string: queue.rawValue)
+                    body.writeJSON(#","overflow":"#)
+                    body.writeJSON(string: overflow.rawValue)
                 }
                 body.writeJSON("}")
             }

@@ -6,26 +6,14 @@ import NIOCore
 
 /// Writes what is published to topics to one client as server-sent events.
 ///
-/// The client reads the log at its own pace: what it has not taken yet stays in the log, and here there is one page of
-/// messages at the most. Whoever is slower than the retention of the topic misses messages, and is told so by an event `gap`.
+/// All clients share one reader of the log. Each has a buffer of its own, and what happens when it is full is the client's
+/// choice; what a client was not given is told by an event `gap` before the next message.
 ///
 /// - SeeAlso: WHATWG, *HTML Living Standard*, section 9.2.
 struct TopicStream: Sendable {
-    /// What happens when messages are gone before the client has read them.
-    enum Policy: String, CaseIterable, Sendable {
-        /// The stream goes on behind the gap.
-        case skip
-        /// The stream ends after the event `gap`, so that the client begins anew where it wants to.
-        case disconnect
-    }
-
-    /// How many messages are read at once.
-    static let page = 100
-
-    let pattern: TopicPattern
-    let engine: any TopicEngine
-    let policy: Policy
-    /// After which offset the stream begins.
+    let subscription: TopicSubscription<[UInt8]>
+    let clock: any MonotonicClock
+    /// Where the stream begins.
     let start: TopicOffset
     fileprivate let wait: WaitRegister<TopicPattern>.Wait
     fileprivate let register: WaitRegister<TopicPattern>
@@ -34,72 +22,79 @@ struct TopicStream: Sendable {
     func finish() { self.wait.end(.clientGone) }
 
     /// Gives the place among the streams back.
-    func leave() { self.register.leave(self.wait) }
+    func leave() {
+        self.subscription.unsubscribe()
+        self.register.leave(self.wait)
+    }
 
-    /// Writes until the client goes away, the server drains, or the store fails.
+    /// Writes until the client goes away, the server drains, or the subscription ends.
     @concurrent
     func write(to writer: inout some ResponseBodyWriter) async throws {
-        var place = self.start
+        let subscription = self.subscription
+        self.wait.onEnd { subscription.unsubscribe() }
         // The place is told at once, so that a client that comes back misses nothing that came in between.
-        try await writer.write(ByteBuffer(string: "retry: 2000\nevent: open\nid: \(place)\ndata: {}\n\n"))
-        while self.wait.reason == nil {
-            let page = try await self.engine.read(self.pattern, after: place, limit: Self.page)
-            var text = ByteBufferAllocator().buffer(capacity: 256 + page.messages.count * 512)
-            if page.isIncomplete { text.writeString("event: gap\ndata: {\"after\":\(place)}\n\n") }
-            for message in page.messages { Self.write(message, to: &text) }
-            place = page.next
-            if text.readableBytes > 0 { try await writer.write(text) }
-            if page.isIncomplete, self.policy == .disconnect { return }
-            if page.isAtEnd, try await !self.waitForMore(after: place) {
-                // The place moves on with what other topics have, and an event without data tells only that.
-                try await writer.write(ByteBuffer(string: ": alive\nid: \(place)\n\n"))
+        try await writer.write(ByteBuffer(string: "retry: 2000\nevent: open\nid: \(self.start)\ndata: {}\n\n"))
+        while true {
+            let came = OneShotSignal()
+            // It outlives signs of life, so that no message is taken that nobody writes.
+            let next = Task { () async -> Result<ReceivedTopicMessage<[UInt8]>?, QueueError> in
+                defer { came.fire() }
+                return await QueueService.outcome { () async throws(QueueError) in try await subscription.next() }
+            }
+            while try await !came.wait(until: self.clock.now.advanced(by: EventStream.heartbeat), on: self.clock) {
+                try await writer.write(ByteBuffer(string: ": alive\n\n"))
+            }
+            switch await next.value {
+            case .success(nil): return
+            case .success(let message?): try await writer.write(Self.text(of: message))
+            case .failure(let error):
+                // Whoever was too slow begins again where it was.
+                try await writer.write(
+                    ByteBuffer(string: "event: end\ndata: {\"code\":\"\(Self.code(of: error))\"}\n\n"))
+                return
             }
         }
     }
 
-    /// - Returns: Whether something may have come before it was time for a sign of life.
-    private func waitForMore(after place: TopicOffset) async throws -> Bool {
-        let engine = self.engine
-        let waiting = Task { () async -> Result<Bool, QueueError> in
-            await QueueService.outcome { () async throws(QueueError) in
-                try await engine.waitForTopics(after: place, upTo: EventStream.heartbeat)
-                return try await engine.offset(of: .end) > place
-            }
-        }
-        self.wait.onEnd { waiting.cancel() }
-        switch await waiting.value {
-        case .success(let isMore): return isMore
-        case .failure where self.wait.reason != nil: return true
-        case .failure(let error): throw error
-        }
+    private static func code(of error: QueueError) -> String {
+        error.code == .tooSlow ? "too_slow" : Problem(exchange: error).code.rawValue
     }
 
-    private static func write(_ published: PublishedTopicMessage, to text: inout ByteBuffer) {
-        text.writeString("event: message\nid: \(published.offset)\ndata: {\"offset\":\(published.offset),\"topic\":")
-        text.writeJSON(string: published.message.topic.text)
-        QueueAnswers.writeBody(published.message.body, to: &text)
-        if let key = published.message.key {
+    private static func text(of received: ReceivedTopicMessage<[UInt8]>) -> ByteBuffer {
+        var text = ByteBufferAllocator().buffer(capacity: 256 + received.payload.count)
+        if let gap = received.gap {
+            text.writeString("event: gap\ndata: {\"dropped\":\(gap.dropped),\"is_incomplete\":\(gap.isIncomplete)}\n\n")
+        }
+        text.writeString("event: message\nid: \(received.offset)\ndata: {\"offset\":\(received.offset),\"topic\":")
+        text.writeJSON(string: received.topic.text)
+        QueueAnswers.writeBody(received.payload, to: &text)
+        if let key = received.published.message.key {
             text.writeJSON(#","key":"#)
             text.writeJSON(string: key)
         }
         text.writeJSON(#","headers":"#)
-        QueueAnswers.write(published.message.headers, to: &text)
+        QueueAnswers.write(received.headers, to: &text)
         text.writeJSON(#","published_at":"#)
-        text.writeJSON(time: published.publishedAt)
+        text.writeJSON(time: received.publishedAt)
         text.writeString("}\n\n")
+        return text
     }
 }
 
 extension TopicService {
+    /// The largest buffer of a client, in messages.
+    static let buffers = 1...10_000
+
     /// Opens a stream of what is published to topics of a pattern.
     func open(
         _ pattern: TopicPattern, query: Substring.UTF8View, fields: HTTPFields
     ) async throws(Problem) -> TopicStream {
-        let parameters = try QueryParameters(query, known: ["from", "policy"])
-        var policy = TopicStream.Policy.skip
+        let parameters = try QueryParameters(query, known: ["from", "policy", "buffer"])
+        let buffer = try parameters.integer("buffer", in: Self.buffers) ?? 1_000
+        var policy = SubscriptionSettings.WhenFull.dropOldest
         if let text = parameters["policy"] {
-            guard let known = TopicStream.Policy(rawValue: text) else {
-                let words = TopicStream.Policy.allCases.map(\.rawValue).joined(separator: ", ")
+            guard let known = SubscriptionSettings.WhenFull(rawValue: text) else {
+                let words = SubscriptionSettings.WhenFull.allCases.map(\.rawValue).joined(separator: ", ")
                 throw Problem(.invalidRequest, "policy must be one of \(words), not \(NameRules.quoted(text))")
             }
             policy = known
@@ -108,7 +103,7 @@ extension TopicService {
         if let asked = try Self.position(parameters["from"], of: "from") { position = asked }
         // A client that comes back goes on where it was.
         if let seen = try Self.position(fields[Self.lastEventID], of: "Last-Event-ID") { position = seen }
-        let engine = try self.offered()
+        guard let topics = self.topics else { throw .unsupported("keep topics") }
         let wait: WaitRegister<TopicPattern>.Wait
         do {
             wait = try self.streams.enter(pattern)
@@ -119,9 +114,14 @@ extension TopicService {
                 "\(self.queues.limits.streams) streams of topics are open already; that is all this server allows")
         }
         do throws(QueueError) {
-            let start = try await engine.offset(of: position)
+            // Before the subscription begins, so that no message is before the place that the client is told.
+            let start = try await topics.engine.offset(of: position)
+            let subscription = try await topics.subscribe(
+                to: pattern, as: [UInt8].self, from: position == .beginning ? .beginning : .after(start),
+                buffer: buffer,
+                whenFull: policy, codec: .bytes)
             return TopicStream(
-                pattern: pattern, engine: engine, policy: policy, start: start, wait: wait, register: self.streams)
+                subscription: subscription, clock: self.queues.clock, start: start, wait: wait, register: self.streams)
         } catch {
             self.streams.leave(wait)
             throw Problem(exchange: error)
