@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyMemory
 import ColonyQueues
+import Dispatch
 import Synchronization
 import Testing
 
