@@ -85,6 +85,10 @@ struct SurfaceTests {
                 let name = String(reference.prefix { $0 != "\"" })
                 #expect(schemas[name] != nil, "\(name)")
             }
+            for name in schemas.keys {
+                // The names of members begin with small letters. Of two schemas of one name a reader sees the last.
+                #expect(document.text.ranges(of: "\"\(name)\":{").count == 1, "\(name)")
+            }
             for code in ProblemCode.allCases where code != .clientGone && code != .methodNotAllowed {
                 #expect(document.text.contains("`\(code.rawValue)`") || code == .unauthorized || code == .forbidden)
             }

@@ -169,11 +169,11 @@ struct OpenAPISchemas {
                     [
                         ("version", text), ("uptime_ms", .reference("Milliseconds")), ("store", text),
                         ("guarantee", self.guarantee),
-                        ("data", ["type": ["string", "null"]]), ("token", .reference("Token")),
+                        ("data", ["type": ["string", "null"]]), ("token", .reference("AccessToken")),
                     ])
             ),
             (
-                "Token",
+                "AccessToken",
                 .closed(
                     required: ["name", "scopes"],
                     [
