@@ -72,7 +72,12 @@ final class BatchRunner {
     private func recover(from error: StoreError) {
         if error.code == .otherHost { self.takenOver = error }
         switch error.code {
-        case .otherHost, .outcomeUnknown: self.close()
+        case .otherHost: self.close()
+        // What was written before a sync that failed may never reach the medium, although later syncs succeed. This connection knows
+        // that it is not part of the log, and writes over it. Another one that had to recover the log would find it in the cache of the
+        // system, take it for committed, and put after it what a loss of power then takes away with it.
+        case .outcomeUnknown where self.session?.opened.connection.isOutsideTransaction == true: break
+        case .outcomeUnknown: self.close()
         // A full disk does no harm to the connection, and opening it again would need space.
         case .failed where error.sqliteCode.map({ $0 & 0xFF }) != SQLITE_FULL: self.close()
         default: break

@@ -29,6 +29,18 @@ private struct FaultyQueue {
         get async throws { try #require(try await self.memory.inspect("numbers")).statistics }
     }
 
+    /// Cancels a consumer, and lets time pass until it has ended: it may be about to try something again.
+    func end(_ run: Task<Void, any Error>) async throws {
+        run.cancel()
+        let ended = OneShotSignal()
+        Task {
+            _ = await run.result
+            ended.fire()
+        }
+        try await self.pass("the end of the consumer") { ended.isFired }
+        try await run.value
+    }
+
     /// Lets time pass in small steps until `condition` holds.
     func pass(
         _ what: String, by step: Duration = .milliseconds(200), until condition: () async throws -> Bool
@@ -95,8 +107,7 @@ struct ConsumerFaultTests {
         faulty.engine.heal()
         try await faulty.pass("the second delivery") { try await faulty.statistics.count == 0 }
         try await faulty.pass("the refusal") { consumer.statistics.stale >= 1 }
-        run.cancel()
-        try await run.value
+        try await faulty.end(run)
         let totals = try #require(try await faulty.memory.inspect("numbers")).totals
         #expect(totals.leasesLost == 1)
         #expect(totals.acknowledged == 1)
@@ -133,8 +144,7 @@ struct ConsumerFaultTests {
         #expect(second.statistics.handled == 1)
         #expect(second.statistics.stale == 0)
         for run in [firstRun, secondRun] {
-            run.cancel()
-            try await run.value
+            try await faulty.end(run)
         }
     }
 
@@ -160,8 +170,7 @@ struct ConsumerFaultTests {
         firstEnds.fire()
         faulty.engine.heal()
         try await faulty.pass("the end") { try await faulty.statistics.count == 0 }
-        run.cancel()
-        try await run.value
+        try await faulty.end(run)
         #expect(begun.entries.filter { $0.attempt == 1 }.map(\.value) == [0])
         #expect(begun.entries.filter { $0.attempt == 2 }.map(\.value).sorted() == Array(0..<5))
     }
@@ -187,8 +196,7 @@ struct ConsumerFaultTests {
             try await faulty.pass("the end with call \(number) failing") {
                 try await faulty.statistics.count == 0
             }
-            run.cancel()
-            try await run.value
+            try await faulty.end(run)
             #expect(try await faulty.memory.inspect("numbers")?.totals.acknowledged == 8)
             for key in ["k0", "k1"] {
                 var first: [Int] = []
