@@ -257,7 +257,10 @@ extension QueueConsumer {
     }
 
     /// The beginning of a reason, which is kept with the message.
-    private static func reason(_ text: String) -> String { String(text.prefix(1_000)) }
+    private static func reason(_ text: String) -> String {
+        // A character may be made of any number of scalars.
+        String(String.UnicodeScalarView(text.unicodeScalars.prefix(MessageLimits.reasonLength)))
+    }
 
     private func keepLeases() async {
         let clock = self.queue.clock

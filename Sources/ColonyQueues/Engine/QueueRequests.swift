@@ -46,7 +46,14 @@ package enum QueueRequests {
             case .extend(let lease): try Self.check(lease: lease)
             case .retry(let rest, _) where rest < .zero || rest > MessageLimits.delay:
                 throw QueueError(.invalidRequest, "a rest lies between 0 and 100 years, and \(rest) does not")
-            case .acknowledge, .retry, .deadLetter, .handBack: break
+            case .retry(_, let reason), .deadLetter(let reason):
+                let length = reason.unicodeScalars.count
+                guard length <= MessageLimits.reasonLength else {
+                    throw QueueError(
+                        .tooLarge,
+                        "a reason has at most \(MessageLimits.reasonLength) Unicode scalars, and this one has \(length)")
+                }
+            case .acknowledge, .handBack: break
             }
         }
     }

@@ -61,6 +61,8 @@ public enum MessageLimits {
     public static let retentions = 1_000
     /// The most schedules of a store.
     public static let schedules = 10_000
+    /// The most Unicode scalars in the reason of a settlement, which is kept with the message.
+    public static let reasonLength = 1_000
     /// The most failed deliveries that are remembered of a message.
     public static let history = 20
     /// The legal priorities.

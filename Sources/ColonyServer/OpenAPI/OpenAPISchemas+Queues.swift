@@ -227,7 +227,7 @@ extension OpenAPISchemas {
             "description": "What a consumer shows to settle one delivery of a message.",
         ]
         let rest = Self.span(.zero...MessageLimits.delay)
-        let reason: JSONValue = ["type": "string", "maxLength": .number(UInt64(SettleRequest.reasonLength))]
+        let reason: JSONValue = ["type": "string", "maxLength": .number(UInt64(MessageLimits.reasonLength))]
         let ids = self.list(.reference("MessageID"))
         let rate = Self.span(1, UInt64(SelectionRequest.fastest))
         let more: (String, JSONValue) = ("more", ["const": true])

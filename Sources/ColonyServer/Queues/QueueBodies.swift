@@ -60,8 +60,6 @@ struct SettleRequest {
     private static let rejectMembers: [StaticString] = ["receipt", "delay_ms", "reason", "dead_letter"]
     private static let extendMembers: [StaticString] = ["receipt", "lease_ms"]
 
-    /// The most characters of a reason.
-    static let reasonLength = 1_000
     /// What a consumer is taken to have said that has said nothing.
     private static let silence = "rejected"
 
@@ -94,11 +92,11 @@ struct SettleRequest {
             case 1: rest = try reader.readDuration(in: .zero...MessageLimits.delay)
             case 2:
                 reason = try reader.readString()
-                guard reason.unicodeScalars.count <= Self.reasonLength else {
+                guard reason.unicodeScalars.count <= MessageLimits.reasonLength else {
                     throw .outOfRange(
                         path: reader.currentPath,
                         reason:
-                            "it has \(reason.unicodeScalars.count) characters, and \(Self.reasonLength) are the most")
+                            "it has \(reason.unicodeScalars.count) characters, and \(MessageLimits.reasonLength) are the most")
                 }
             default: isDead = try reader.readBool()
             }

@@ -106,6 +106,14 @@ extension QueueConformance {
                     _ = try await context.engine.settle(deliveries.map { Settlement($0.receipt, kind) }, in: queue)
                 }
             }
+            for kind in [
+                .deadLetter(reason: String(repeating: "x", count: MessageLimits.reasonLength + 1)),
+                .retry(after: .zero, reason: String(repeating: "x", count: MessageLimits.reasonLength + 1)),
+            ] as [Settlement.Kind] {
+                try await context.expectRefusal(.tooLarge, what: "a reason without end") {
+                    _ = try await context.engine.settle(deliveries.map { Settlement($0.receipt, kind) }, in: queue)
+                }
+            }
             try await context.settle(deliveries, .acknowledge, in: queue)
         },
     ]
