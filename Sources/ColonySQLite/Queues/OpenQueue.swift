@@ -49,6 +49,8 @@ struct OpenQueue {
 
     /// The most that is done for one operation when much has become due at once; the next one goes on.
     private static let dueAtOnce: Int64 = 1_000
+    /// How often that is done again while there is nothing to deliver; some tens of milliseconds at the most.
+    private static let roundsAtOnce = 16
 
     private static let selectTimers = SQL(
         """
@@ -88,16 +90,23 @@ struct OpenQueue {
 
     private func advance() throws(StoreError) {
         if self.ledger.nextInstant == .min { try self.lookAhead() }
-        if self.now < self.ledger.nextInstant, self.civil < self.ledger.nextAppointment { return }
-        try self.openBuckets(upTo: Self.dueAtOnce)
-        try self.endRestsAndLeases()
-        try self.keepAppointments()
-        try self.endAges()
-        try self.run(Self.deleteForgotten, self.now)
-        try self.lookAhead()
+        guard self.isDue else { return }
+        var rounds = 0
+        repeat {
+            try self.openBuckets(upTo: Self.dueAtOnce)
+            try self.endRestsAndLeases()
+            try self.keepAppointments()
+            try self.endAges()
+            try self.run(Self.deleteForgotten, self.now)
+            try self.lookAhead()
+            rounds += 1
+            // What is due must not hide behind what is not: a bucket that opens has both.
+        } while self.ledger.counts.ready == 0 && self.isDue && rounds < Self.roundsAtOnce
         // Also when somebody only looks: who was given nothing before must hear of it.
         self.ledger.announce()
     }
+
+    private var isDue: Bool { self.now >= self.ledger.nextInstant || self.civil >= self.ledger.nextAppointment }
 
     private func lookAhead() throws(StoreError) {
         (self.ledger.nextInstant, self.ledger.nextAppointment) = try Self.next(

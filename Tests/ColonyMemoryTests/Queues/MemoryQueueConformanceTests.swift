@@ -41,7 +41,7 @@ struct MemoryQueueConformanceTests {
     @Test(arguments: everyCase)
     func `on the clock of the host`(check: QueueCase) async {
         let engine = MemoryQueueEngine()
-        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.02) { engine })
+        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.1) { engine })
         #expect(outcome == .passed)
     }
 

@@ -56,7 +56,7 @@ struct SQLiteQueueConformanceTests {
     func `one process on the clock of the host`(check: QueueCase) async throws {
         let folder = try TemporaryFolder()
         let engine = SQLiteQueueEngine.sqlite(path: folder.store)
-        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.05, effort: 0.4) { engine })
+        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.2, effort: 0.2) { engine })
         #expect(outcome == .passed)
         await engine.close()
     }
@@ -73,7 +73,7 @@ struct SQLiteQueueConformanceTests {
     func `schedules of one process on the clock of the host`(check: QueueCase) async throws {
         let folder = try TemporaryFolder()
         let engine = SQLiteQueueEngine.sqlite(path: folder.store)
-        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.05, effort: 0.4) { engine })
+        let outcome = await check.run(on: LiveQueueHarness(timeScale: 0.2, effort: 0.2) { engine })
         #expect(outcome == .passed)
         await engine.close()
     }
