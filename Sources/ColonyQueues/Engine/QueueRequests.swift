@@ -51,7 +51,8 @@ package enum QueueRequests {
                 guard length <= MessageLimits.reasonLength else {
                     throw QueueError(
                         .tooLarge,
-                        "a reason has at most \(MessageLimits.reasonLength) Unicode scalars, and this one has \(length)")
+                        "a reason has at most \(MessageLimits.reasonLength) Unicode scalars, and this one has \(length)"
+                    )
                 }
             case .acknowledge, .handBack: break
             }

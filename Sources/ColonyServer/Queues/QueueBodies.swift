@@ -96,7 +96,8 @@ struct SettleRequest {
                     throw .outOfRange(
                         path: reader.currentPath,
                         reason:
-                            "it has \(reason.unicodeScalars.count) characters, and \(MessageLimits.reasonLength) are the most")
+                            "it has \(reason.unicodeScalars.count) characters, and \(MessageLimits.reasonLength) are the most"
+                    )
                 }
             default: isDead = try reader.readBool()
             }
