@@ -49,12 +49,14 @@ let floor2: [Target] = [
 let floor3: [Target] = [
     .target(
         name: "ColonyMemory",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", .deque, .heap],
+        dependencies: [
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", .deque, .heap,
+        ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", .grdb, .sqlite],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", .grdb, .sqlite],
         swiftSettings: settings
     ),
     .target(
@@ -67,7 +69,10 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyRedis",
-        dependencies: ["ColonyCore", "ColonyCaches", "ColonyRESP", .crypto, .deque, .nioCore, .nioPosix, .nioSSL],
+        dependencies: [
+            "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", .crypto, .deque, .nioCore, .nioPosix,
+            .nioSSL,
+        ],
         swiftSettings: settings
     ),
     .target(
@@ -75,6 +80,33 @@ let floor3: [Target] = [
         dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", .deque, .nioCore, .nioPosix],
         swiftSettings: settings
     ),
+    // What these three stand on comes with the package trait of their name; without it they are empty modules.
+    .target(
+        name: "ColonyPostgres",
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
+        ],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyZooKeeper",
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .target(name: "CZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+        ],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyEtcd",
+        dependencies: ["ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .protobuf],
+        exclude: ["Wire/etcd.proto"],
+        swiftSettings: settings
+    ),
+    .systemLibrary(
+        name: "CLibPQ", path: "Sources/SystemLibraries/CLibPQ", pkgConfig: "libpq",
+        providers: [.apt(["libpq-dev"]), .brew(["libpq"])]),
+    .systemLibrary(
+        name: "CZooKeeper", path: "Sources/SystemLibraries/CZooKeeper",
+        providers: [.apt(["libzookeeper-mt-dev"]), .brew(["zookeeper"])]),
 ]
 
 // MARK: Floor 4, servers
@@ -99,8 +131,8 @@ let floor5: [Target] = [
         name: "colony",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
-            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyServer", "ColonyConformance",
-            "ColonyWorkloads",
+            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyPostgres", "ColonyZooKeeper",
+            "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -116,8 +148,10 @@ let beside: [Target] = [
         swiftSettings: settings
     ),
     .target(
-        name: "ColonyConformance", dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
-        swiftSettings: settings),
+        name: "ColonyConformance",
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues"],
+        swiftSettings: settings
+    ),
     .target(
         name: "ColonyWorkloads",
         dependencies: [
@@ -144,12 +178,23 @@ let package = Package(
         .library(name: "ColonyRemote", targets: ["ColonyRemote"]),
         .library(name: "ColonyRedis", targets: ["ColonyRedis"]),
         .library(name: "ColonyMemcached", targets: ["ColonyMemcached"]),
+        .library(name: "ColonyPostgres", targets: ["ColonyPostgres"]),
+        .library(name: "ColonyZooKeeper", targets: ["ColonyZooKeeper"]),
+        .library(name: "ColonyEtcd", targets: ["ColonyEtcd"]),
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
         .executable(name: "colony", targets: ["colony"]),
+    ],
+    traits: [
+        .trait(name: "Postgres", description: "ColonyPostgres, on libpq"),
+        .trait(name: "ZooKeeper", description: "ColonyZooKeeper, on the C client of Apache ZooKeeper"),
+        .trait(name: "Etcd", description: "ColonyEtcd, on gRPC"),
+        .trait(
+            name: "AllEngines", description: "Every engine, also those that need more than the toolchain and SQLite",
+            enabledTraits: ["Postgres", "ZooKeeper", "Etcd"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -163,6 +208,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -210,8 +259,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyRedisTests",
             dependencies: [
-                "ColonyCore", "ColonyCaches", "ColonyRESP", "ColonyRedis", "ColonyConformance", "RealServers", .nioCore,
-                .nioPosix,
+                "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyRedis", "ColonyConformance",
+                "RealServers", .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -282,6 +331,30 @@ var tests: [Target] {
             dependencies: ["ColonyCore", "colony-id-probe"],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ColonyPostgresTests",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyConformance", "RealServers",
+                .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyZooKeeperTests",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyZooKeeper", "ColonyConformance", "RealServers",
+                .target(name: "CZooKeeper", condition: .when(traits: ["ZooKeeper"])),
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyEtcdTests",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyEtcd", "ColonyConformance", "RealServers",
+                .grpc, .grpcTransport,
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
 
         // What tests of several targets need to start servers of other people.
@@ -323,6 +396,10 @@ extension Target.Dependency {
     static var configuration: Self { .product(name: "Configuration", package: "swift-configuration") }
     static var crypto: Self { .product(name: "Crypto", package: "swift-crypto") }
     static var deque: Self { .product(name: "DequeModule", package: "swift-collections") }
+    static var grpc: Self { .etcd("GRPCCore", "grpc-swift-2") }
+    static var grpcProtobuf: Self { .etcd("GRPCProtobuf", "grpc-swift-protobuf") }
+    static var grpcTransport: Self { .etcd("GRPCNIOTransportHTTP2", "grpc-swift-nio-transport") }
+    static var protobuf: Self { .etcd("SwiftProtobuf", "swift-protobuf") }
     static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
     static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
@@ -343,4 +420,9 @@ extension Target.Dependency {
     static var tracing: Self { .product(name: "Tracing", package: "swift-distributed-tracing") }
     static var unixSignals: Self { .product(name: "UnixSignals", package: "swift-service-lifecycle") }
     static var yams: Self { .product(name: "Yams", package: "Yams") }
+
+    /// What only the build with etcd needs, and only then is fetched.
+    private static func etcd(_ name: String, _ package: String) -> Self {
+        .product(name: name, package: package, condition: .when(traits: ["Etcd"]))
+    }
 }

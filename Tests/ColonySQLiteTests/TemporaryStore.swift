@@ -40,9 +40,9 @@ struct SimulatedHost {
     }
 }
 
-/// Waits until `condition` holds, for ten seconds at the most.
+/// Waits until `condition` holds, for 30 seconds at the most.
 func eventually(
-    _ what: String, within limit: Duration = .seconds(10), _ condition: () async throws -> Bool
+    _ what: String, within limit: Duration = .seconds(30), _ condition: () async throws -> Bool
 ) async throws {
     let clock = HostClock()
     let deadline = clock.now.advanced(by: limit)

@@ -1,0 +1,8 @@
+#if Etcd
+import ColonyEtcd
+import Testing
+
+@Suite struct EtcdLeaseEngineTests {
+    @Test func `it is linked`() {}
+}
+#endif

@@ -1,0 +1,8 @@
+#if Postgres
+import ColonyPostgres
+import Testing
+
+@Suite struct PostgresLeaseEngineTests {
+    @Test func `it is linked`() {}
+}
+#endif
