@@ -97,7 +97,9 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyEtcd",
-        dependencies: ["ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .protobuf],
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .nioCore, .nioSSL, .protobuf,
+        ],
         exclude: ["Wire/etcd.proto"],
         swiftSettings: settings
     ),
