@@ -13,16 +13,21 @@ public enum PermitConformance: ConformanceSuite {
         case limit, tokens, expiry, renewal, ownership, claims, waiting, names, limits, inspection
     }
 
+    /// What its reports are called.
     public static let port = ConformanceReport.Port.permits
+    /// What an engine without the port has not got.
     public static let power = "power of permits"
 
+    /// All cases, in the order in which they are run: what everything else rests on comes first.
     public static let cases: [PermitCase] =
         Self.grantCases + Self.renewalCases + Self.expiryCases + Self.returnCases + Self.inspectionCases
         + Self.claimCases + Self.claimEndCases + Self.waitingCases + Self.wakingCases + Self.nameCases
         + Self.limitCases + Self.contentionCases
 
+    /// The engine as one that keeps permits; `nil` if it keeps none.
     public static func client(_ engine: any LeaseEngine) -> (any PermitEngine)? { engine as? any PermitEngine }
 
+    /// Returns what the case has left held or claimed.
     public static func cleanUp(_ context: PermitCaseContext) async throws {
         for name in context.used.all {
             let record = try await context.engine.inspectPermits(name)
