@@ -58,7 +58,9 @@ public final class RedisCacheTier: CacheTier {
     public func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         try self.checkCount(keys.count)
         if keys.isEmpty { return [] }
-        if self.options.connection.isCluster || self.options.readsTimeToLive { return try await self.getByCommands(keys) }
+        if self.options.connection.isCluster || self.options.readsTimeToLive {
+            return try await self.getByCommands(keys)
+        }
         // The plainest case is the most frequent one, and has a way without intermediate arrays.
         let prefix = self.router.settings.prefix
         do throws(RedisFailure) {

@@ -12,11 +12,11 @@ struct RedisLinkSettings: Sendable {
     let listener: (any RedisListener)?
     let tls: RedisTLSContext?
 
-    init(_ options: RedisOptions, prefix: String, listener: (any RedisListener)?) {
+    init(_ options: RedisOptions, prefix: String, listener: (any RedisListener)?, tls: RedisTLSContext? = nil) {
         self.options = options
         self.prefix = Array(prefix.utf8)
         self.listener = listener
-        self.tls = options.tls.map(RedisTLSContext.init)
+        self.tls = tls ?? options.tls.map(RedisTLSContext.init)
     }
 }
 

@@ -100,7 +100,9 @@ struct LeaseKeySpace: Sendable {
     /// What is wrong with a prefix, or `nil`.
     static func defect(inPrefix prefix: String) -> String? {
         if prefix.isEmpty { return nil }
-        if let defect = NameRules.defect(in: prefix) { return "the prefix \(NameRules.quoted(prefix)) is not possible: \(defect)" }
+        if let defect = NameRules.defect(in: prefix) {
+            return "the prefix \(NameRules.quoted(prefix)) is not possible: \(defect)"
+        }
         guard let open = prefix.firstIndex(of: "{") else { return nil }
         let rest = prefix[prefix.index(after: open)...]
         if let close = rest.firstIndex(of: "}"), close > rest.startIndex { return nil }
