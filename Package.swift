@@ -34,7 +34,7 @@ let floor1: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", .deque],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", .deque],
         swiftSettings: settings
     ),
     .target(
@@ -289,7 +289,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyCoordinationTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySimulation", "ColonyConformance",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySimulation",
+                "ColonyConformance",
             ],
             swiftSettings: settings
         ),
