@@ -84,7 +84,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
+            "ColonyCore", "ColonyCoordination", .deque,
+            .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
     ),
