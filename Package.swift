@@ -365,7 +365,7 @@ var tests: [Target] {
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
+            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),
