@@ -240,7 +240,8 @@ struct PostgresFailureTests {
         var refused = 0
         for call in calls where try await call.value != nil { refused += 1 }
         locker.waitUntilExit()
-        #expect(refused == 400 - 102)
+        // The second connection may come after the bound was reached.
+        #expect((298...299).contains(refused))
         await engine.close()
     }
 

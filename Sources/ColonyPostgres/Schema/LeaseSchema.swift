@@ -23,7 +23,8 @@ enum LeaseSchema {
     static let deadAfter = "interval '3 seconds'"
 
     static func statements(schema: String) -> String {
-        (Self.tables + Self.decisions + Self.waiting + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
+        (Self.tables + Self.decisions + Self.waiting + PermitSchema.statements + RegistrySchema.statements
+            + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
     }
 
     private static let tables = """
@@ -62,7 +63,7 @@ enum LeaseSchema {
 
     private static let decisions = """
         CREATE OR REPLACE FUNCTION $schema$.microseconds(p_interval interval) RETURNS bigint
-        LANGUAGE sql IMMUTABLE AS $body$ SELECT greatest(1, (date_part('epoch', p_interval) * 1000000)::bigint) $body$;
+        LANGUAGE sql IMMUTABLE STRICT AS $body$ SELECT greatest(1, (date_part('epoch', p_interval) * 1000000)::bigint) $body$;
 
         -- The first in the queue of a name whose engine is alive.
         CREATE OR REPLACE FUNCTION $schema$.head(
@@ -314,6 +315,8 @@ enum LeaseSchema {
         BEGIN
             PERFORM set_config('synchronous_commit', 'off', true);
             DELETE FROM $schema$.watch WHERE engine = p_engine;
+            DELETE FROM $schema$.permit_watch WHERE engine = p_engine;
+            DELETE FROM $schema$.registry_watch WHERE engine = p_engine;
             DELETE FROM $schema$.engine WHERE id = p_engine;
             FOR q IN DELETE FROM $schema$.waiter WHERE engine = p_engine RETURNING name LOOP
                 PERFORM $schema$.announce(q.name)
@@ -345,6 +348,8 @@ enum LeaseSchema {
                     AND q.since < clock_timestamp() - interval '1 minute'
                 LIMIT 1000 FOR UPDATE SKIP LOCKED);
             DELETE FROM $schema$.watch x WHERE NOT EXISTS (SELECT FROM $schema$.engine e WHERE e.id = x.engine);
+            \(PermitSchema.sweeping)
+            \(RegistrySchema.sweeping)
         END
         $body$;
 
