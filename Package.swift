@@ -281,8 +281,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyMemoryTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyMemory", "ColonyConformance",
-                "ColonyQueues", "ColonySimulation",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
+                "ColonyConformance", "ColonyQueues", "ColonySimulation",
             ],
             swiftSettings: settings
         ),
