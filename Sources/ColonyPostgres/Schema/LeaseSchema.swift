@@ -24,6 +24,7 @@ enum LeaseSchema {
 
     static func statements(schema: String) -> String {
         (Self.tables + Self.decisions + Self.waiting + PermitSchema.statements + RegistrySchema.statements
+            + AdvisorySchema.statements
             + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
     }
 

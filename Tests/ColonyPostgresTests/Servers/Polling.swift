@@ -1,5 +1,6 @@
 #if Postgres
 import ColonyCore
+import Foundation
 
 /// Looks again until a condition holds, for 45 seconds at most.
 func eventually(_ expectation: String, _ condition: () async throws -> Bool) async throws {
@@ -10,6 +11,15 @@ func eventually(_ expectation: String, _ condition: () async throws -> Bool) asy
         try await clock.sleep(for: .milliseconds(5))
     }
     throw Disappointment(description: "not within 45 seconds: \(expectation)")
+}
+
+/// Removes the folder of a server that was killed. Its children end when they notice, and may write until then.
+func remove(_ folder: URL) {
+    for _ in 0..<200 {
+        try? FileManager.default.removeItem(at: folder)
+        if !FileManager.default.fileExists(atPath: folder.path) { return }
+        usleep(20_000)
+    }
 }
 
 struct Disappointment: Error, CustomStringConvertible {

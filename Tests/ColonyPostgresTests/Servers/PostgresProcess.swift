@@ -68,12 +68,7 @@ final class PostgresProcess: @unchecked Sendable {
 
     deinit {
         self.kill()
-        // The children of a killed server end when they notice, and may write until then.
-        for _ in 0..<100 {
-            try? FileManager.default.removeItem(at: self.folder)
-            if !FileManager.default.fileExists(atPath: self.folder.path) { break }
-            usleep(20_000)
-        }
+        remove(self.folder)
     }
 
     private var data: String { self.folder.appending(path: "data").path }
