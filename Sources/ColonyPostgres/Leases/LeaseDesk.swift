@@ -64,6 +64,8 @@ final class LeaseDesk: Sendable {
         var early: Set<Int64> = []
         /// Turns that nobody here waits for, as of the latest sign of life.
         var orphans: Set<Int64> = []
+        /// Whether the server knew fewer waiters than stand here, as of the latest sign of life.
+        var isShort = false
     }
 
     /// How often a sign of life is given.
@@ -253,6 +255,7 @@ final class LeaseDesk: Sendable {
     /// Gives a sign of life, and wakes those who have something to look at.
     private func beat() async throws(PostgresFailure) {
         let sentAt = self.clock.now
+        let standing = self.state.withLock { $0.turns.count }
         let rows = try await self.pool.query(self.statements.beat, [self.identity]).rows
         var woken: [LeaseWait] = []
         var abandoned: [(LeaseName, Int64)] = []
@@ -260,7 +263,13 @@ final class LeaseDesk: Sendable {
             state.latestBeat = max(state.latestBeat, sentAt)
             var orphans: Set<Int64> = []
             for row in rows where row.count == 4 {
-                guard let name = row[1].flatMap({ try? LeaseName($0) }) else { continue }
+                guard let name = row[1].flatMap({ try? LeaseName($0) }) else {
+                    let isShort = row[2].flatMap { Int($0) }.map { $0 < standing } ?? false
+                    // One of them may just be taking its turn. At the second time places were lost, and are taken again.
+                    if isShort, state.isShort { woken += state.turns.values }
+                    state.isShort = isShort
+                    continue
+                }
                 guard let ticket = row[0].flatMap({ Int64($0) }) else {
                     woken += self.changed(name, row, in: state)
                     continue

@@ -33,7 +33,9 @@ struct LeaseStatements: Sendable {
 
     init(schema: String) {
         func statement(_ name: String, _ sql: String) -> PostgresStatement {
-            PostgresStatement(name: "colony_\(name)", sql: sql.replacing("$schema$", with: "\"\(schema)\""))
+            PostgresStatement(
+                name: "colony_\(name)", sql: sql.replacing("$schema$", with: "\"\(schema)\""),
+                isUrgent: name == "beat" || name.hasPrefix("renew"))
         }
         self.acquire = statement("acquire", "SELECT * FROM $schema$.acquire($1, $2, $3, $4, $5, $6)")
         self.renew = statement(

@@ -288,7 +288,8 @@ enum LeaseSchema {
         $body$;
 
         -- A sign of life of an engine. It is told, for what its notifications may have missed, which of its waiters are first
-        -- in their queues and how long the lease before them still runs, and what holds the names that it watches.
+        -- in their queues and how long the lease before them still runs, what holds the names that it watches, and, in a row
+        -- without a name, how many of its waiters stand in queues.
         CREATE OR REPLACE FUNCTION $schema$.beat(p_engine text) RETURNS TABLE (
             o_ticket bigint, o_name text, o_token bigint, o_remaining bigint
         ) LANGUAGE plpgsql AS $body$
@@ -305,7 +306,9 @@ enum LeaseSchema {
             WHERE h.o_engine = p_engine
             UNION ALL
             SELECT NULL::bigint, x.name, p.o_token, p.o_remaining
-            FROM $schema$.watch x CROSS JOIN LATERAL $schema$.present(x.name) p WHERE x.engine = p_engine;
+            FROM $schema$.watch x CROSS JOIN LATERAL $schema$.present(x.name) p WHERE x.engine = p_engine
+            UNION ALL
+            SELECT NULL::bigint, NULL::text, count(*), NULL::bigint FROM $schema$.waiter q WHERE q.engine = p_engine;
         END
         $body$;
 
