@@ -117,6 +117,26 @@ final class PostgresProcess: @unchecked Sendable {
         return process
     }
 
+    /// Makes a certificate of its own for `localhost`, which the server uses.
+    ///
+    /// - Returns: The file of the certificate.
+    func makeCertificate(by openssl: String) throws -> String {
+        let certificate = "\(self.data)/server.crt"
+        let key = "\(self.data)/server.key"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: openssl)
+        process.arguments =
+            ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "openssl failed")
+        try Self.run("/bin/chmod", ["600", key])
+        if geteuid() == 0 { try Self.run("/bin/chown", ["postgres", key, certificate]) }
+        return certificate
+    }
+
     private static func run(_ program: String, _ arguments: [String]) throws {
         let process = try Process.run(URL(fileURLWithPath: program), arguments: arguments)
         process.waitUntilExit()
