@@ -34,7 +34,7 @@ let floor1: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", .deque],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", .deque],
         swiftSettings: settings
     ),
     .target(
@@ -84,7 +84,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
+            "ColonyCore", "ColonyCoordination", .deque,
+            .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
     ),
@@ -280,15 +281,16 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyMemoryTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyMemory", "ColonyConformance",
-                "ColonyQueues", "ColonySimulation",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
+                "ColonyConformance", "ColonyQueues", "ColonySimulation",
             ],
             swiftSettings: settings
         ),
         .testTarget(
             name: "ColonyCoordinationTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonySimulation", "ColonyConformance",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySimulation",
+                "ColonyConformance",
             ],
             swiftSettings: settings
         ),
