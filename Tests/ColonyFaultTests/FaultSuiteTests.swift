@@ -1,0 +1,58 @@
+import ColonyCore
+import ColonySimulation
+import FaultHarness
+import FaultHistory
+import Foundation
+import RealServers
+import Testing
+
+/// The short form of the fault suite: every engine for a few seconds of faults, one after the other. `dev/faults` is the long one.
+@Suite("Faults", .serialized, .timeLimit(.minutes(5)))
+struct FaultSuiteTests {
+    /// The programs lie in the build directory, beside the bundle of the tests.
+    static let programs: String = {
+        let bundle = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
+        let tests = bundle ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().path
+    }()
+
+    private static func canRun(_ store: StoreUnderTest) -> Bool {
+        guard let obstacle = store.obstacle, !InstalledPrograms.isMissingAnError else { return true }
+        print("skipped: faults on \(store.name): \(obstacle)")
+        return false
+    }
+
+    private func run(_ store: StoreUnderTest, _ change: (inout FaultRun) -> Void = { _ in }) async throws -> FaultReport
+    {
+        let seed = Seed(rawValue: UInt64.random(in: 1...999_999))
+        var run = FaultRun(store, seed: seed, length: .seconds(5), programs: Self.programs)
+        change(&run)
+        print("faults on \(store.name): seed \(seed.rawValue)")
+        let report = try await run.run()
+        print(report)
+        return report
+    }
+
+    @Test(arguments: StoreUnderTest.all.filter(canRun))
+    func `an engine keeps its promises under faults`(store: StoreUnderTest) async throws {
+        let report = try await self.run(store)
+        #expect(report.violations.isEmpty, "\(report)")
+        // A run in which nothing happens shows nothing.
+        #expect(report.acquisitions > 4)
+        #expect(report.acceptedWrites > 0)
+    }
+
+    @Test(arguments: ["grants-to-two", "reuses-token", "promises-more"])
+    func `an engine that breaks a promise of safety is caught`(flaw: String) async throws {
+        let report = try await self.run(.flawed(flaw)) {
+            $0.endsAtBreach = true
+            $0.length = .seconds(30)
+        }
+        let expected: HistoryRule = flaw == "reuses-token" ? .oneOwnerPerToken : .oneHolderAtATime
+        #expect(report.violations.contains { $0.rule == expected }, "\(report)")
+    }
+}
+
+extension StoreUnderTest: CustomTestStringConvertible {
+    package var testDescription: String { self.name }
+}
