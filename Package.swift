@@ -84,7 +84,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
+            "ColonyCore", "ColonyCoordination", .deque,
+            .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
     ),
@@ -280,8 +281,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyMemoryTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyMemory", "ColonyConformance",
-                "ColonyQueues", "ColonySimulation",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
+                "ColonyConformance", "ColonyQueues", "ColonySimulation",
             ],
             swiftSettings: settings
         ),

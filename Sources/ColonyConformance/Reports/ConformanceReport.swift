@@ -8,6 +8,8 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case segments
         /// Those of ``QueueConformance``.
         case queues
+        /// Those of ``PermitConformance``.
+        case permits
     }
 
     /// How a case ended.
