@@ -1,6 +1,6 @@
 import ColonyCore
-import ColonySimulation
-import FaultHistory
+package import ColonySimulation
+package import FaultHistory
 
 /// What a run has shown.
 package struct FaultReport: Sendable, CustomStringConvertible {

@@ -1,5 +1,5 @@
 import ColonyCore
-import ColonySimulation
+package import ColonySimulation
 import FaultHistory
 import Foundation
 import RealServers

@@ -1,4 +1,4 @@
-import ColonySimulation
+package import ColonySimulation
 
 /// One thing that can be done to the servers and contenders of a run. Servers and contenders are counted from 0.
 package enum Fault: Hashable, Sendable, CustomStringConvertible {

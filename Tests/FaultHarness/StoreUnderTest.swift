@@ -1,7 +1,7 @@
 import ColonyCore
-import FaultHistory
+package import FaultHistory
 import Foundation
-import RealServers
+package import RealServers
 
 /// An engine with its servers, as the suite runs it.
 package struct StoreUnderTest: Sendable {
@@ -69,7 +69,7 @@ package struct RunningStore: Sendable {
 
 extension StoreUnderTest {
     /// All engines, the embedded one first.
-    package static let all: [StoreUnderTest] = [.sqlite, .daemon]
+    package static let all: [StoreUnderTest] = [.sqlite, .daemon, .redis, .postgres, .zookeeper]
 
     package static let sqlite = StoreUnderTest(
         "sqlite", lease: .seconds(1), progressBound: .seconds(15), isNetworked: false
@@ -83,6 +83,59 @@ extension StoreUnderTest {
             "\(stage.programs)/colony", store: "sqlite:\(stage.folder)/locks.db", at: place, in: stage.folder)
         return RunningStore(
             url: "http://\(place.address):\(place.ports[0])", servers: [server], version: "colony serve on SQLite")
+    }
+
+    /// One Redis that has every write on disk before it answers.
+    package static let redis = StoreUnderTest(
+        "redis", lease: .seconds(1), progressBound: .seconds(20),
+        obstacle: missing([("redis-server", InstalledPrograms.redis)])
+    ) { stage in
+        let place = try stage.places(1, ports: 1)[0]
+        return RunningStore(
+            url: "redis://\(place.address):\(place.ports[0])?timeout_ms=1000",
+            servers: [try ServerLaunchers.redis(at: place, in: stage.folder)],
+            version: version(InstalledPrograms.redis, "v=([0-9.]+)", of: "Redis"))
+    }
+
+    package static let postgres = StoreUnderTest(
+        "postgres", lease: .seconds(1), progressBound: .seconds(30),
+        obstacle: missing([("postgresql", InstalledPrograms.postgres)])
+    ) { stage in
+        let place = try stage.places(1, ports: 1)[0]
+        return RunningStore(
+            url: "postgres://colony@\(place.address):\(place.ports[0])/postgres?timeout_ms=1000&connections=2",
+            servers: [try ServerLaunchers.postgres(at: place, in: stage.folder)],
+            version: version(InstalledPrograms.postgres.map { "\($0)/postgres" }, "\\) ([0-9.]+)", of: "PostgreSQL"))
+    }
+
+    /// An ensemble of three.
+    package static let zookeeper = StoreUnderTest(
+        "zookeeper", lease: .seconds(2), progressBound: .seconds(40),
+        obstacle: missing([
+            ("default-jre-headless", InstalledPrograms.java), ("zookeeper", InstalledPrograms.zookeeper),
+        ])
+    ) { stage in
+        let places = try stage.places(3, ports: 3)
+        let hosts = places.map { "\($0.address):\($0.ports[0])" }.joined(separator: ",")
+        let archive = try? FileManager.default.destinationOfSymbolicLink(atPath: "/usr/share/java/zookeeper.jar")
+        return RunningStore(
+            url: "zookeeper://\(hosts)?session_timeout_ms=2400&timeout_ms=1000",
+            servers: try ServerLaunchers.zookeeper(at: places, in: stage.folder),
+            version: archive.map { "ZooKeeper \($0.filter { $0.isNumber || $0 == "." }.dropLast())" } ?? "ZooKeeper")
+    }
+
+    /// Which of the packages are not installed, as a reason to skip.
+    private static func missing(_ programs: [(package: String, place: String?)]) -> String? {
+        let names = programs.filter { $0.place == nil }.map(\.package)
+        return names.isEmpty ? nil : "not installed: \(names.joined(separator: ", "))"
+    }
+
+    /// What a program says of itself.
+    private static func version(_ program: String?, _ pattern: String, of name: String) -> String {
+        guard let program, let text = try? Run.toEnd(program, ["--version"]), let expression = try? Regex(pattern),
+            let match = text.firstMatch(of: expression), let number = match.output[1].substring
+        else { return name }
+        return "\(name) \(number)"
     }
 
     /// An engine of the probe that is broken in one way, or in none.
