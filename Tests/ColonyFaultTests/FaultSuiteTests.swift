@@ -51,6 +51,46 @@ struct FaultSuiteTests {
         let expected: HistoryRule = flaw == "reuses-token" ? .oneOwnerPerToken : .oneHolderAtATime
         #expect(report.violations.contains { $0.rule == expected }, "\(report)")
     }
+
+    @Test
+    func `an engine whose leases do not run out is caught when its holder dies`() async throws {
+        let report = try await self.run(.flawed("never-runs-out")) { $0.length = .seconds(6) }
+        #expect(report.violations.map(\.rule).contains(.progress), "\(report)")
+    }
+
+    @Test
+    func `the engine of the broken ones passes without a flaw, so the flaws alone are caught`() async throws {
+        let report = try await self.run(.flawed("none")) { $0.length = .seconds(3) }
+        #expect(report.violations.isEmpty, "\(report)")
+        // The sleeper has written on after its lease, and others had written since.
+        #expect(report.refusedWrites > 0, "\(report)")
+    }
+
+    @Test
+    func `a register that does not check tokens takes stale writes, and that is caught`() async throws {
+        let report = try await self.run(.sqlite) {
+            $0.isGuarded = false
+            $0.endsAtBreach = true
+            $0.length = .seconds(30)
+        }
+        #expect(report.violations.map(\.rule).contains(.staleWritesAreRefused), "\(report)")
+    }
+
+    @Test(arguments: LostGrant.allCases.filter(canPlay))
+    func `a grant that the engine has lost has two holders, and the token tells them apart`(scene: LostGrant)
+        async throws
+    {
+        let check = try await scene.play(programs: Self.programs)
+        let rules = Set(check.safetyViolations().map(\.rule))
+        #expect(rules == [.oneHolderAtATime], "\(check.safetyViolations())")
+        #expect(check.refusedWrites > 0)
+    }
+
+    private static func canPlay(_ scene: LostGrant) -> Bool {
+        guard let obstacle = scene.obstacle, !InstalledPrograms.isMissingAnError else { return true }
+        print("skipped: \(scene.rawValue): \(obstacle)")
+        return false
+    }
 }
 
 extension StoreUnderTest: CustomTestStringConvertible {

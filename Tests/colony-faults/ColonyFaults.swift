@@ -30,10 +30,12 @@ struct ColonyFaults {
                 guard let number = words.popFirst().flatMap(UInt64.init) else { Self.refuse("--seed N") }
                 seed = Seed(rawValue: number)
             case "--verbose": isVerbose = true
-            case _ where StoreUnderTest.all.contains { $0.name == word }: names.append(word)
-            default: Self.refuse("\(word) is none of \(StoreUnderTest.all.map(\.name).joined(separator: ", "))")
+            case _ where Self.known.contains(word): names.append(word)
+            default: Self.refuse("\(word) is none of \(Self.known.joined(separator: ", "))")
             }
         }
+        let programs = URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+            .deletingLastPathComponent().path
         let stores = names.isEmpty ? StoreUnderTest.all : StoreUnderTest.all.filter { names.contains($0.name) }
         if let obstacle = PrivateNetwork.obstacle { print("no partitions: \(obstacle)") }
         if let obstacle = WallClockShim.obstacle { print("no steps of wall clocks: \(obstacle)") }
@@ -43,10 +45,7 @@ struct ColonyFaults {
                 print("\(store.name): skipped: \(obstacle)")
                 continue
             }
-            var run = FaultRun(
-                store, seed: seed, length: .seconds(minutes * 60),
-                programs: URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
-                    .deletingLastPathComponent().path)
+            var run = FaultRun(store, seed: seed, length: .seconds(minutes * 60), programs: programs)
             run.wantsNetwork = true
             if isVerbose { run.announce = { print("  \(store.name): \($0)") } }
             do {
@@ -59,7 +58,28 @@ struct ColonyFaults {
             }
             print("  again: dev/faults \(store.name) --minutes \(minutes) --seed \(seed.rawValue)")
         }
+        for scene in LostGrant.allCases where names.isEmpty || names.contains(scene.rawValue) {
+            await Self.play(scene, programs: programs)
+        }
         exit(isBroken ? 1 : 0)
+    }
+
+    /// What can be named: engines, and scenes of what engines do not hold.
+    private static let known = StoreUnderTest.all.map(\.name) + LostGrant.allCases.map(\.rawValue)
+
+    private static func play(_ scene: LostGrant, programs: String) async {
+        if let obstacle = scene.obstacle {
+            print("\(scene.rawValue): skipped: \(obstacle)")
+            return
+        }
+        do {
+            let check = try await scene.play(programs: programs)
+            let violations = check.safetyViolations()
+            print("\(scene.rawValue): not promised, and seen: \(violations.map(\.description).joined(separator: "; "))")
+            print("  writes accepted \(check.acceptedWrites), refused by the fencing token \(check.refusedWrites)")
+        } catch {
+            print("\(scene.rawValue): could not be played: \(error)")
+        }
     }
 
     private static func refuse(_ reason: String) -> Never {
