@@ -52,10 +52,25 @@ struct FaultSuiteTests {
         #expect(report.violations.contains { $0.rule == expected }, "\(report)")
     }
 
-    @Test
-    func `an engine whose leases do not run out is caught when its holder dies`() async throws {
-        let report = try await self.run(.flawed("never-runs-out")) { $0.length = .seconds(6) }
-        #expect(report.violations.map(\.rule).contains(.progress), "\(report)")
+    @Test(arguments: ["none", "never-runs-out"])
+    func `an engine whose leases do not run out is caught when its holder dies`(flaw: String) async throws {
+        let scene = try FaultScene(programs: Self.programs)
+        let url = "flawed:\(scene.path)/locks.db?flaw=\(flaw)"
+        try scene.start("1.0", on: url, lease: .milliseconds(500))
+        try await scene.waitForGrant(to: "1.0")
+        try scene.start("2.0", on: url, lease: .milliseconds(500))
+        try await scene.wait(until: "the second one asks") { try scene.history().contains { $0.who == "2.0" } }
+        scene.kill("1.0")
+        try scene.heal()
+        let bound = Duration.seconds(5)
+        let clock = HostClock()
+        let end = clock.now.advanced(by: bound)
+        try await scene.wait(until: "the second one has the lock, or its time is up") {
+            try clock.now > end || scene.history().contains { $0.who == "2.0" && $0.kind == .acquired }
+        }
+        let check = try await scene.finish()
+        let violations = check.progressViolations(of: ["2"], within: bound.clampedNanoseconds)
+        #expect(violations.isEmpty == (flaw == "none"), "\(violations)")
     }
 
     @Test

@@ -9,7 +9,7 @@ import Synchronization
 package final class FaultScene: Sendable {
     let folder: TemporaryFolder
     private let programs: String
-    private let contenders = Mutex<[ServerProcess]>([])
+    private let contenders = Mutex<[String: ServerProcess]>([:])
     private let clock = HostClock()
 
     package init(programs: String) throws {
@@ -18,8 +18,11 @@ package final class FaultScene: Sendable {
     }
 
     deinit {
-        for contender in self.contenders.withLock({ $0 }) { contender.kill() }
+        for contender in self.contenders.withLock({ Array($0.values) }) { contender.kill() }
     }
+
+    /// The folder of this scene; what is in it goes with it.
+    package var path: String { self.folder.path }
 
     private var historyFile: String { "\(self.folder.path)/history.jsonl" }
 
@@ -34,7 +37,17 @@ package final class FaultScene: Sendable {
                     self.historyFile, "--ttl", "\(lease.clampedMilliseconds)", "--hold", "1000000",
                 ], in: self.folder.path))
         try process.start()
-        self.contenders.withLock { $0.append(process) }
+        self.contenders.withLock { $0[who] = process }
+    }
+
+    package func kill(_ who: String) {
+        self.contenders.withLock { $0[who] }?.kill()
+    }
+
+    /// Writes to the history that from here on nothing is wrong any more.
+    package func heal() throws {
+        try HistoryFile(self.historyFile).append(
+            HistoryEvent(at: self.clock.now.nanoseconds, who: "nemesis", .healed))
     }
 
     package func history() throws -> [HistoryEvent] {
@@ -72,7 +85,7 @@ package final class FaultScene: Sendable {
 
     /// Ends all contenders and looks at what they saw.
     package func finish() async throws -> HistoryCheck {
-        for contender in self.contenders.withLock({ $0 }) { contender.kill() }
+        for contender in self.contenders.withLock({ Array($0.values) }) { contender.kill() }
         return HistoryCheck(try self.history())
     }
 }

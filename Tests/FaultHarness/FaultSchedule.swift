@@ -14,6 +14,10 @@ package enum Fault: Hashable, Sendable, CustomStringConvertible {
     case killContender(Int)
     /// The contender stands still and goes on.
     case pauseContender(Int)
+    /// Whoever holds the lock is killed and replaced; the contender, if nobody holds it.
+    case killHolder(else: Int)
+    /// Whoever holds the lock stands still and goes on; the contender, if nobody holds it.
+    case pauseHolder(else: Int)
     /// The contender is cut off from the servers.
     case cutContender(Int)
     /// The wall clock of the contender is set, by so many seconds.
@@ -27,6 +31,8 @@ package enum Fault: Hashable, Sendable, CustomStringConvertible {
         case .cutServer(let index): "cut off server \(index + 1)"
         case .killContender(let index): "kill contender \(index + 1)"
         case .pauseContender(let index): "stop contender \(index + 1)"
+        case .killHolder(let index): "kill the holder, or contender \(index + 1)"
+        case .pauseHolder(let index): "stop the holder, or contender \(index + 1)"
         case .cutContender(let index): "cut off contender \(index + 1)"
         case .stepWallClock(let index, let seconds): "set the wall clock of contender \(index + 1) by \(seconds) s"
         }
@@ -67,8 +73,9 @@ package struct FaultSchedule: Sendable {
     private var round: [Kind] = []
 
     private enum Kind: CaseIterable {
-        case killServer, killEveryServer, pauseServer, cutServer, killContender, pauseContender, cutContender,
-            stepWallClock
+        case killServer, killEveryServer, pauseServer, cutServer, killContender, pauseContender, killHolder,
+            pauseHolder,
+            cutContender, stepWallClock
     }
 
     package init(seed: Seed, scope: FaultScope) {
@@ -84,7 +91,7 @@ package struct FaultSchedule: Sendable {
             case .cutServer: self.scope.servers > 0 && self.scope.hasNetwork
             case .cutContender: self.scope.hasNetwork
             case .stepWallClock: self.scope.hasWallClocks
-            case .killContender, .pauseContender: true
+            case .killContender, .pauseContender, .killHolder, .pauseHolder: true
             }
         }
     }
@@ -109,6 +116,8 @@ package struct FaultSchedule: Sendable {
         case .cutServer: Step(pause: pause, fault: .cutServer(server), length: either)
         case .killContender: Step(pause: pause, fault: .killContender(contender), length: short / 4)
         case .pauseContender: Step(pause: pause, fault: .pauseContender(contender), length: long)
+        case .killHolder: Step(pause: pause, fault: .killHolder(else: contender), length: short / 4)
+        case .pauseHolder: Step(pause: pause, fault: .pauseHolder(else: contender), length: long)
         case .cutContender: Step(pause: pause, fault: .cutContender(contender), length: long)
         case .stepWallClock:
             Step(pause: pause, fault: .stepWallClock(contender: contender, seconds: seconds), length: short)
