@@ -1,21 +1,32 @@
 # The newcomer's two commands are `make serve` and `make test`; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve test bench check format docs clean
+.PHONY: help serve services test faults bench check format docs clean
 
 # Passed on to `colony serve`, for example: make serve ARGS="--http 127.0.0.1:7500"
 ARGS ?=
+
+# Further engines of the daemon, such as: make serve TRAITS=Postgres,Etcd (or AllEngines)
+TRAITS ?=
+traits = $(if $(TRAITS),--traits $(TRAITS))
 
 help: ## List the commands
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 
 serve: ## Set up, build for release, and start the daemon on the embedded engine
 	@dev/setup serve
-	swift build -c release --product colony
-	@exec "$$(swift build -c release --show-bin-path)/colony" serve $(ARGS)
+	swift build -c release $(traits) --product colony
+	@exec "$$(swift build -c release $(traits) --show-bin-path)/colony" serve $(ARGS)
+
+services: ## Set up and start Redis, PostgreSQL, ZooKeeper, and etcd on loopback, for local play; Ctrl-C ends them
+	@dev/setup services
+	@exec dev/services
 
 test: ## Set up and run all tests: Swift, HTTP fuzzing, the console in a browser, the README
 	@dev/test
+
+faults: ## Kill, stop, and cut off servers and contenders of locks, and check what they saw; ARGS="redis --minutes 5"
+	@dev/faults $(ARGS)
 
 bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine
 	@dev/bench $(ARGS)

@@ -1,3 +1,4 @@
+import ColonyCoordination
 public import ColonyCore
 import Synchronization
 
@@ -25,6 +26,16 @@ public final class MemoryLeaseEngine: LeaseEngine {
         var lastToken: UInt64 = 0
         /// At how many grants those that have run out are swept away. Doubling it makes the sweep O(1) per grant.
         var sweepThreshold = 1_024
+
+        var permits: [LeaseName: PermitBook] = [:]
+        var permitWaiters: [LeaseName: [OneShotSignal]] = [:]
+        var permitSweepThreshold = 1_024
+
+        var groups: [LeaseName: RegistryGroup] = [:]
+        var registryWaiters: [LeaseName: [OneShotSignal]] = [:]
+        var lastRevision: UInt64 = 0
+        /// The number of the latest change that left a group empty.
+        var lastDrop: UInt64 = 0
     }
 
     let clock: any MonotonicClock

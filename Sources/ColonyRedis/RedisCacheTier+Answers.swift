@@ -34,12 +34,20 @@ extension RedisCacheTier {
 
     /// Runs a script by its digest, and in full if the server has not met it.
     func run(_ script: RedisScript, _ key: CacheKey, _ arguments: [[UInt8]]) async throws(CacheError) -> RESPValue {
-        var answer = try await self.router.execute([.script(script, key, arguments, inFull: false)])[0]
+        var answer = try await self.execute([.script(script, key, arguments, inFull: false)])[0]
         if answer.errorText?.hasPrefix("NOSCRIPT") == true {
-            answer = try await self.router.execute([.script(script, key, arguments, inFull: true)])[0]
+            answer = try await self.execute([.script(script, key, arguments, inFull: true)])[0]
         }
         try Self.check(answer)
         return answer
+    }
+
+    func execute(_ commands: [RedisCommand]) async throws(CacheError) -> [RESPValue] {
+        do throws(RedisFailure) {
+            return try await self.router.execute(commands)
+        } catch {
+            throw CacheError(error)
+        }
     }
 
     // MARK: What is answered
@@ -51,15 +59,17 @@ extension RedisCacheTier {
             return CachedBytes(value: value, version: EntryVersion.of(value), timeToLive: nil)
         }
         if answer.isNull { return nil }
-        if let text = answer.errorText { throw RedisFailure(RedisReply.error(text)) }
-        throw RedisFailure(Self.unexpected(answer))
+        if let text = answer.errorText { throw RedisReply.failure(text) }
+        throw Self.unexpectedAnswer(answer)
     }
 
     static func check(_ answer: RESPValue) throws(CacheError) {
-        if let text = answer.errorText { throw RedisReply.error(text) }
+        if let text = answer.errorText { throw CacheError(RedisReply.failure(text)) }
     }
 
-    static func unexpected(_ answer: RESPValue) -> CacheError {
-        CacheError(.unavailable, "the server answered with something else than was asked for: \(answer)")
+    static func unexpected(_ answer: RESPValue) -> CacheError { CacheError(Self.unexpectedAnswer(answer)) }
+
+    private static func unexpectedAnswer(_ answer: RESPValue) -> RedisFailure {
+        RedisFailure(.unavailable, "the server answered with something else than was asked for: \(answer)")
     }
 }

@@ -38,7 +38,11 @@ public final class RedisCacheTier: CacheTier {
         self.options = options
         self.limits = CacheTierLimits(valueBytes: options.valueBytes, keysPerCall: options.keysPerCall)
         self.invalidationHub = InvalidationHub()
-        self.router = RedisRouter(RedisLinkSettings(options, self.invalidationHub))
+        let listener =
+            options.tracking == .off
+            ? nil : InvalidationListener(options.tracking, prefix: options.keyPrefix, hub: self.invalidationHub)
+        self.router = RedisRouter(
+            RedisLinkSettings(options.connection, prefix: options.keyPrefix, listener: listener))
     }
 
     /// Makes a tier from a URL; see ``RedisCacheTierOptions/init(url:generator:)``.
@@ -54,27 +58,29 @@ public final class RedisCacheTier: CacheTier {
     public func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         try self.checkCount(keys.count)
         if keys.isEmpty { return [] }
-        if self.options.isCluster || self.options.readsTimeToLive { return try await self.getByCommands(keys) }
+        if self.options.connection.isCluster || self.options.readsTimeToLive {
+            return try await self.getByCommands(keys)
+        }
         // The plainest case is the most frequent one, and has a way without intermediate arrays.
         let prefix = self.router.settings.prefix
-        let call = try await self.router.call(keys.count, until: self.router.deadline()) { bytes in
-            for key in keys { RedisCommand.writeGet(key, prefix, to: &bytes) }
-        }
         do throws(RedisFailure) {
+            let call = try await self.router.call(keys.count, until: self.router.deadline()) { bytes in
+                for key in keys { RedisCommand.writeGet(key, prefix, to: &bytes) }
+            }
             if keys.count == 1 { return [try Self.entry(call.single())] }
             var result: [CachedBytes?] = []
             result.reserveCapacity(keys.count)
             for answer in try call.answers() { result.append(try Self.entry(answer)) }
             return result
         } catch {
-            throw error.error
+            throw CacheError(error)
         }
     }
 
     private func getByCommands(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         let asksTime = self.options.readsTimeToLive
         let commands = keys.flatMap { asksTime ? [RedisCommand.get($0), .timeToLive($0)] : [.get($0)] }
-        let answers = try await self.router.execute(commands)
+        let answers = try await self.execute(commands)
         var result: [CachedBytes?] = []
         result.reserveCapacity(keys.count)
         let step = asksTime ? 2 : 1
@@ -88,7 +94,7 @@ public final class RedisCacheTier: CacheTier {
                 result.append(entry)
             }
         } catch {
-            throw error.error
+            throw CacheError(error)
         }
         return result
     }
@@ -98,7 +104,7 @@ public final class RedisCacheTier: CacheTier {
         try self.checkCount(entries.count)
         for entry in entries { try self.check(entry) }
         if entries.isEmpty { return }
-        for answer in try await self.router.execute(entries.map(RedisCommand.set)) { try Self.check(answer) }
+        for answer in try await self.execute(entries.map(RedisCommand.set)) { try Self.check(answer) }
     }
 
     /// Removes keys with one `UNLINK` each, in one round trip: the server frees large values in the background.
@@ -107,7 +113,7 @@ public final class RedisCacheTier: CacheTier {
         try self.checkCount(keys.count)
         if keys.isEmpty { return 0 }
         var removed = 0
-        for answer in try await self.router.execute(keys.map(RedisCommand.delete)) {
+        for answer in try await self.execute(keys.map(RedisCommand.delete)) {
             try Self.check(answer)
             removed += Int(answer.integer ?? 0)
         }
@@ -154,7 +160,7 @@ public final class RedisCacheTier: CacheTier {
     public func invalidations() -> CacheInvalidations? {
         if self.options.tracking == .off { return nil }
         let stream = self.invalidationHub.listen()
-        self.router.startTracking()
+        self.router.startListening()
         return stream
     }
 

@@ -89,7 +89,9 @@ extension Rule {
     ]
     private static let beside: [String: Set<String>] = [
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
-        "ColonyConformance": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        "ColonyConformance": [
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
+        ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
             "ColonyQueues", "ColonySQLite",
@@ -126,7 +128,7 @@ extension Rule {
             Example("Sources/ColonyClocks/A.swift", "import ColonyCaches"),
             Example("Sources/ColonySQLite/A.swift", "public import ColonyMemory"),
             Example("Sources/ColonyServer/A.swift", "import ColonySimulation"),
-            Example("Sources/ColonyConformance/A.swift", "import ColonyCoordination"),
+            Example("Sources/ColonyConformance/A.swift", "import ColonyMemory"),
             Example("Sources/ColonyNowhere/A.swift", "import ColonyCore"),
         ],
         kept: [

@@ -66,38 +66,13 @@ extension LeaseCase {
     ///   cancelled and left to itself.
     /// - Returns: The outcome. A case that needs a power that the engine does not have is skipped, with the reason.
     public func run(on harness: any LeaseHarness, limit: Duration = .seconds(120)) async -> ConformanceReport.Entry {
-        let clock = HostClock()
-        let start = clock.now
-        let outcome = await self.outcome(on: harness, limit: limit)
-        return ConformanceReport.Entry(
-            name: self.name, property: self.property, outcome: outcome,
-            milliseconds: start.duration(to: clock.now).clampedMilliseconds)
-    }
-
-    private func outcome(on harness: any LeaseHarness, limit: Duration) async -> ConformanceReport.Outcome {
-        // A machine that is too slow three times in a row is no place to prove anything on.
-        for _ in 1...3 {
-            if Task.isCancelled { return .skipped("the run was cancelled") }
-            do {
-                let engine = try await harness.makeEngine()
+        await CaseRun.entry(
+            self.name, self.property.rawValue, on: harness, limit: limit,
+            admit: { (engine: any LeaseEngine) -> CaseRun.Admission<any LeaseEngine> in
                 let missing = self.requires.subtracting(engine.capabilities).map(\.name).sorted()
-                if !missing.isEmpty { return .skipped("the engine has no " + missing.joined(separator: " and no ")) }
-                let context = LeaseCaseContext(
-                    engine: engine, other: try await harness.makeEngine(), harness: harness,
-                    prefix: "conformance-\(OwnerID.unique().rawValue)/")
-                let task = context.start { try await self.body(context) }
-                let result = await task.outcome(within: limit)
-                task.cancel()
-                await context.cleanUp()
-                guard let result else { return .failed("it did not end within \(limit.text) of real time") }
-                try result.get()
-                return .passed
-            } catch is Inconclusive {
-                continue
-            } catch {
-                return .failed("\(error)")
-            }
-        }
-        return .skipped("the machine is too slow to prove it: leases ran out before they could be looked at")
+                if missing.isEmpty { return .admitted(engine) }
+                return .skipped("the engine has no " + missing.joined(separator: " and no "))
+            },
+            body: self.body, cleanUp: { try await $0.breakLeases() })
     }
 }

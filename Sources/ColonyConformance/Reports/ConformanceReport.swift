@@ -8,6 +8,10 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case segments
         /// Those of ``QueueConformance``.
         case queues
+        /// Those of ``PermitConformance``.
+        case permits
+        /// Those of ``RegistryConformance``.
+        case registry
     }
 
     /// How a case ended.

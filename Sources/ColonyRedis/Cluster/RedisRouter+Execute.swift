@@ -1,4 +1,3 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 
@@ -9,25 +8,21 @@ extension RedisRouter {
     /// until the deadline.
     ///
     /// - Complexity: One round trip, and one more for each redirection.
-    func execute(_ commands: [RedisCommand]) async throws(CacheError) -> [RESPValue] {
+    func execute<Command: RedisRequest>(_ commands: [Command]) async throws(RedisFailure) -> [RESPValue] {
         let deadline = self.deadline()
         if self.options.isCluster { return try await self.executeInCluster(commands, until: deadline) }
         let call = try await self.call(commands.count, until: deadline) { bytes in
             for command in commands { command.write(self.settings.prefix, to: &bytes) }
         }
-        do throws(RedisFailure) {
-            return try call.answers()
-        } catch {
-            throw error.error
-        }
+        return try call.answers()
     }
 
     /// Sends commands to the only server, and waits until they have ended.
     @inline(__always)
     func call(
         _ count: Int, until deadline: MonotonicInstant, _ write: (inout [UInt8]) -> Void
-    ) async throws(CacheError) -> RedisCall {
-        guard let node = self.onlyNode else { throw Self.closed }
+    ) async throws(RedisFailure) -> RedisCall {
+        guard let node = self.onlyNode else { throw RedisFailure.closed }
         let call = RedisCall(expected: count, deadline: deadline)
         node.link().send(call, write)
         await call.wait()
@@ -41,11 +36,11 @@ extension RedisRouter {
         var asks = false
     }
 
-    private func executeInCluster(
-        _ commands: [RedisCommand], until deadline: MonotonicInstant
-    ) async throws(CacheError) -> [RESPValue] {
+    private func executeInCluster<Command: RedisRequest>(
+        _ commands: [Command], until deadline: MonotonicInstant
+    ) async throws(RedisFailure) -> [RESPValue] {
         var answers = [RESPValue?](repeating: nil, count: commands.count)
-        let slots = commands.map { HashSlot.of(self.settings.prefix + Array($0.key.rawValue.utf8)) }
+        let slots = commands.map { HashSlot.of($0.routingKey(self.settings.prefix)) }
         var unanswered = Array(commands.indices)
         var asked: [Int: RedisAddress] = [:]
         var failures = 0
@@ -54,8 +49,8 @@ extension RedisRouter {
             let map = try await self.map(until: deadline)
             var routes: [Route: [Int]] = [:]
             var mustWait = false
-            var why = CacheError(
-                .unavailable, "no server of the cluster has the slot of \(commands[unanswered[0]].key)")
+            var why = RedisFailure(
+                .unavailable, "no server of the cluster has the slot of \(commands[unanswered[0]].subject)")
             for index in unanswered {
                 if let address = asked[index] {
                     routes[Route(address: address, asks: true), default: []].append(index)
@@ -86,12 +81,12 @@ extension RedisRouter {
                             asked[index] = RedisAddress(host: host, port: port)
                         case .later:
                             mustWait = true
-                            why = RedisReply.error(value.errorText ?? "")
+                            why = RedisReply.failure(value.errorText ?? "")
                             self.startRefresh()
                         case nil:
                             if value.errorText?.hasPrefix("READONLY") == true {
                                 mustWait = true
-                                why = RedisReply.error(value.errorText ?? "")
+                                why = RedisReply.failure(value.errorText ?? "")
                                 self.startRefresh()
                             } else {
                                 answers[index] = value
@@ -99,10 +94,10 @@ extension RedisRouter {
                         }
                     }
                 } catch {
-                    guard error.error.code == .unavailable,
-                        !error.wasSent || sent.indices.allSatisfy({ commands[$0].isRead })
-                    else { throw error.error }
-                    why = error.error
+                    guard error.code == .unavailable,
+                        !error.wasSent || sent.indices.allSatisfy({ commands[$0].isRepeatable })
+                    else { throw error }
+                    why = error
                     mustWait = true
                     self.startRefresh()
                 }
@@ -119,12 +114,12 @@ extension RedisRouter {
 
     /// Sends the commands of each route in one write, without waiting in between.
     private func start(
-        _ routes: [Route: [Int]], _ commands: [RedisCommand], _ deadline: MonotonicInstant
+        _ routes: [Route: [Int]], _ commands: [some RedisRequest], _ deadline: MonotonicInstant
     ) -> [(route: Route, indices: [Int], call: RedisCall)] {
         routes.map { route, indices in
             let call = RedisCall(expected: indices.count * (route.asks ? 2 : 1), deadline: deadline)
             guard let node = self.node(route.address) else {
-                call.fail(RedisFailure(.closed, Self.closed.message, wasSent: false))
+                call.fail(RedisFailure.closed)
                 return (route, indices, call)
             }
             node.link().send(call) { bytes in
@@ -139,16 +134,16 @@ extension RedisRouter {
     }
 
     private func pause(
-        _ failures: Int, until deadline: MonotonicInstant, _ why: CacheError,
+        _ failures: Int, until deadline: MonotonicInstant, _ why: RedisFailure,
         using generator: inout any RandomNumberGenerator & Sendable
-    ) async throws(CacheError) {
+    ) async throws(RedisFailure) {
         let clock = self.options.clock
         let wait = self.options.backoff.delay(after: failures, using: &generator)
         let until = min(deadline, clock.now.advanced(by: wait))
         do {
             try await clock.sleep(until: until, tolerance: nil)
         } catch {
-            throw CacheError(.cancelled, "the calling task was cancelled", cause: why)
+            throw RedisFailure(.cancelled, "the calling task was cancelled", cause: why)
         }
         if clock.now >= deadline { throw why }
     }

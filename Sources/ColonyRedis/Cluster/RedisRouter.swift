@@ -1,4 +1,3 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import Synchronization
@@ -26,7 +25,7 @@ final class RedisRouter: Sendable {
     /// The server, where there is only one. A closed one refuses by itself.
     var onlyNode: RedisNode? { self.only }
 
-    var options: RedisCacheTierOptions { self.settings.options }
+    var options: RedisOptions { self.settings.options }
 
     func deadline() -> MonotonicInstant { self.options.clock.now.advanced(by: self.options.timeout) }
 
@@ -41,15 +40,15 @@ final class RedisRouter: Sendable {
         }
     }
 
-    /// Makes all servers tell of changes.
-    func startTracking() {
+    /// Makes all servers tell what the listener wants to hear.
+    func startListening() {
         guard self.options.isCluster else {
-            self.only?.startTracking()
+            self.only?.startListening()
             return
         }
         // Of a cluster the servers must be known first. A failure is tried again by the next call that needs the map.
         if let map = self.state.withLock(\.map) {
-            for master in map.masters { self.node(master)?.startTracking() }
+            for master in map.masters { self.node(master)?.startListening() }
         } else {
             Task { await self.discover() }
         }
@@ -77,34 +76,32 @@ final class RedisRouter: Sendable {
         for node in nodes { await node.close() }
     }
 
-    static let closed = CacheError(.closed, "the cache tier was closed")
-
     // MARK: The map of a cluster
 
     /// The map, asked for if there is none.
-    func map(until deadline: MonotonicInstant) async throws(CacheError) -> ClusterMap {
+    func map(until deadline: MonotonicInstant) async throws(RedisFailure) -> ClusterMap {
         if let map = self.state.withLock(\.map) { return map }
         try await self.awaitRefresh(until: deadline)
         if let map = self.state.withLock(\.map) { return map }
-        throw CacheError(.unavailable, "no server of the cluster has told which server has which keys")
+        throw RedisFailure(.unavailable, "no server of the cluster has told which server has which keys")
     }
 
     /// Asks for the map, together with whoever asks at the same time.
-    private func awaitRefresh(until deadline: MonotonicInstant) async throws(CacheError) {
+    private func awaitRefresh(until deadline: MonotonicInstant) async throws(RedisFailure) {
         let refresh = self.startRefresh()
         let clock = self.options.clock
         let result = try await BoundedCall.run(
             upTo: clock.now.duration(to: deadline), on: clock,
-            timeOut: CacheError(.unavailable, "the cluster did not tell in time which server has which keys")
-        ) { () async throws(CacheError) in
+            timeOut: RedisFailure(.unavailable, "the cluster did not tell in time which server has which keys")
+        ) { () async throws(RedisFailure) in
             await refresh.value
         }
-        if Task.isCancelled { throw CacheError(.cancelled, "the calling task was cancelled") }
+        if Task.isCancelled { throw RedisFailure.cancelled }
         guard case .failure(let failure) = result else { return }
         let (hasMap, isClosed) = self.state.withLock { ($0.map != nil, $0.isClosed) }
         // Closing cancels the question; that is not the caller's cancellation.
-        if isClosed { throw Self.closed }
-        if !hasMap { throw failure.error }
+        if isClosed { throw RedisFailure.closed }
+        if !hasMap { throw failure }
     }
 
     @discardableResult
@@ -125,7 +122,7 @@ final class RedisRouter: Sendable {
         var last = RedisFailure(.unavailable, "no server of the cluster is known", wasSent: false)
         for candidate in candidates {
             guard let node = self.node(candidate) else {
-                last = RedisFailure(.closed, Self.closed.message, wasSent: false)
+                last = RedisFailure.closed
                 break
             }
             let call = RedisCall(expected: 1, deadline: self.options.clock.now.advanced(by: share))
@@ -161,8 +158,8 @@ final class RedisRouter: Sendable {
             return (Array(gone.values), isNew)
         }
         for node in gone { Task { await node.retire() } }
-        if isNew, self.settings.invalidations.isWanted {
-            for master in map.masters { self.node(master)?.startTracking() }
+        if isNew, self.settings.listener?.isWanted == true {
+            for master in map.masters { self.node(master)?.startListening() }
         }
     }
 
@@ -173,7 +170,7 @@ final class RedisRouter: Sendable {
             state.map?.assign(slot, to: address)
             return isNew
         }
-        if isNew, self.settings.invalidations.isWanted { self.node(address)?.startTracking() }
+        if isNew, self.settings.listener?.isWanted == true { self.node(address)?.startListening() }
         self.startRefresh()
     }
 }
@@ -183,14 +180,14 @@ final class RedisNode: Sendable {
     let address: RedisAddress
     private let links: [RedisLink]
     private let next = Atomic<Int>(0)
-    private let tracking: RedisCacheTierOptions.Tracking
+    private let listener: (any RedisListener)?
 
     init(_ address: RedisAddress, _ settings: RedisLinkSettings) {
         self.address = address
-        self.tracking = settings.options.tracking
+        self.listener = settings.listener
         self.links = (0..<settings.options.connections).map { _ in RedisLink(address, settings) }
         // The server remembers keys for the connection that read them, so each must ask from its first read on.
-        if settings.invalidations.isWanted, self.tracking == .keysRead { self.startTracking() }
+        if let listener, listener.isWanted, listener.isForEveryConnection { self.startListening() }
     }
 
     /// The connection whose turn it is.
@@ -200,12 +197,9 @@ final class RedisNode: Sendable {
         return self.links[Int(truncatingIfNeeded: turn.magnitude % UInt(self.links.count))]
     }
 
-    func startTracking() {
-        switch self.tracking {
-        case .off: break
-        case .broadcast: self.links[0].startTracking()
-        case .keysRead: for link in self.links { link.startTracking() }
-        }
+    func startListening() {
+        guard let listener else { return }
+        for link in listener.isForEveryConnection ? self.links[...] : self.links.prefix(1) { link.startListening() }
     }
 
     func close() async {

@@ -2,11 +2,22 @@ import ColonyCaches
 import ColonyCore
 import ColonyRESP
 
-/// A command of one key.
+/// What a router sends: a command whose keys are all in one slot.
+protocol RedisRequest: Sendable {
+    /// Whether doing it twice is the same as doing it once, so that it may be sent again when its fate is unknown.
+    var isRepeatable: Bool { get }
+    /// What it is about, for errors.
+    var subject: String { get }
+    /// A key whose slot is that of all others.
+    func routingKey(_ prefix: [UInt8]) -> [UInt8]
+    func write(_ prefix: [UInt8], to bytes: inout [UInt8])
+}
+
+/// A command of a cache, which has one key.
 ///
 /// Several keys are several commands in one write, also where Redis has a command for many: in a cluster those fail while a
 /// slot is moved, and `MGET` says nothing of a key that holds something else.
-enum RedisCommand: Sendable {
+enum RedisCommand: RedisRequest {
     case get(CacheKey)
     case timeToLive(CacheKey)
     case set(CacheWrite)
@@ -21,8 +32,11 @@ enum RedisCommand: Sendable {
         }
     }
 
-    /// Whether doing it twice is the same as doing it once, so that it may be sent again when its fate is unknown.
-    var isRead: Bool {
+    var subject: String { self.key.rawValue }
+
+    func routingKey(_ prefix: [UInt8]) -> [UInt8] { prefix + Array(self.key.rawValue.utf8) }
+
+    var isRepeatable: Bool {
         switch self {
         case .get, .timeToLive: true
         case .set, .delete, .script: false

@@ -1,4 +1,3 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 
@@ -40,26 +39,26 @@ enum RedisReply {
         return bytes.starts(with: "ERR Protocol error".utf8)
     }
 
-    /// The error of a tier for an error of the server.
-    static func error(_ text: String) -> CacheError {
+    /// What an error of the server means.
+    static func failure(_ text: String) -> RedisFailure {
         let shown = NameRules.quoted(text)
         // Servers before 7.0 wrap what a script meets.
         let word = text.split(separator: " ").first.map(String.init) ?? ""
         func says(_ code: String) -> Bool { word == code || (word == "ERR" && text.contains(": \(code) ")) }
         if says("WRONGTYPE") {
-            return CacheError(.wrongType, "the key holds something other than a string: the server said \(shown)")
+            return RedisFailure(.wrongType, "the key holds something other than a string: the server said \(shown)")
         }
         if text.contains("invalid bulk length") || text.contains("maximum allowed size") {
-            return CacheError(.valueTooLarge, "the value is larger than the server takes: it said \(shown)")
+            return RedisFailure(.valueTooLarge, "the value is larger than the server takes: it said \(shown)")
         }
         switch word {
-        case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY":
-            return CacheError(.unavailable, "the server cannot answer now: it said \(shown)")
+        case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "BUSY", "READONLY":
+            return RedisFailure(.unavailable, "the server cannot answer now: it said \(shown)")
         case "MOVED", "ASK":
-            return CacheError(
+            return RedisFailure(
                 .refused, "the server is part of a cluster, for which the scheme is redis+cluster: it said \(shown)")
         default:
-            return CacheError(.refused, "the server said \(shown)")
+            return RedisFailure(.refused, "the server said \(shown)")
         }
     }
 

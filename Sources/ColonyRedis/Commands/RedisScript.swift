@@ -1,17 +1,20 @@
 import ColonyCaches
 import Crypto
 
-/// A script that compares an entry with a version and then changes it, which Redis runs in one step.
+/// A script, which Redis runs in one step.
 struct RedisScript: Sendable {
     let text: String
     /// What the server knows it under once it has run it.
     let digest: String
 
-    private init(_ text: String) {
+    init(_ text: String) {
         self.text = text
         self.digest = EntryVersion.digest(Array(text.utf8))
     }
+}
 
+/// Scripts that compare an entry of a cache with a version and then change it.
+extension RedisScript {
     /// Sets `matches`: whether the entry is in the state that the first argument stands for.
     private static let comparison = """
         local held = redis.call('GET', KEYS[1])

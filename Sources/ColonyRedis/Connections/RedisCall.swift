@@ -1,25 +1,6 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import Synchronization
-
-/// Why commands have no answers.
-struct RedisFailure: Error, Sendable {
-    var error: CacheError
-    /// Whether the server may have seen the commands.
-    var wasSent: Bool
-
-    /// What the server said.
-    init(_ error: CacheError) {
-        self.error = error
-        self.wasSent = true
-    }
-
-    init(_ code: CacheError.Code, _ message: String, wasSent: Bool, cause: (any Error)? = nil) {
-        self.error = CacheError(code, message, cause: cause)
-        self.wasSent = wasSent
-    }
-}
 
 /// Some commands that were sent one after the other, and their answers.
 ///

@@ -1,4 +1,3 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import DequeModule
@@ -23,9 +22,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
     private(set) var isReady = false
     /// Whether the greeting was taken, also after the end.
     private(set) var wasReady = false
-    private(set) var isTracking = false
+    private(set) var isListening = false
     /// Whether the command is on its way.
-    private var asksForTracking = false
+    private var asksToListen = false
 
     init(link: RedisLink, limits: RESPLimits) {
         self.link = link
@@ -80,9 +79,9 @@ final class RedisChannelHandler: ChannelInboundHandler {
 
     private func greet() {
         let options = self.link.settings.options
-        let tracks = self.link.wantsTracking
+        let listener = self.link.wantsToListen ? self.link.settings.listener : nil
         let handler = NIOLoopBound(self, eventLoop: self.link.eventLoop)
-        self.send(1 + (options.database == 0 ? 0 : 1) + (tracks ? 1 : 0)) { bytes in
+        self.send(1 + (options.database == 0 ? 0 : 1) + (listener == nil ? 0 : 1)) { bytes in
             RESPCommandEncoding.begin(options.password == nil ? 4 : 7, &bytes)
             for word in ["HELLO", "3"] { RESPCommandEncoding.append(word: word, to: &bytes) }
             if let password = options.password {
@@ -94,13 +93,13 @@ final class RedisChannelHandler: ChannelInboundHandler {
             if options.database != 0 {
                 RESPCommandEncoding.append(command: "SELECT", "\(options.database)", to: &bytes)
             }
-            if tracks { self.writeTracking(&bytes) }
+            listener?.writeBeginning(to: &bytes)
         } _: { call in
-            handler.value.greeted(call, tracks: tracks)
+            handler.value.greeted(call, listens: listener != nil)
         }
     }
 
-    private func greeted(_ call: RedisCall, tracks: Bool) {
+    private func greeted(_ call: RedisCall, listens: Bool) {
         do throws(RedisFailure) {
             for answer in try call.answers() {
                 guard let text = answer.errorText else { continue }
@@ -112,31 +111,21 @@ final class RedisChannelHandler: ChannelInboundHandler {
         }
         self.isReady = true
         self.wasReady = true
-        // Before the link looks whether tracking is to be asked for: a server refuses to track the same prefix twice.
-        if tracks { self.trackingBegan() }
+        // Before the link looks whether to ask for it: a server refuses to track the same prefix twice.
+        if listens { self.listeningBegan() }
         self.link.becameReady(self)
     }
 
-    // MARK: Tracking
+    // MARK: Listening
 
-    private func writeTracking(_ bytes: inout [UInt8]) {
-        var words = ["CLIENT", "TRACKING", "ON"]
-        let options = self.link.settings.options
-        if options.tracking == .broadcast {
-            words.append("BCAST")
-            if !options.keyPrefix.isEmpty { words += ["PREFIX", options.keyPrefix] }
-        }
-        words.append("NOLOOP")
-        RESPCommandEncoding.append(command: words.map { Array($0.utf8) }, to: &bytes)
-    }
-
-    /// Asks the server for its changes, on a connection that is ready and did not ask yet.
-    func track() {
-        if self.isTracking || self.asksForTracking || !self.isReady { return }
-        self.asksForTracking = true
+    /// Asks the server for what the listener wants to hear, on a connection that is ready and did not ask yet.
+    func listen() {
+        if self.isListening || self.asksToListen || !self.isReady { return }
+        guard let listener = self.link.settings.listener else { return }
+        self.asksToListen = true
         let handler = NIOLoopBound(self, eventLoop: self.link.eventLoop)
         self.send(1) {
-            self.writeTracking(&$0)
+            listener.writeBeginning(to: &$0)
         } _: { call in
             let handler = handler.value
             do throws(RedisFailure) {
@@ -147,29 +136,14 @@ final class RedisChannelHandler: ChannelInboundHandler {
                 handler.end(error)
                 return
             }
-            handler.trackingBegan()
+            handler.listeningBegan()
         }
     }
 
-    private func trackingBegan() {
-        if self.isTracking { return }
-        self.isTracking = true
-        self.link.settings.invalidations.publish(.gap)
-    }
-
-    private func pushed(_ values: [RESPValue]) {
-        guard values.first?.text == "invalidate", values.count == 2 else { return }
-        guard let keys = values[1].elements else {
-            if values[1].isNull { self.link.settings.invalidations.publish(.all) }
-            return
-        }
-        let prefix = self.link.settings.prefix
-        let changed = keys.compactMap { key -> CacheKey? in
-            guard let bytes = key.bytes, bytes.starts(with: prefix) else { return nil }
-            // Keys of other programs need not be ones that a tier could have read.
-            return try? CacheKey(utf8: bytes.dropFirst(prefix.count))
-        }
-        if !changed.isEmpty { self.link.settings.invalidations.publish(.keys(changed)) }
+    private func listeningBegan() {
+        if self.isListening { return }
+        self.isListening = true
+        self.link.settings.listener?.began()
     }
 
     // MARK: Receiving
@@ -183,7 +157,7 @@ final class RedisChannelHandler: ChannelInboundHandler {
         do {
             while let value = try self.parser.next() {
                 if case .push(let values) = value {
-                    self.pushed(values)
+                    self.link.settings.listener?.heard(values)
                     continue
                 }
                 answered += 1
@@ -235,8 +209,8 @@ final class RedisChannelHandler: ChannelInboundHandler {
             self.end(self.link.lost("the server has been silent for too long", wasSent: true))
             return
         }
-        // Only who listens to changes learns nothing from its calls: a dead peer says nothing either.
-        if self.silentChecks > 1, self.pending.isEmpty, self.isTracking {
+        // Only who listens learns nothing from its calls: a dead peer says nothing either.
+        if self.silentChecks > 1, self.pending.isEmpty, self.isListening {
             self.send(1) {
                 RESPCommandEncoding.append(command: "PING", to: &$0)
             } _: { _ in

@@ -1,4 +1,3 @@
-import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import NIOCore
@@ -13,7 +12,7 @@ import Synchronization
 /// the commands, and a caller never waits for another's answer (this is what makes pipelining automatic).
 ///
 /// While there is no connection, commands gather until their deadline; after an attempt has failed they fail at once, until
-/// the next one is due. The next attempt is made when somebody asks, or by itself while changes are listened to.
+/// the next one is due. The next attempt is made when somebody asks, or by itself while somebody listens.
 ///
 /// `nonisolated(unsafe)` members are touched on `eventLoop` only; every method that does so says it.
 final class RedisLink: Sendable {
@@ -26,7 +25,7 @@ final class RedisLink: Sendable {
         /// Why there is no connection, while no attempt is due.
         var down: RedisFailure?
         var isClosed = false
-        var wantsTracking = false
+        var wantsToListen = false
     }
 
     let address: RedisAddress
@@ -58,7 +57,7 @@ final class RedisLink: Sendable {
         self.settings.options.clock.now.advanced(by: self.settings.options.timeout)
     }
 
-    var wantsTracking: Bool { self.outbox.withLock(\.wantsTracking) }
+    var wantsToListen: Bool { self.outbox.withLock(\.wantsToListen) }
 
     /// Sends commands as soon as the loop turns.
     ///
@@ -67,7 +66,7 @@ final class RedisLink: Sendable {
         enum Next { case wait, flush, fail(RedisFailure) }
         let options = self.settings.options
         let next = self.outbox.withLock { outbox -> Next in
-            if outbox.isClosed { return .fail(Self.closed) }
+            if outbox.isClosed { return .fail(RedisFailure.closed) }
             if let down = outbox.down { return .fail(down) }
             let due = self.inFlight.load(ordering: .relaxed)
             if due + call.expected > options.commandsInFlight || outbox.bytes.count > Self.outboxBytes {
@@ -91,16 +90,16 @@ final class RedisLink: Sendable {
         }
     }
 
-    /// Asks the server for its changes, now and after every reconnection.
-    func startTracking() {
+    /// Asks the server for what the listener wants to hear, now and after every reconnection.
+    func startListening() {
         let isNew = self.outbox.withLock { outbox in
-            if outbox.wantsTracking || outbox.isClosed { return false }
-            outbox.wantsTracking = true
+            if outbox.wantsToListen || outbox.isClosed { return false }
+            outbox.wantsToListen = true
             return true
         }
         guard isNew else { return }
         self.eventLoop.execute {
-            if let handler = self.handler { handler.track() } else { self.connect() }
+            if let handler = self.handler { handler.listen() } else { self.connect() }
         }
     }
 
@@ -111,13 +110,13 @@ final class RedisLink: Sendable {
             defer { outbox.calls = [] }
             return outbox.calls
         }
-        for call in calls { self.abandon(call, Self.closed) }
+        for call in calls { self.abandon(call, RedisFailure.closed) }
         await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
             self.eventLoop.execute {
                 self.attempt?.cancel()
                 self.timer?.task.cancel()
                 self.timer = nil
-                self.handler?.end(Self.closed)
+                self.handler?.end(RedisFailure.closed)
                 continuation.resume()
             }
         }
@@ -135,8 +134,6 @@ final class RedisLink: Sendable {
 
     /// How many bytes may wait to be sent: room for the largest values without bound to their number.
     private static let outboxBytes = 64 << 20
-
-    private static let closed = RedisFailure(.closed, "the cache tier was closed", wasSent: false)
 
     // MARK: Counting
 
@@ -316,13 +313,14 @@ final class RedisLink: Sendable {
         }
         self.flush()
         // Asked for between the greeting and its answer.
-        if self.wantsTracking { handler.track() }
+        if self.wantsToListen { handler.listen() }
     }
 
     /// The connection is gone. On the event loop.
     func ended(_ handler: RedisChannelHandler, _ failure: RedisFailure) {
         guard handler === self.handler else { return }
         self.handler = nil
+        if handler.isListening { self.settings.listener?.lost() }
         self.keepAlive?.cancel()
         self.keepAlive = nil
         if handler.wasReady {
@@ -335,6 +333,7 @@ final class RedisLink: Sendable {
     /// Fails what waits, and what comes until the next attempt is due. On the event loop.
     private func failedToConnect(_ failure: RedisFailure) {
         self.failures += 1
+        if self.wantsToListen { self.settings.listener?.lost() }
         self.retry(after: self.failures, failure: failure)
     }
 
@@ -359,7 +358,7 @@ final class RedisLink: Sendable {
             self.attempt = nil
             let isNeeded = self.outbox.withLock { outbox in
                 outbox.down = nil
-                return outbox.wantsTracking || !outbox.calls.isEmpty
+                return outbox.wantsToListen || !outbox.calls.isEmpty
             }
             if isNeeded { self.connect() }
         }

@@ -5,12 +5,13 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks, segments, and queues really guarantees.",
+        abstract: "Measure what a store of locks, permits, records, segments, and queues really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 
-            Puts the store to every promise of the interfaces and prints what held, a table for each. The locks, tags, and queues it \
-            uses have names of their own; locks are given back and queues removed, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
+            Puts the store to every promise of the interfaces that it has and prints what held, a table for each. The locks, permits, \
+            groups, tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
+            tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
 
@@ -19,7 +20,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only leases, segments, or queues; may be given several times. (default: all)", valueName: "port"),
+            "Only leases, segments, queues, permits, or registry; may be given several times. (default: all that the store has)",
+            valueName: "port"),
         transform: { try Self.port($0) })
     var only: [ConformanceReport.Port] = []
 
@@ -37,7 +39,8 @@ struct VerifyCommand: AsyncParsableCommand {
         let place = try StorePlace(store: self.url, origin: "the URL")
         let engines = VerifiedEngines(place)
         // A place that cannot be reached at all has broken no promise.
-        _ = try await engines.makeLeases().inspect("colony")
+        let leases = try await engines.makeLeases()
+        _ = try await leases.inspect("colony")
         let progress = ProgressLine()
         let show: (ConformanceProgress) -> Void = { event in
             if case .began(let name, let number, let count) = event { progress.show("\(number)/\(count) \(name)") }
@@ -54,6 +57,10 @@ struct VerifyCommand: AsyncParsableCommand {
                     }
                 }
                 reports.append(report)
+            case .permits:
+                await self.verify(PermitConformance.self, of: engines, having: leases, show, into: &reports)
+            case .registry:
+                await self.verify(RegistryConformance.self, of: engines, having: leases, show, into: &reports)
             case .segments:
                 reports.append(
                     await SegmentConformance.run(
@@ -71,5 +78,16 @@ struct VerifyCommand: AsyncParsableCommand {
                 ? try JSONText.of(VerificationDocument(reports: reports))
                 : reports.map(\.text).joined(separator: "\n\n"))
         if reports.contains(where: { !$0.isPassed }) { throw ExitCode.failure }
+    }
+
+    /// Runs the cases of a port that engines of leases may have.
+    private func verify<Suite: ConformanceSuite>(
+        _ suite: Suite.Type, of engines: VerifiedEngines, having leases: any LeaseEngine,
+        _ show: (ConformanceProgress) -> Void, into reports: inout [ConformanceReport]
+    ) async {
+        // A port that a store has not got is no promise that it has broken, unless it was asked about.
+        guard Suite.client(leases) != nil || !self.only.isEmpty else { return }
+        let harness = LiveLeaseHarness { try await engines.makeLeases() }
+        reports.append(await Suite.run(on: harness, title: "\(engines.place)", reporting: show))
     }
 }

@@ -139,14 +139,7 @@ extension LeaseConformance {
                 }
                 try await context.harness.settle()
                 task.cancel()
-                switch try await context.promptOutcome(of: task, "a cancelled wait") {
-                case .success:
-                    throw ConformanceFailure("a cancelled wait ended as if nothing had happened")
-                case .failure(let error as LeaseError):
-                    try expect(error.code == .cancelled, "a cancelled wait threw \(error)")
-                case .failure(let error):
-                    throw ConformanceFailure("a cancelled wait threw \(error)")
-                }
+                try await context.expectCancelled(task, "a cancelled wait")
             }
             let record = try require(try await context.engine.inspect(name), "the cancelled wait ended the lease")
             try expect(record.waiters.isEmpty, "the cancelled wait left \(record.waiters) behind")
@@ -162,9 +155,7 @@ extension LeaseConformance {
                 withUnsafeCurrentTask { $0?.cancel() }
                 _ = try await engine.waitForChange(of: name, from: lease.token, upTo: context.ample)
             }
-            guard case .failure(let error as LeaseError) = try await context.promptOutcome(of: task, "a cancelled wait")
-            else { throw ConformanceFailure("the wait of a cancelled task ended as if nothing had happened") }
-            try expect(error.code == .cancelled, "the wait of a cancelled task threw \(error)")
+            try await context.expectCancelled(task, "the wait of a cancelled task")
         },
     ]
 }

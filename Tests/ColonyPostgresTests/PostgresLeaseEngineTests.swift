@@ -1,8 +1,0 @@
-#if Postgres
-import ColonyPostgres
-import Testing
-
-@Suite struct PostgresLeaseEngineTests {
-    @Test func `it is linked`() {}
-}
-#endif
