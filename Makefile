@@ -1,7 +1,7 @@
 # The newcomer's two commands are `make serve` and `make test`; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve services test bench check format docs clean
+.PHONY: help serve services test faults bench check format docs clean
 
 # Passed on to `colony serve`, for example: make serve ARGS="--http 127.0.0.1:7500"
 ARGS ?=
@@ -24,6 +24,9 @@ services: ## Set up and start Redis, PostgreSQL, ZooKeeper, and etcd on loopback
 
 test: ## Set up and run all tests: Swift, HTTP fuzzing, the console in a browser, the README
 	@dev/test
+
+faults: ## Kill, stop, and cut off servers and contenders of locks, and check what they saw; ARGS="redis --minutes 5"
+	@dev/faults $(ARGS)
 
 bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine
 	@dev/bench $(ARGS)

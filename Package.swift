@@ -357,15 +357,31 @@ var tests: [Target] {
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ColonyFaultTests",
+            dependencies: [
+                "ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers", "colony",
+                "colony-fault-probe",
+            ],
+            swiftSettings: settings
+        ),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
 
         // What tests of several targets need to start servers of other people.
-        .target(name: "RealServers", path: "Tests/RealServers", swiftSettings: settings),
+        .target(
+            name: "RealServers", dependencies: ["ColonyCore"], path: "Tests/RealServers", swiftSettings: settings),
+
+        // What happens under faults, what must not, and who brings the faults about.
+        .target(name: "FaultHistory", path: "Tests/FaultHistory", swiftSettings: settings),
+        .target(
+            name: "FaultHarness",
+            dependencies: ["ColonyCore", "ColonySimulation", "FaultHistory", "RealServers"],
+            path: "Tests/FaultHarness", swiftSettings: settings),
 
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
+            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),
@@ -379,6 +395,21 @@ var tests: [Target] {
             name: "colony-id-probe",
             dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-id-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-fault-probe",
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyPostgres",
+                "ColonyZooKeeper", "ColonyEtcd", "ColonySimulation", "FaultHistory", .grdb,
+            ],
+            path: "Tests/colony-fault-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-faults",
+            dependencies: ["ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers"],
+            path: "Tests/colony-faults",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -240,7 +240,8 @@ struct PostgresFailureTests {
         var refused = 0
         for call in calls where try await call.value != nil { refused += 1 }
         locker.waitUntilExit()
-        #expect(refused == 400 - 102)
+        // Those that come before a connection takes them count against the bound.
+        #expect((298...300).contains(refused))
         await engine.close()
     }
 

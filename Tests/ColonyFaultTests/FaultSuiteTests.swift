@@ -1,0 +1,113 @@
+import ColonyCore
+import ColonySimulation
+import FaultHarness
+import FaultHistory
+import Foundation
+import RealServers
+import Testing
+
+/// The short form of the fault suite: every engine for a few seconds of faults, one after the other. `dev/faults` is the long one.
+@Suite("Faults", .serialized, .timeLimit(.minutes(5)))
+struct FaultSuiteTests {
+    /// The programs lie in the build directory, beside the bundle of the tests.
+    static let programs: String = {
+        let bundle = Bundle.allBundles.map(\.bundleURL).first { $0.pathExtension == "xctest" }
+        let tests = bundle ?? URL(fileURLWithPath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+        return tests.deletingLastPathComponent().path
+    }()
+
+    private static func canRun(_ store: StoreUnderTest) -> Bool {
+        guard let obstacle = store.obstacle, !InstalledPrograms.isMissingAnError else { return true }
+        print("skipped: faults on \(store.name): \(obstacle)")
+        return false
+    }
+
+    private func run(_ store: StoreUnderTest, _ change: (inout FaultRun) -> Void = { _ in }) async throws -> FaultReport
+    {
+        let seed = Seed(rawValue: UInt64.random(in: 1...999_999))
+        var run = FaultRun(store, seed: seed, length: .seconds(5), programs: Self.programs)
+        change(&run)
+        print("faults on \(store.name): seed \(seed.rawValue)")
+        let report = try await run.run()
+        print(report)
+        return report
+    }
+
+    @Test(arguments: StoreUnderTest.all.filter(canRun))
+    func `an engine keeps its promises under faults`(store: StoreUnderTest) async throws {
+        let report = try await self.run(store)
+        #expect(report.violations.isEmpty, "\(report)")
+        // A run in which nothing happens shows nothing.
+        #expect(report.acquisitions > 4)
+        #expect(report.acceptedWrites > 0)
+    }
+
+    @Test(arguments: ["grants-to-two", "reuses-token", "promises-more"])
+    func `an engine that breaks a promise of safety is caught`(flaw: String) async throws {
+        let report = try await self.run(.flawed(flaw)) {
+            $0.endsAtBreach = true
+            $0.length = .seconds(30)
+        }
+        let expected: HistoryRule = flaw == "reuses-token" ? .oneOwnerPerToken : .oneHolderAtATime
+        #expect(report.violations.contains { $0.rule == expected }, "\(report)")
+    }
+
+    @Test(arguments: ["none", "never-runs-out"])
+    func `an engine whose leases do not run out is caught when its holder dies`(flaw: String) async throws {
+        let scene = try FaultScene(programs: Self.programs)
+        let url = "flawed:\(scene.path)/locks.db?flaw=\(flaw)"
+        try scene.start("1.0", on: url, lease: .milliseconds(500))
+        try await scene.waitForGrant(to: "1.0")
+        try scene.start("2.0", on: url, lease: .milliseconds(500))
+        try await scene.wait(until: "the second one asks") { try scene.history().contains { $0.who == "2.0" } }
+        scene.kill("1.0")
+        try scene.heal()
+        let bound = Duration.seconds(5)
+        let clock = HostClock()
+        let end = clock.now.advanced(by: bound)
+        try await scene.wait(until: "the second one has the lock, or its time is up") {
+            try clock.now > end || scene.history().contains { $0.who == "2.0" && $0.kind == .acquired }
+        }
+        let check = try await scene.finish()
+        let violations = check.progressViolations(of: ["2"], within: bound.clampedNanoseconds)
+        #expect(violations.isEmpty == (flaw == "none"), "\(violations)")
+    }
+
+    @Test
+    func `the engine of the broken ones passes without a flaw, so the flaws alone are caught`() async throws {
+        let report = try await self.run(.flawed("none")) { $0.length = .seconds(3) }
+        #expect(report.violations.isEmpty, "\(report)")
+        // The sleeper has written on after its lease, and others had written since.
+        #expect(report.refusedWrites > 0, "\(report)")
+    }
+
+    @Test
+    func `a register that does not check tokens takes stale writes, and that is caught`() async throws {
+        let report = try await self.run(.sqlite) {
+            $0.isGuarded = false
+            $0.endsAtBreach = true
+            $0.length = .seconds(30)
+        }
+        #expect(report.violations.map(\.rule).contains(.staleWritesAreRefused), "\(report)")
+    }
+
+    @Test(arguments: LostGrant.allCases.filter(canPlay))
+    func `a grant that the engine has lost has two holders, and the token tells them apart`(scene: LostGrant)
+        async throws
+    {
+        let check = try await scene.play(programs: Self.programs)
+        let rules = Set(check.safetyViolations().map(\.rule))
+        #expect(rules == [.oneHolderAtATime], "\(check.safetyViolations())")
+        #expect(check.refusedWrites > 0)
+    }
+
+    private static func canPlay(_ scene: LostGrant) -> Bool {
+        guard let obstacle = scene.obstacle, !InstalledPrograms.isMissingAnError else { return true }
+        print("skipped: \(scene.rawValue): \(obstacle)")
+        return false
+    }
+}
+
+extension StoreUnderTest: CustomTestStringConvertible {
+    package var testDescription: String { self.name }
+}

@@ -1,0 +1,26 @@
+import ColonyCore
+import ColonyPostgres
+import ColonyRedis
+import ColonyRemote
+import ColonySQLite
+import ColonyZooKeeper
+
+/// Makes the engine of a URL, by the schemes that the command line has.
+enum EngineUnderFaults {
+    static func make(_ text: String) throws -> any LeaseEngine {
+        let url = try EngineURL(text)
+        switch url.scheme {
+        case "sqlite": return SQLiteLeaseEngine(path: url.path)
+        case "http", "https": return try RemoteLeaseEngine(url: url)
+        case "redis": return try RedisLeaseEngine(url: text)
+        case "flawed": return try FlawedEngine(url)
+        #if Postgres
+        case "postgres": return try PostgresLeaseEngine(url: url)
+        #endif
+        #if ZooKeeper
+        case "zookeeper": return try ZooKeeperLeaseEngine(url: url)
+        #endif
+        default: throw BadArguments(description: "there is no engine for \(url)")
+        }
+    }
+}
