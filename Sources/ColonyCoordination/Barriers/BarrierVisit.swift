@@ -30,6 +30,8 @@ struct BarrierVisit: Sendable {
     private static let stateKey: LeaseName = "state"
     /// So long does a wait go on that an engine has silently dropped.
     private static let longestWait: Duration = .seconds(30)
+    /// So long at the most does a party step aside for others that arrive at the same moment.
+    private static let longestStepAside: Duration = .milliseconds(500)
 
     func run(until deadline: MonotonicInstant) async throws(CoordinationError) -> Int {
         var attempted: Int?
@@ -67,6 +69,7 @@ struct BarrierVisit: Sendable {
     private func wait(
         until deadline: MonotonicInstant, _ attempted: inout Int?
     ) async throws(LeaseError) -> Outcome {
+        var conflicts = 0
         while true {
             let look = try await self.calls.retrying(until: deadline) { _ throws(LeaseError) in
                 try await self.look()
@@ -81,7 +84,14 @@ struct BarrierVisit: Sendable {
                 if now >= deadline, attempted != nil { return .expired(arrived: look.state.arrived.count) }
                 // From here on the step may have been taken, whatever is heard of it; the next look tells.
                 attempted = look.state.generation
-                try await self.tryWriting(next, after: look, until: deadline)
+                if try await self.tryWriting(next, after: look, until: deadline) {
+                    conflicts = 0
+                } else {
+                    // Many that arrive at the same moment step aside for each other.
+                    conflicts += 1
+                    let pause = min(self.calls.pause(after: conflicts), Self.longestStepAside)
+                    try await self.calls.sleep(until: min(deadline, now.advanced(by: pause)))
+                }
             case .wait:
                 attempted = look.state.generation
                 if now >= deadline { return .expired(arrived: look.state.arrived.count) }
@@ -165,16 +175,19 @@ extension BarrierVisit {
     }
 
     /// Writes once; whatever comes of it, the next look tells. An engine that cannot be reached is left alone for a moment.
+    ///
+    /// - Returns: `false` if somebody has written since the look.
     private func tryWriting(
         _ state: BarrierState, after look: Look, until deadline: MonotonicInstant
-    ) async throws(LeaseError) {
+    ) async throws(LeaseError) -> Bool {
         do throws(LeaseError) {
-            _ = try await self.write(state, after: look)
+            return try await self.write(state, after: look)
         } catch {
             guard error.code == .unavailable else { throw error }
             let resumption = self.calls.clock.now.advanced(by: self.calls.pause(after: 1))
             guard resumption < deadline else { throw error }
             try await self.calls.sleep(until: resumption)
+            return true
         }
     }
 

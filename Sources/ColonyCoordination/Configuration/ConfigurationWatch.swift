@@ -139,7 +139,9 @@ enum ConfigurationFiles {
 
 /// The snapshots of a watched configuration, one after the other; see ``ConfigurationWatch/values()``.
 public struct ConfigurationChanges<Value: Decodable & Sendable>: AsyncSequence, Sendable {
+    /// One snapshot.
     public typealias Element = ConfigurationSnapshot<Value>
+    /// Why there will be no more.
     public typealias Failure = CoordinationError
 
     let watch: ConfigurationWatch<Value>

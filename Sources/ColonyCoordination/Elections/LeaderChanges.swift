@@ -46,7 +46,9 @@ extension Election {
 
 /// The leaders of an election, one after the other; `nil` while nobody leads. See ``Election/observe()``.
 public struct LeaderChanges: AsyncSequence, Sendable {
+    /// One leader, or nobody.
     public typealias Element = Leader?
+    /// Why there will be no more.
     public typealias Failure = CoordinationError
 
     let election: Election

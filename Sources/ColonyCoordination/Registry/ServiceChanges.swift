@@ -41,7 +41,9 @@ public struct ServiceSnapshot: Hashable, Sendable {
 
 /// The instances of a service, one list after the other; see ``Registry/watch(_:)``.
 public struct ServiceChanges: AsyncSequence, Sendable {
+    /// One list.
     public typealias Element = ServiceSnapshot
+    /// Why there will be no more.
     public typealias Failure = CoordinationError
 
     let service: LeaseName
