@@ -98,7 +98,9 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyEtcd",
-        dependencies: ["ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .protobuf],
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .nioCore, .nioSSL, .protobuf,
+        ],
         exclude: ["Wire/etcd.proto"],
         swiftSettings: settings
     ),
@@ -381,7 +383,7 @@ var tests: [Target] {
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonySQLite"],
+            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonySQLite"],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),

@@ -11,4 +11,9 @@ extension MemoryLeaseEngine {
     package var retainedPermitNames: Int {
         self.state.withLock { $0.permits.count }
     }
+
+    /// How many groups of records are kept in memory, those that have run out included.
+    package var retainedGroups: Int {
+        self.state.withLock { $0.groups.count }
+    }
 }

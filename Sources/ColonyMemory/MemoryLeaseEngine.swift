@@ -1,3 +1,4 @@
+import ColonyCoordination
 public import ColonyCore
 import Synchronization
 

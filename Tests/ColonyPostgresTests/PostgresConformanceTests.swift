@@ -25,5 +25,25 @@ struct PostgresConformanceTests {
             #expect(entry.outcome == .passed, "\(check)")
         }
     }
+
+    @Test func permits() async throws {
+        let server = try await PostgresProcess()
+        let options = try server.options()
+        let harness = LiveLeaseHarness { PostgresLeaseEngine(options) }
+        for check in PermitConformance.cases {
+            let entry = await check.run(on: harness)
+            #expect(entry.outcome == .passed, "\(check)")
+        }
+    }
+
+    @Test func registry() async throws {
+        let server = try await PostgresProcess()
+        let options = try server.options()
+        let harness = LiveLeaseHarness { PostgresLeaseEngine(options) }
+        for check in RegistryConformance.cases {
+            let entry = await check.run(on: harness)
+            #expect(entry.outcome == .passed, "\(check)")
+        }
+    }
 }
 #endif

@@ -1,6 +1,7 @@
 #if Postgres
 import ColonyCore
 import ColonyPostgres
+import Foundation
 import RealServers
 import Testing
 
@@ -144,6 +145,40 @@ struct PostgresRefusalTests {
             let owner = OwnerID.unique()
             _ = try #require(try await engine.tryAcquire("a", owner: owner, for: .seconds(30)).lease)
             #expect(try await engine.release("a", owner: owner, token: nil))
+            await engine.close()
+        }
+    }
+
+    @Test func `TLS: the chain and the name are checked as sslmode says`() async throws {
+        let openssl = ["/usr/bin/openssl", "/opt/homebrew/bin/openssl"].first {
+            FileManager.default.isExecutableFile(atPath: $0)
+        }
+        guard let openssl else {
+            print("skipped: openssl is not installed")
+            return
+        }
+        let server = try await PostgresProcess(["ssl=on"], isStarted: false)
+        let certificate = try server.makeCertificate(by: openssl)
+        try await server.start()
+        let secret = "s3cret%2Fword"
+        func url(_ host: String, _ options: String) -> String {
+            "postgres://colony:\(secret)@\(host):\(server.port)/postgres?timeout_ms=20000&\(options)"
+        }
+        for (host, options, isTaken) in [
+            ("localhost", "sslmode=verify-full&sslrootcert=\(certificate)", true),
+            ("127.0.0.1", "sslmode=verify-ca&sslrootcert=\(certificate)", true),
+            ("127.0.0.1", "sslmode=require", true),
+            ("127.0.0.1", "sslmode=verify-full&sslrootcert=\(certificate)", false),
+            ("localhost", "sslmode=verify-full&sslrootcert=/etc/ssl/certs/ca-certificates.crt", false),
+        ] {
+            let engine = try PostgresLeaseEngine(url: EngineURL(url(host, options)))
+            let error = try await leaseError { try await engine.inspect("a") }
+            #expect(error?.code == (isTaken ? nil : .unavailable), "\(host) \(options): \(String(describing: error))")
+            if isTaken {
+                let count =
+                    "SELECT count(*) FROM pg_stat_ssl NATURAL JOIN pg_stat_activity WHERE ssl AND application_name = 'colony'"
+                #expect(try server.psql(count) != "0")
+            }
             await engine.close()
         }
     }

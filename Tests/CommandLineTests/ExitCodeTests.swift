@@ -58,7 +58,7 @@ import Testing
         (["lock", "run", "job", "--wait=-1s", "--", "true"], "it is negative"),
         (["lock", "inspect"], "Missing expected argument '<name>'"),
         (["lock", "break", "job"], "Give --yes to break job without asking"),
-        (["lock", "list", "--store", "redis://h"], "this build has no engine for redis"),
+        (["lock", "list", "--store", "kafka://h"], "this build has no engine for kafka"),
         (["lock", "list", "--store", "colony.db"], "it has no scheme"),
         (["lock", "list", "--store", "sqlite:"], "names no file"),
         (["lock", "list", "--server", "sqlite:a"], "is not a daemon's address"),
@@ -67,7 +67,7 @@ import Testing
         (["explain", "lock"], "Did you mean locks?"),
         (["serve", "--set", "limits.wiat=3s"], "Did you mean limits.wait?"),
         (["serve", "--http", "7400"], "\"7400\" is not HOST:PORT"),
-        (["verify", "redis://h"], "this build has no engine for redis"),
+        (["verify", "kafka://h"], "this build has no engine for kafka"),
     ])
     func `wrong usage is 64 and quotes what was wrong`(words: [String], sentence: String) async throws {
         try await Scene.run { scene in

@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonySQLite
@@ -15,6 +16,8 @@ import Glibc
 ///
 /// - `churn FILE PREFIX`: grants itself one name after the other, from 16 tasks at once, and prints each name with its
 ///   token when the grant was acknowledged. Never ends.
+/// - `blocks FILE PREFIX`: takes permits of one name after the other and writes a record for each in a group of the same name,
+///   from 8 tasks at once, and prints the name with both numbers when both were acknowledged. Never ends.
 /// - `turn FILE NAME OWNER COUNT`: takes its turn of a name so many times, and prints the instant of each grant.
 /// - `stand FILE NAME OWNER`: stands in the queue of a name, and prints its token should it get the name.
 /// - `segments FILE TAG COUNT`: takes one range of so many numbers after the other, and prints each. Never ends.
@@ -25,12 +28,13 @@ struct CrashProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            say("usage: colony-crash-probe churn|turn|stand|segments|numbers FILE …")
+            say("usage: colony-crash-probe churn|blocks|turn|stand|segments|numbers FILE …")
             exit(64)
         }
         let engine = SQLiteLeaseEngine.sqlite(path: arguments[2])
         switch arguments[1] {
         case "churn": try await Self.churn(engine, prefix: arguments[3])
+        case "blocks": try await Self.holdBlocks(engine, prefix: arguments[3])
         case "turn":
             try await Self.turn(
                 engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]), count: Int(arguments[5]) ?? 1)
@@ -53,6 +57,26 @@ struct CrashProbe {
                         guard let lease = try await engine.tryAcquire(name, owner: "probe", for: .seconds(3_600)).lease
                         else { continue }
                         say("\(name) \(lease.token)")
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
+    private static func holdBlocks(_ engine: SQLiteLeaseEngine, prefix: String) async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for task in 0..<8 {
+                group.addTask {
+                    for number in 0... {
+                        let name = try LeaseName("\(prefix)-\(task)-\(number)")
+                        let request = PermitRequest(2, of: name, limit: 3, owner: "probe", for: .seconds(3_600))
+                        guard let lease = try await engine.takePermits(request).lease else { continue }
+                        let write = RegistryWrite(
+                            Array(name.rawValue.utf8), for: "key",
+                            lifetime: .ephemeral(owner: "probe", duration: .seconds(3_600)))
+                        guard case .written(let record) = try await engine.put(write, in: name) else { continue }
+                        say("\(name) \(lease.token) \(record.version)")
                     }
                 }
             }

@@ -10,6 +10,8 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case queues
         /// Those of ``PermitConformance``.
         case permits
+        /// Those of ``RegistryConformance``.
+        case registry
     }
 
     /// How a case ended.

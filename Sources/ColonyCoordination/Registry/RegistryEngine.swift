@@ -110,6 +110,18 @@ public enum RegistryCondition: Hashable, Sendable {
     case version(RegistryRevision)
     /// If the record belongs to this owner; for a write, also if there is none.
     case owner(OwnerID)
+
+    /// Whether a write may go ahead.
+    ///
+    /// - Parameter present: The record that has not run out, or `nil` where there is none.
+    package func isMet(by present: RegistryRecord?) -> Bool {
+        switch self {
+        case .always: true
+        case .absent: present == nil
+        case .version(let version): present?.version == version
+        case .owner(let owner): present == nil || present?.owner == owner
+        }
+    }
 }
 
 /// A number that a registry gives to a state of a record or a group. A later state of the same one has a greater number.

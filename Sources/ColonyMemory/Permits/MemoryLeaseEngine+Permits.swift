@@ -11,12 +11,15 @@ extension MemoryLeaseEngine: PermitEngine {
             var book = state.permits[request.name] ?? PermitBook()
             book.sweep(at: now)
             defer { state.permits[request.name] = book.isEmpty ? nil : book }
-            if let present = book.holder(request.owner) {
-                guard present.permits == request.permits else {
-                    return (.failure(Self.otherNumber(request, holds: present.permits)), [])
-                }
+            let held: PermitBook.Holder?
+            do throws(LeaseError) {
+                held = try book.present(request)
+            } catch {
+                return (.failure(error), [])
+            }
+            if let present = held {
                 let renewed = book.renew(request.owner, present.token, for: request.duration, at: now)
-                return (.success(.granted(Self.lease(request.name, renewed ?? present))), [])
+                return (.success(.granted((renewed ?? present).lease(of: request.name))), [])
             }
             if let obstacle = book.obstacle(to: request, at: now) {
                 book.claim(request, at: now)
@@ -28,7 +31,7 @@ extension MemoryLeaseEngine: PermitEngine {
             if state.permits.count >= state.permitSweepThreshold { Self.sweepPermits(&state, at: now) }
             // The place of this owner was before that of others.
             let signals = hadClaims ? state.permitWaiters[request.name] ?? [] : []
-            return (.success(.granted(Self.lease(request.name, holder))), signals)
+            return (.success(.granted(holder.lease(of: request.name))), signals)
         }
         for signal in signals { signal.fire() }
         return try result.get()
@@ -38,7 +41,7 @@ extension MemoryLeaseEngine: PermitEngine {
         try LeaseLimits.check(duration)
         return self.state.withLock { state in
             let holder = state.permits[lease.name]?.renew(lease.owner, lease.token, for: duration, at: self.clock.now)
-            return holder.map { Self.lease(lease.name, $0) }
+            return holder?.lease(of: lease.name)
         }
     }
 
@@ -79,7 +82,7 @@ extension MemoryLeaseEngine: PermitEngine {
                 let now = self.clock.now
                 guard var book = state.permits[request.name] else { return (now, nil) }
                 book.sweep(at: now)
-                if book.holder(request.owner) != nil || book.obstacle(to: request, at: now) == nil { return (now, nil) }
+                if book.allows(request) { return (now, nil) }
                 return (now, book.earliestEnd)
             }
             guard let next else { return true }
@@ -97,16 +100,6 @@ extension MemoryLeaseEngine: PermitEngine {
             state.permitWaiters[name]?.removeAll { $0 === signal }
             if state.permitWaiters[name]?.isEmpty == true { state.permitWaiters[name] = nil }
         }
-    }
-
-    private static func lease(_ name: LeaseName, _ holder: PermitBook.Holder) -> Lease {
-        Lease(name: name, owner: holder.owner, token: holder.token, duration: holder.duration, expiry: holder.expiry)
-    }
-
-    private static func otherNumber(_ request: PermitRequest, holds permits: Int) -> LeaseError {
-        LeaseError(
-            .invalidRequest,
-            "\(request.owner) holds \(permits) permits of \(request.name) and cannot ask for \(request.permits)")
     }
 
     private static func sweepPermits(_ state: inout State, at now: MonotonicInstant) {

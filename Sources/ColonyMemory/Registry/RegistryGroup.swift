@@ -41,13 +41,7 @@ struct RegistryGroup: Sendable {
 
     /// Whether a write under `condition` may go ahead.
     func meets(_ condition: RegistryCondition, _ key: LeaseName) -> Bool {
-        let present = self.entries[key]
-        return switch condition {
-        case .always: true
-        case .absent: present == nil
-        case .version(let version): present?.version == version
-        case .owner(let owner): present == nil || present?.owner == owner
-        }
+        condition.isMet(by: self.record(key))
     }
 
     mutating func put(_ write: RegistryWrite, _ revision: RegistryRevision, at now: MonotonicInstant) {

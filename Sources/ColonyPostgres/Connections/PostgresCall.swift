@@ -7,6 +7,8 @@ struct PostgresStatement: Hashable, Sendable {
     /// Unique within one pool.
     let name: String
     let sql: String
+    /// Whether it goes before others: see ``PostgresCall/isUrgent``.
+    var isUrgent = false
 }
 
 /// What the server answered.
@@ -36,11 +38,14 @@ final class PostgresCall: Sendable {
 
     let work: Work
     let deadline: MonotonicInstant
+    /// Whether it goes before those that are not: what keeps leases and places in queues alive must not wait behind a crowd.
+    let isUrgent: Bool
     private let state = Mutex(State.open)
 
-    init(_ work: Work, deadline: MonotonicInstant) {
+    init(_ work: Work, deadline: MonotonicInstant, isUrgent: Bool = false) {
         self.work = work
         self.deadline = deadline
+        self.isUrgent = isUrgent
     }
 
     /// Whether nobody waits for it any more. It may still be under way on the server.

@@ -28,7 +28,7 @@ final class PostgresPool: Sendable {
     func query(
         _ statement: PostgresStatement, _ parameters: [String?] = []
     ) async throws(PostgresFailure) -> PostgresAnswer {
-        try await self.perform(.prepared(statement, parameters))
+        try await self.perform(.prepared(statement, parameters), isUrgent: statement.isUrgent)
     }
 
     /// Runs statements without parameters on some connection, as one transaction.
@@ -56,8 +56,11 @@ final class PostgresPool: Sendable {
         await self.reactor.waitUntilEnded()
     }
 
-    private func perform(_ work: PostgresCall.Work) async throws(PostgresFailure) -> PostgresAnswer {
-        let call = PostgresCall(work, deadline: self.clock.now.advanced(by: self.options.timeout))
+    private func perform(
+        _ work: PostgresCall.Work, isUrgent: Bool = false
+    ) async throws(PostgresFailure) -> PostgresAnswer {
+        let deadline = self.clock.now.advanced(by: self.options.timeout)
+        let call = PostgresCall(work, deadline: deadline, isUrgent: isUrgent)
         self.reactor.submit(call)
         return try await call.outcome().get()
     }

@@ -23,12 +23,11 @@ extension PostgresReactor {
         self.retireIdle(at: now)
         if self.desk.nextDeadline <= now {
             let waiting = self.desk.connections.isEmpty ? "while connecting" : "while waiting for a connection"
-            for call in self.desk.queue + self.desk.listeners where call.deadline <= now {
+            for call in self.waiting where call.deadline <= now {
                 call.finish(.failure(self.timeOut("the server, \(waiting),")))
             }
-            self.desk.queue.removeAll { $0.isFinished }
-            self.desk.listeners.removeAll { $0.isFinished }
-            let deadlines = (self.desk.queue + self.desk.listeners).map(\.deadline)
+            self.forgetFinished()
+            let deadlines = self.waiting.map(\.deadline)
             self.desk.nextDeadline = deadlines.min() ?? MonotonicInstant(nanoseconds: .max)
         }
     }
@@ -60,10 +59,7 @@ extension PostgresReactor {
         self.desk.nextAttempt = now.advanced(by: pause)
         // Those who can still be served by another connection wait for it.
         guard self.desk.connections.isEmpty else { return }
-        for call in self.desk.queue + self.desk.listeners { call.finish(.failure(failure)) }
-        self.desk.queue = []
-        self.desk.listeners = []
-        self.desk.nextDeadline = MonotonicInstant(nanoseconds: .max)
+        self.failWaiting(failure)
     }
 
     /// Keeps one connection, and the one that listens.
@@ -95,7 +91,7 @@ extension PostgresReactor {
         let mustListen =
             self.desk.wantsChannel && self.desk.nextListen <= now
             && !self.desk.connections.contains { $0.isListening || $0.isAboutToListen || $0.isIdle }
-        let wanted = self.desk.queue.count + (mustListen ? 1 : 0)
+        let wanted = self.desk.urgent.count + self.desk.queue.count + (mustListen ? 1 : 0)
         let opening = self.desk.connections.count(where: \.isConnecting)
         // After a failure one attempt shows whether the server is back.
         let useful = self.desk.failures > 0 ? min(wanted, 1) : wanted
@@ -127,7 +123,7 @@ extension PostgresReactor {
     }
 
     private func nextCall() -> PostgresCall? {
-        while let call = self.desk.queue.popFirst() {
+        while let call = self.desk.urgent.popFirst() ?? self.desk.queue.popFirst() {
             if !call.isFinished { return call }
         }
         return nil
@@ -150,7 +146,8 @@ extension PostgresReactor {
         if self.desk.wantsChannel, !self.desk.hasListened, self.desk.connections.contains(where: \.isIdle) {
             next = min(next, self.desk.nextListen)
         }
-        let isShort = !self.desk.queue.isEmpty || (self.desk.wantsChannel && !self.desk.hasListened)
+        let isShort =
+            !self.desk.queue.isEmpty || !self.desk.urgent.isEmpty || (self.desk.wantsChannel && !self.desk.hasListened)
         // With all connections open or an attempt under way, nothing comes of the next attempt's moment.
         if isShort, self.desk.connections.count < self.options.connections,
             !self.desk.connections.contains(where: \.isConnecting), self.isReadyToResolve

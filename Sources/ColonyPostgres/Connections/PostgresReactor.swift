@@ -41,6 +41,8 @@ final class PostgresReactor: @unchecked Sendable {
     struct Desk {
         var connections: [PostgresConnection] = []
         var queue = Deque<PostgresCall>()
+        /// Those that go before the queue.
+        var urgent = Deque<PostgresCall>()
         /// The earliest deadline in the queue, or earlier.
         var nextDeadline = MonotonicInstant(nanoseconds: .max)
         var generator: any RandomNumberGenerator & Sendable
@@ -162,9 +164,7 @@ final class PostgresReactor: @unchecked Sendable {
 
     /// - Returns: Whether nothing is under way any more.
     private func finishClosing() -> Bool {
-        for call in self.desk.queue + self.desk.listeners { call.finish(.failure(Self.closed)) }
-        self.desk.queue = []
-        self.desk.listeners = []
+        self.failWaiting(Self.closed)
         self.desk.connections.removeAll { $0.call == nil }
         guard self.desk.connections.isEmpty else { return false }
         let ends = self.inbox.withLock { inbox in
@@ -184,18 +184,41 @@ final class PostgresReactor: @unchecked Sendable {
         if case .listen = call.work {
             self.desk.wantsChannel = true
             self.desk.listeners.append(call)
-        } else if self.desk.queue.count >= self.options.waitingCalls {
-            self.desk.queue.removeAll { $0.isFinished }
-            if self.desk.queue.count >= self.options.waitingCalls {
-                let message = "\(self.desk.queue.count) calls wait for one of \(self.options.connections) connections"
-                call.finish(.failure(PostgresFailure(kind: .unreachable, message: message)))
-                return
-            }
-            self.desk.queue.append(call)
+        } else if self.isFull {
+            let message = "\(self.options.waitingCalls) calls wait for one of \(self.options.connections) connections"
+            call.finish(.failure(PostgresFailure(kind: .unreachable, message: message)))
+            return
+        } else if call.isUrgent {
+            self.desk.urgent.append(call)
         } else {
             self.desk.queue.append(call)
         }
         self.desk.nextDeadline = min(self.desk.nextDeadline, call.deadline)
+    }
+
+    private var isFull: Bool {
+        guard self.desk.queue.count + self.desk.urgent.count >= self.options.waitingCalls else { return false }
+        self.forgetFinished()
+        return self.desk.queue.count + self.desk.urgent.count >= self.options.waitingCalls
+    }
+
+    /// Drops those for which nobody waits any more.
+    func forgetFinished() {
+        self.desk.queue.removeAll { $0.isFinished }
+        self.desk.urgent.removeAll { $0.isFinished }
+        self.desk.listeners.removeAll { $0.isFinished }
+    }
+
+    /// All that wait for a connection.
+    var waiting: [PostgresCall] { Array(self.desk.urgent) + Array(self.desk.queue) + self.desk.listeners }
+
+    /// Ends the wait of all that wait for a connection.
+    func failWaiting(_ failure: PostgresFailure) {
+        for call in self.waiting { call.finish(.failure(failure)) }
+        self.desk.queue = []
+        self.desk.urgent = []
+        self.desk.listeners = []
+        self.desk.nextDeadline = MonotonicInstant(nanoseconds: .max)
     }
 
     /// Sleeps until there is something to do, and lets each connection do it.

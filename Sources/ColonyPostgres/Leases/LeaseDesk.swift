@@ -58,11 +58,14 @@ final class LeaseDesk: Sendable {
         var latestBeat = MonotonicInstant(nanoseconds: .min)
         var latestSweep: MonotonicInstant
         var turns: [Int64: LeaseWait] = [:]
-        var watches: [LeaseName: [LeaseWait]] = [:]
+        /// Those who wait for something other than a turn, by the payload of the notifications that have them look.
+        var watches: [String: [LeaseWait]] = [:]
         /// Turns that were announced before their waiters had learned of their tickets.
         var early: Set<Int64> = []
         /// Turns that nobody here waits for, as of the latest sign of life.
         var orphans: Set<Int64> = []
+        /// Whether the server knew fewer waiters than stand here, as of the latest sign of life.
+        var isShort = false
     }
 
     /// How often a sign of life is given.
@@ -138,27 +141,27 @@ final class LeaseDesk: Sendable {
         }
     }
 
-    func watch(_ name: LeaseName, _ wait: LeaseWait) {
-        self.state.withLock { $0.watches[name, default: []].append(wait) }
+    /// Has a waiter look whenever a notification with this payload comes.
+    func watch(_ key: String, _ wait: LeaseWait) {
+        self.state.withLock { $0.watches[key, default: []].append(wait) }
     }
 
     /// Ends a watch and what ``enter()`` began for it.
-    func leaveWatch(_ name: LeaseName, _ wait: LeaseWait) {
-        let isLast = self.state.withLock { state in
+    ///
+    /// - Parameter end: What is run when nobody here waits for the payload any more.
+    func leaveWatch(_ key: String, _ wait: LeaseWait, end: (PostgresStatement, [String?])) {
+        let (isLast, isClosed) = self.state.withLock { state -> (Bool, Bool) in
             state.count -= 1
-            state.watches[name]?.removeAll { $0 === wait }
-            guard state.watches[name]?.isEmpty == true else { return false }
-            state.watches[name] = nil
-            return true
+            state.watches[key]?.removeAll { $0 === wait }
+            guard state.watches[key]?.isEmpty == true else { return (false, state.isClosed) }
+            state.watches[key] = nil
+            return (true, state.isClosed)
         }
-        if isLast { self.unwatch(name) }
-    }
-
-    private func unwatch(_ name: LeaseName) {
+        guard isLast, !isClosed else { return }
         self.inBackground {
-            _ = try? await self.pool.query(self.statements.unwatch, [name.rawValue, self.identity])
+            _ = try? await self.pool.query(end.0, end.1)
             // Who began to watch meanwhile may have lost its row to this, and makes it again when it looks.
-            for wait in self.state.withLock({ $0.watches[name] ?? [] }) { wait.wake() }
+            for wait in self.state.withLock({ $0.watches[key] ?? [] }) { wait.wake() }
         }
     }
 
@@ -188,14 +191,13 @@ final class LeaseDesk: Sendable {
 
     // MARK: News
 
-    /// A notification came: a ticket whose turn it is, or `=` and a name that is watched.
+    /// A notification came: a ticket whose turn it is, or `=` and a name of leases, `+` and an owner and a name of permits, `#`
+    /// and a group that is watched. A line feed, which no name contains, stands between owner and name.
     func wasNotified(_ payload: String) {
-        if payload.hasPrefix("=") {
-            guard let name = try? LeaseName(String(payload.dropFirst())) else { return }
-            for wait in self.state.withLock({ $0.watches[name] ?? [] }) { wait.wake() }
+        guard let ticket = Int64(payload) else {
+            for wait in self.state.withLock({ $0.watches[payload] ?? [] }) { wait.wake() }
             return
         }
-        guard let ticket = Int64(payload) else { return }
         let wait = self.state.withLock { state -> LeaseWait? in
             if let wait = state.turns[ticket] { return wait }
             // Bounded: what is forgotten here is found by the next sign of life.
@@ -209,7 +211,14 @@ final class LeaseDesk: Sendable {
     /// The channel is listened to again: what was announced meanwhile has to be asked for.
     func lookAgain() {
         guard self.state.withLock({ $0.count > 0 && !$0.isClosed }) else { return }
-        self.inBackground { try? await self.beat() }
+        self.inBackground {
+            try? await self.beat()
+            // A server that was restarted may have lost places in queues, which are taken again by looking.
+            let waits = self.state.withLock { state in
+                Array(state.turns.values) + state.watches.values.flatMap { $0 }
+            }
+            for wait in waits { wait.wake() }
+        }
     }
 
     private func startBeating() {
@@ -246,6 +255,7 @@ final class LeaseDesk: Sendable {
     /// Gives a sign of life, and wakes those who have something to look at.
     private func beat() async throws(PostgresFailure) {
         let sentAt = self.clock.now
+        let standing = self.state.withLock { $0.turns.count }
         let rows = try await self.pool.query(self.statements.beat, [self.identity]).rows
         var woken: [LeaseWait] = []
         var abandoned: [(LeaseName, Int64)] = []
@@ -253,7 +263,13 @@ final class LeaseDesk: Sendable {
             state.latestBeat = max(state.latestBeat, sentAt)
             var orphans: Set<Int64> = []
             for row in rows where row.count == 4 {
-                guard let name = row[1].flatMap({ try? LeaseName($0) }) else { continue }
+                guard let name = row[1].flatMap({ try? LeaseName($0) }) else {
+                    let isShort = row[2].flatMap { Int($0) }.map { $0 < standing } ?? false
+                    // One of them may just be taking its turn. At the second time places were lost, and are taken again.
+                    if isShort, state.isShort { woken += state.turns.values }
+                    state.isShort = isShort
+                    continue
+                }
                 guard let ticket = row[0].flatMap({ Int64($0) }) else {
                     woken += self.changed(name, row, in: state)
                     continue
@@ -274,7 +290,7 @@ final class LeaseDesk: Sendable {
 
     /// Those who watch a grant of the name that is no longer the present one.
     private func changed(_ name: LeaseName, _ row: [String?], in state: borrowing State) -> [LeaseWait] {
-        state.watches[name]?.filter { $0.token != row[2] } ?? []
+        state.watches["=\(name.rawValue)"]?.filter { $0.token != row[2] } ?? []
     }
 
     // MARK: The end

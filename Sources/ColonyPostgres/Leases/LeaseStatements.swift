@@ -18,10 +18,24 @@ struct LeaseStatements: Sendable {
     let beat: PostgresStatement
     let forgetEngine: PostgresStatement
     let sweep: PostgresStatement
+    let takePermits: PostgresStatement
+    let renewPermits: PostgresStatement
+    let returnPermits: PostgresStatement
+    let inspectPermits: PostgresStatement
+    let watchPermits: PostgresStatement
+    let unwatchPermits: PostgresStatement
+    let put: PostgresStatement
+    let renewRecord: PostgresStatement
+    let remove: PostgresStatement
+    let snapshot: PostgresStatement
+    let watchGroup: PostgresStatement
+    let unwatchGroup: PostgresStatement
 
     init(schema: String) {
         func statement(_ name: String, _ sql: String) -> PostgresStatement {
-            PostgresStatement(name: "colony_\(name)", sql: sql.replacing("$schema$", with: "\"\(schema)\""))
+            PostgresStatement(
+                name: "colony_\(name)", sql: sql.replacing("$schema$", with: "\"\(schema)\""),
+                isUrgent: name == "beat" || name.hasPrefix("renew"))
         }
         self.acquire = statement("acquire", "SELECT * FROM $schema$.acquire($1, $2, $3, $4, $5, $6)")
         self.renew = statement(
@@ -61,7 +75,51 @@ struct LeaseStatements: Sendable {
         self.beat = statement("beat", "SELECT * FROM $schema$.beat($1)")
         self.forgetEngine = statement("forget", "SELECT $schema$.forget_engine($1)")
         self.sweep = statement("sweep", "SELECT $schema$.sweep()")
+        self.takePermits = statement("take_permits", "SELECT * FROM $schema$.take_permits($1, $2, $3, $4, $5, $6)")
+        self.renewPermits = statement(
+            "renew_permits",
+            """
+            UPDATE $schema$.permit SET
+                duration_ns = $4,
+                expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => $4::bigint / 1e9::float8))
+            WHERE name = $1 AND owner = $2 AND token = $3 AND expires_at > clock_timestamp()
+            RETURNING 1
+            """)
+        self.returnPermits = statement("return_permits", "SELECT * FROM $schema$.return_permits($1, $2, $3)")
+        self.inspectPermits = statement("inspect_permits", Self.permits)
+        self.watchPermits = statement("watch_permits", "SELECT * FROM $schema$.watch_permits($1, $2, $3, $4, $5)")
+        self.unwatchPermits = statement(
+            "unwatch_permits", "DELETE FROM $schema$.permit_watch WHERE name = $1 AND owner = $2 AND engine = $3")
+        self.put = statement("put", "SELECT * FROM $schema$.put_record($1, $2, $3, $4, $5, $6, $7, $8, $9)")
+        self.renewRecord = statement(
+            "renew_record",
+            """
+            UPDATE $schema$.registry_record SET
+                expires_at = greatest(expires_at, clock_timestamp() + make_interval(secs => $4::bigint / 1e9::float8))
+            WHERE group_name = $1 AND key = $2 AND owner = $3 AND expires_at > clock_timestamp()
+            RETURNING 1
+            """)
+        self.remove = statement("remove", "SELECT * FROM $schema$.remove_record($1, $2, $3, $4, $5)")
+        self.snapshot = statement("snapshot", "SELECT * FROM $schema$.snapshot($1)")
+        self.watchGroup = statement("watch_group", "SELECT * FROM $schema$.watch_group($1, $2)")
+        self.unwatchGroup = statement(
+            "unwatch_group", "DELETE FROM $schema$.registry_watch WHERE group_name = $1 AND engine = $2")
     }
+
+    /// Who holds permits of a name, in the order of tokens, and then who claims them, in the order of arrival.
+    private static let permits = """
+        SELECT x.owner, x.permits, x.token, x.remaining, x.age
+        FROM (SELECT clock_timestamp() AS t OFFSET 0) c CROSS JOIN LATERAL (
+            SELECT 0 AS part, p.token AS place, p.owner, p.permits, p.token,
+                $schema$.microseconds(p.expires_at - c.t) AS remaining,
+                $schema$.microseconds(c.t - p.granted_at) AS age
+            FROM $schema$.permit p WHERE p.name = $1 AND p.expires_at > c.t
+            UNION ALL
+            SELECT 1, q.ticket, q.owner, q.permits, NULL, NULL, $schema$.microseconds(c.t - q.since)
+            FROM $schema$.claim q WHERE q.name = $1 AND q.expires_at > c.t
+        ) x
+        ORDER BY x.part, x.place
+        """
 
     /// Leases with those who wait for them, one row for each waiter, at most a thousand for each lease.
     private static func records(_ leases: String) -> String {
@@ -79,95 +137,6 @@ struct LeaseStatements: Sendable {
         ) w ON true
         ORDER BY l.name, w.ticket
         """
-    }
-}
-
-/// Text in the form that PostgreSQL reads as an array.
-enum PostgresArray {
-    static func text(_ values: [String]) -> String {
-        let quoted = values.map { value in
-            "\"\(value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
-        }
-        return "{\(quoted.joined(separator: ","))}"
-    }
-
-    static func numbers(_ values: [Int64]) -> String {
-        "{\(values.map(String.init).joined(separator: ","))}"
-    }
-}
-
-/// What the server's answers say.
-enum LeaseRows {
-    /// An answer that does not have the form which the statement asks for.
-    static let malformed = PostgresFailure(
-        kind: .refused(sqlState: "XX000"), message: "the server's answer does not have the expected form")
-
-    static func number(_ row: [String?], _ column: Int) throws(PostgresFailure) -> Int64 {
-        guard row.indices.contains(column), let text = row[column], let value = Int64(text) else { throw malformed }
-        return value
-    }
-
-    static func text(_ row: [String?], _ column: Int) throws(PostgresFailure) -> String {
-        guard row.indices.contains(column), let text = row[column] else { throw malformed }
-        return text
-    }
-
-    static func owner(_ row: [String?], _ column: Int) throws(PostgresFailure) -> OwnerID {
-        do {
-            return try OwnerID(try self.text(row, column))
-        } catch let failure as PostgresFailure {
-            throw failure
-        } catch {
-            throw PostgresFailure(
-                kind: .refused(sqlState: "XX001"), message: "the schema was changed by others: \(error)")
-        }
-    }
-
-    static func token(_ row: [String?], _ column: Int) throws(PostgresFailure) -> FencingToken {
-        FencingToken(rawValue: UInt64(bitPattern: try self.number(row, column)))
-    }
-
-    /// - Throws: For nanoseconds as for microseconds, if the column is no number.
-    static func microseconds(_ row: [String?], _ column: Int) throws(PostgresFailure) -> Duration {
-        .microseconds(try self.number(row, column))
-    }
-
-    /// Rows of ``LeaseStatements/inspect`` and its like.
-    static func records(_ rows: [[String?]]) throws(PostgresFailure) -> [LeaseRecord] {
-        var records: [LeaseRecord] = []
-        var first = rows.startIndex
-        while first < rows.endIndex {
-            let row = rows[first]
-            let name = try self.text(row, 0)
-            var waiters: [LeaseWaiter] = []
-            var next = first
-            while next < rows.endIndex, try self.text(rows[next], 0).utf8.elementsEqual(name.utf8) {
-                if rows[next].count > 8, rows[next][7] != nil {
-                    waiters.append(
-                        LeaseWaiter(owner: try self.owner(rows[next], 7), age: try self.microseconds(rows[next], 8)))
-                }
-                next += 1
-            }
-            records.append(try self.record(row, name, waiters))
-            first = next
-        }
-        return records
-    }
-
-    private static func record(
-        _ row: [String?], _ name: String, _ waiters: [LeaseWaiter]
-    ) throws(PostgresFailure) -> LeaseRecord {
-        let leaseName: LeaseName
-        do {
-            leaseName = try LeaseName(name)
-        } catch {
-            throw PostgresFailure(
-                kind: .refused(sqlState: "XX001"), message: "the schema was changed by others: \(error)")
-        }
-        return LeaseRecord(
-            name: leaseName, owner: try self.owner(row, 1), token: try self.token(row, 2),
-            duration: .nanoseconds(try self.number(row, 3)), remaining: try self.microseconds(row, 4),
-            age: try self.microseconds(row, 5), renewals: UInt64(max(0, try self.number(row, 6))), waiters: waiters)
     }
 }
 #endif

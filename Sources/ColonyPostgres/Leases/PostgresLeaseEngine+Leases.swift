@@ -83,11 +83,12 @@ extension PostgresLeaseEngine {
         guard Self.isPresent(token, first) else { return true }
         guard limit > .zero else { return false }
         let wait = LeaseWait(watching: token)
-        try await self.reporting { () throws(PostgresFailure) in
-            try await self.desk.enter()
+        let key = "=\(name.rawValue)"
+        try await self.entering()
+        self.desk.watch(key, wait)
+        defer {
+            self.desk.leaveWatch(key, wait, end: (self.statements.unwatch, [name.rawValue, self.desk.identity]))
         }
-        self.desk.watch(name, wait)
-        defer { self.desk.leaveWatch(name, wait) }
         while true {
             let signal = wait.rearm()
             let answer = try await self.query(self.statements.watch, [name.rawValue, self.desk.identity])
@@ -96,7 +97,7 @@ extension PostgresLeaseEngine {
             if now >= deadline { return false }
             let remaining = Duration.microseconds(answer.rows.first?[1].flatMap { Int64($0) } ?? 0)
             let look = now.advanced(by: remaining + .milliseconds(1))
-            try await self.wait(signal, for: name, until: min(deadline, look))
+            try await self.wait(signal, for: name.rawValue, until: min(deadline, look))
         }
     }
 
@@ -104,12 +105,20 @@ extension PostgresLeaseEngine {
         answer.rows.first?.first == String(Int64(bitPattern: token.rawValue))
     }
 
+    /// Begins to wait for notifications.
+    func entering() async throws(LeaseError) {
+        try await self.reporting { () throws(PostgresFailure) in
+            try await self.gate.pass()
+            try await self.desk.enter()
+        }
+    }
+
     /// Waits until something may have changed.
-    func wait(_ signal: OneShotSignal, for name: LeaseName, until moment: MonotonicInstant) async throws(LeaseError) {
+    func wait(_ signal: OneShotSignal, for what: String, until moment: MonotonicInstant) async throws(LeaseError) {
         do {
             _ = try await signal.wait(until: moment, on: self.clock)
         } catch {
-            throw LeaseError(.cancelled, "the wait for \(name) was cancelled", cause: error)
+            throw LeaseError(.cancelled, "the wait for \(what) was cancelled", cause: error)
         }
     }
 }

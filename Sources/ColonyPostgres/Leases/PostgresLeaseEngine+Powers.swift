@@ -109,9 +109,7 @@ extension PostgresLeaseEngine: FairLeaseEngine {
             if case .granted = answer { return answer }
         }
         let turn = Turn(name: name, owner: owner, duration: duration, start: start, deadline: start.advanced(by: limit))
-        try await self.reporting { () throws(PostgresFailure) in
-            try await self.desk.enter()
-        }
+        try await self.entering()
         defer { self.desk.leave() }
         let wait = LeaseWait()
         defer { self.desk.remove(wait) }
@@ -133,9 +131,6 @@ extension PostgresLeaseEngine: FairLeaseEngine {
         let start: MonotonicInstant
         let deadline: MonotonicInstant
     }
-
-    /// How often a waiter looks by itself, for a place in the queue that was lost while its host slept.
-    private static let fallback: Duration = .seconds(15)
 
     private func waitForTurn(_ turn: Turn, _ wait: LeaseWait) async throws(LeaseError) -> Acquisition {
         while true {
@@ -167,8 +162,7 @@ extension PostgresLeaseEngine: FairLeaseEngine {
             }
             // Only the first in the queue has something to do when the lease runs out.
             let look = isFirst ? now.advanced(by: holder.remaining + .milliseconds(1)) : turn.deadline
-            let moment = min(turn.deadline, look, now.advanced(by: Self.fallback))
-            try await self.wait(signal, for: turn.name, until: moment)
+            try await self.wait(signal, for: turn.name.rawValue, until: min(turn.deadline, look))
         }
     }
 }

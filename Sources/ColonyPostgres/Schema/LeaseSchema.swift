@@ -23,7 +23,9 @@ enum LeaseSchema {
     static let deadAfter = "interval '3 seconds'"
 
     static func statements(schema: String) -> String {
-        (Self.tables + Self.decisions + Self.waiting + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
+        (Self.tables + Self.decisions + Self.waiting + PermitSchema.statements + RegistrySchema.statements
+            + AdvisorySchema.statements
+            + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
     }
 
     private static let tables = """
@@ -62,7 +64,7 @@ enum LeaseSchema {
 
     private static let decisions = """
         CREATE OR REPLACE FUNCTION $schema$.microseconds(p_interval interval) RETURNS bigint
-        LANGUAGE sql IMMUTABLE AS $body$ SELECT greatest(1, (date_part('epoch', p_interval) * 1000000)::bigint) $body$;
+        LANGUAGE sql IMMUTABLE STRICT AS $body$ SELECT greatest(1, (date_part('epoch', p_interval) * 1000000)::bigint) $body$;
 
         -- The first in the queue of a name whose engine is alive.
         CREATE OR REPLACE FUNCTION $schema$.head(
@@ -286,7 +288,8 @@ enum LeaseSchema {
         $body$;
 
         -- A sign of life of an engine. It is told, for what its notifications may have missed, which of its waiters are first
-        -- in their queues and how long the lease before them still runs, and what holds the names that it watches.
+        -- in their queues and how long the lease before them still runs, what holds the names that it watches, and, in a row
+        -- without a name, how many of its waiters stand in queues.
         CREATE OR REPLACE FUNCTION $schema$.beat(p_engine text) RETURNS TABLE (
             o_ticket bigint, o_name text, o_token bigint, o_remaining bigint
         ) LANGUAGE plpgsql AS $body$
@@ -303,7 +306,9 @@ enum LeaseSchema {
             WHERE h.o_engine = p_engine
             UNION ALL
             SELECT NULL::bigint, x.name, p.o_token, p.o_remaining
-            FROM $schema$.watch x CROSS JOIN LATERAL $schema$.present(x.name) p WHERE x.engine = p_engine;
+            FROM $schema$.watch x CROSS JOIN LATERAL $schema$.present(x.name) p WHERE x.engine = p_engine
+            UNION ALL
+            SELECT NULL::bigint, NULL::text, count(*), NULL::bigint FROM $schema$.waiter q WHERE q.engine = p_engine;
         END
         $body$;
 
@@ -314,6 +319,8 @@ enum LeaseSchema {
         BEGIN
             PERFORM set_config('synchronous_commit', 'off', true);
             DELETE FROM $schema$.watch WHERE engine = p_engine;
+            DELETE FROM $schema$.permit_watch WHERE engine = p_engine;
+            DELETE FROM $schema$.registry_watch WHERE engine = p_engine;
             DELETE FROM $schema$.engine WHERE id = p_engine;
             FOR q IN DELETE FROM $schema$.waiter WHERE engine = p_engine RETURNING name LOOP
                 PERFORM $schema$.announce(q.name)
@@ -345,6 +352,8 @@ enum LeaseSchema {
                     AND q.since < clock_timestamp() - interval '1 minute'
                 LIMIT 1000 FOR UPDATE SKIP LOCKED);
             DELETE FROM $schema$.watch x WHERE NOT EXISTS (SELECT FROM $schema$.engine e WHERE e.id = x.engine);
+            \(PermitSchema.sweeping)
+            \(RegistrySchema.sweeping)
         END
         $body$;
 

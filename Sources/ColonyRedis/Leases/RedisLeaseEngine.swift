@@ -75,6 +75,13 @@ public final class RedisLeaseEngine: LeaseEngine {
         try self.init(RedisLeaseEngineOptions(url: url))
     }
 
+    /// Makes an engine from a URL that was read already.
+    ///
+    /// - Throws: `LeaseError` with `invalidRequest`, which never shows the password.
+    public convenience init(url: EngineURL) throws(LeaseError) {
+        try self.init(RedisLeaseEngineOptions(url: url))
+    }
+
     deinit {
         let (router, subscription) = (self.router, self.subscription)
         Task {

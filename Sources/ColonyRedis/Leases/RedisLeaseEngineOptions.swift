@@ -43,9 +43,22 @@ public struct RedisLeaseEngineOptions: Sendable {
     public init(
         url text: String, generator: some RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) throws(LeaseError) {
+        let url: EngineURL
+        do {
+            url = try EngineURL(text)
+        } catch {
+            throw LeaseError(.invalidRequest, error.description)
+        }
+        try self.init(url: url, generator: generator)
+    }
+
+    /// Takes a URL that was read already; see ``init(url:generator:)-(String,_)``.
+    public init(
+        url: EngineURL, generator: some RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) throws(LeaseError) {
         var own = OwnOptions()
         do throws(RedisURLDefect) {
-            self.connection = try RedisOptions(url: text, generator: generator, knowing: OwnOptions.names) {
+            self.connection = try RedisOptions(url: url, generator: generator, knowing: OwnOptions.names) {
                 own.take($0, $1)
             }
         } catch {

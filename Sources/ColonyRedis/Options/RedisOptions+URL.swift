@@ -24,6 +24,14 @@ extension RedisOptions {
         } catch {
             throw RedisURLDefect(message: error.description)
         }
+        try self.init(url: url, generator: generator, knowing: names, take: take)
+    }
+
+    /// Takes a URL that was read already.
+    init(
+        url: EngineURL, generator: some RandomNumberGenerator & Sendable, knowing names: [String],
+        take: (_ name: String, _ value: String) -> String?
+    ) throws(RedisURLDefect) {
         func refused(_ reason: String) -> RedisURLDefect {
             RedisURLDefect(message: "\(NameRules.quoted(url.description)) cannot be a Redis URL: \(reason)")
         }

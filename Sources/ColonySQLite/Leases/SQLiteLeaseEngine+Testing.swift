@@ -38,3 +38,15 @@ extension LeaseDesk {
         self.bellRang()
     }
 }
+
+extension SQLiteLeaseEngine {
+    /// How many wait for permits on this store, in this process.
+    package var permitWaiters: Int {
+        get throws { try self.session().permitNews.count }
+    }
+
+    /// How many wait for changes of groups on this store, in this process.
+    package var registryWaiters: Int {
+        get throws { try self.session().registryNews.count }
+    }
+}

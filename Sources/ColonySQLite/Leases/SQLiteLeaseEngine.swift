@@ -106,6 +106,7 @@ public final class SQLiteLeaseEngine: LeaseEngine {
         }
         guard let session else { return }
         await session.desk.drain(engine: ObjectIdentifier(self))
+        self.endWaits(session)
         await self.registry.leave(session.store)
     }
 

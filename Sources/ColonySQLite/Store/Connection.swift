@@ -43,6 +43,17 @@ package final class Connection {
         try self.prepared(sql).run()
     }
 
+    private static let selectDataVersion = SQL("PRAGMA data_version")
+
+    /// A number that is another after every commit of another connection.
+    var dataVersion: Int64 {
+        get throws(StoreError) {
+            let statement = try self.prepared(Self.selectDataVersion)
+            defer { statement.reset() }
+            return try statement.step() ? statement.integer(0) : 0
+        }
+    }
+
     /// How many rows the latest insert, update, or delete touched.
     package var changes: Int { Int(sqlite3_changes(self.handle)) }
 

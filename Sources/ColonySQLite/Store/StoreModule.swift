@@ -13,7 +13,9 @@ protocol StoreModule: Sendable {
 
 /// Every port that keeps its data in the store, in the order in which they came to be.
 enum StoreModules {
-    static let all: [any StoreModule.Type] = [LeaseSchema.self, SegmentSchema.self, QueueSchema.self]
+    static let all: [any StoreModule.Type] = [
+        LeaseSchema.self, SegmentSchema.self, QueueSchema.self, PermitSchema.self, RegistrySchema.self,
+    ]
 
     static var migrator: DatabaseMigrator {
         var migrator = DatabaseMigrator()

@@ -8,15 +8,18 @@ struct ServeAnnouncement: Encodable {
     let api: String
     let metrics: String
     let data: String
+    /// Where the queues are, if not with the rest.
+    let queues: String?
 
     /// - Parameter port: The port that is really listened on.
-    init(_ configuration: DaemonConfiguration, port: Int, place: StorePlace) {
+    init(_ configuration: DaemonConfiguration, port: Int, served: ServedStore) {
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let base = "\(configuration.certificate == nil ? "http" : "https")://\(host):\(port)"
         self.console = "\(base)/"
         self.api = "\(base)/v1/"
         self.metrics = "\(base)/metrics"
-        self.data = "\(place)"
+        self.data = "\(served.place)"
+        self.queues = served.queuePlace.map { "\($0)" }
     }
 
     func write(asJSON isJSON: Bool) throws {
@@ -28,6 +31,6 @@ struct ServeAnnouncement: Encodable {
               API      \(self.api)
               metrics  \(self.metrics)
               data     \(self.data)
-            """)
+            """ + (self.queues.map { "\n  queues   \($0)" } ?? ""))
     }
 }

@@ -58,7 +58,7 @@ struct ServeCommand: AsyncParsableCommand {
             queues: served.queues, closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
-            try ServeAnnouncement(configuration, port: port, place: served.place).write(asJSON: output.json)
+            try ServeAnnouncement(configuration, port: port, served: served).write(asJSON: output.json)
         }
         defer { announcement.cancel() }
         try await ServiceGroup(

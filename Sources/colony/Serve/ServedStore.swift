@@ -6,26 +6,43 @@ import ColonySQLite
 import ColonyServer
 
 /// The engines that the daemon serves: leases, ranges, and queues of one store.
+///
+/// A coordination server of others has no queues: those then lie in the data directory of the daemon.
 struct ServedStore {
     let engine: any LeaseEngine
     let segments: any SegmentEngine
     let queues: any QueueAdministration
     let place: StorePlace
+    /// Where the queues are, if not with the rest.
+    let queuePlace: StorePlace?
+    private let server: EngineCatalogue.Opened?
 
     /// Makes the engine and asks it once, so that a store that cannot be opened is told before anything listens.
     init(_ configuration: DaemonConfiguration) async throws {
         if let url = configuration.store {
-            guard ["sqlite", "memory"].contains(url.scheme) else {
+            guard !["http", "https"].contains(url.scheme) else {
                 throw Failure(
-                    "invalid_request", "the daemon cannot serve \(url); sqlite:FILE and memory: can be served.",
-                    exitCode: .usage)
+                    "invalid_request", "the daemon cannot serve \(url), which is a daemon itself.", exitCode: .usage)
             }
-            self.place = .url(url)
+            self.place = try StorePlace(store: url, origin: "the store")
         } else if let directory = configuration.dataDirectory {
             self.place = .file(DataDirectory(path: directory))
         } else {
             self.place = .file(try DataDirectory.ofThisUser())
         }
+        self.server = try self.place.openServer()
+        if let server = self.server, case .url(let url) = self.place {
+            self.engine = server.engine
+            self.segments = try StorePlace.segments(on: server.engine, url)
+            let directory =
+                try configuration.dataDirectory.map { DataDirectory(path: $0) } ?? DataDirectory.ofThisUser()
+            try directory.create()
+            self.queues = SQLiteQueueEngine(path: directory.store)
+            self.queuePlace = .file(directory)
+            _ = try await self.engine.inspect("colony")
+            return
+        }
+        self.queuePlace = nil
         self.engine = try self.place.makeEngine()
         if let store = self.engine as? SQLiteLeaseEngine {
             self.segments = SQLiteSegmentEngine(path: store.path)
@@ -42,5 +59,6 @@ struct ServedStore {
         if let queues = self.queues as? SQLiteQueueEngine { await queues.close() }
         if let segments = self.segments as? SQLiteSegmentEngine { await segments.close() }
         if let engine = self.engine as? SQLiteLeaseEngine { await engine.close() }
+        await self.server?.close()
     }
 }

@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
@@ -13,18 +14,30 @@ enum StorePlace {
     private static let stores = ["memory", "sqlite"]
     private static let servers = ["http", "https"]
 
+    /// How the URLs look that this build has engines for.
+    static var forms: [String] {
+        let others = EngineCatalogue.entries.filter { $0.make != nil }.map(\.example)
+        return ["sqlite:FILE", "memory:", "http://HOST:PORT", "https://HOST:PORT"] + others
+    }
+
     /// - Parameter origin: The option or variable that the text comes from, for the error.
     init(store text: String, origin: String) throws {
-        let url = try Self.parse(text, origin: origin)
-        guard (Self.stores + Self.servers).contains(url.scheme) else {
+        try self.init(store: try Self.parse(text, origin: origin), origin: origin)
+    }
+
+    /// - Parameter origin: The option, variable, or setting that the URL comes from, for the error.
+    init(store url: EngineURL, origin: String) throws {
+        if !(Self.stores + Self.servers).contains(url.scheme), EngineCatalogue.entry(url.scheme)?.make == nil {
+            let trait = EngineCatalogue.entry(url.scheme)?.trait
             throw Failure(
                 "invalid_request",
                 "\(origin) \(NameRules.quoted("\(url)")): this build has no engine for \(url.scheme). "
-                    + "It has sqlite:FILE, memory:, http://HOST:PORT, and https://HOST:PORT.",
+                    + (trait.map { "One that is built with --traits \($0) has. " } ?? "")
+                    + "It has \(Self.forms.joined(separator: ", ")).",
                 exitCode: .usage)
         }
         if url.scheme == "sqlite", url.path.isEmpty {
-            throw Failure("invalid_request", "\(origin) \(NameRules.quoted(text)) names no file.", exitCode: .usage)
+            throw Failure("invalid_request", "\(origin) \(NameRules.quoted("\(url)")) names no file.", exitCode: .usage)
         }
         self = .url(url)
     }
@@ -59,7 +72,18 @@ enum StorePlace {
         case .url(let url) where url.scheme == "memory":
             return MemoryLeaseEngine()
         case .url(let url):
+            if let opened = try self.openServer() { return opened.engine }
             return try RemoteLeaseEngine(url: url, token: Environment["COLONY_TOKEN"])
+        }
+    }
+
+    /// The engine on a coordination server of others, or `nil` if this is another kind of place.
+    func openServer() throws -> EngineCatalogue.Opened? {
+        guard case .url(let url) = self, let make = EngineCatalogue.entry(url.scheme)?.make else { return nil }
+        do {
+            return try make(url)
+        } catch {
+            throw Failure("invalid_request", "\(error)", exitCode: .usage)
         }
     }
 }
@@ -79,8 +103,17 @@ extension StorePlace {
         case .url(let url) where url.scheme == "memory":
             return MemorySegmentEngine()
         case .url(let url):
+            if let engine = try self.openServer()?.engine { return try Self.segments(on: engine, url) }
             return try RemoteSegmentEngine(url: url, token: Environment["COLONY_TOKEN"])
         }
+    }
+
+    /// Segments in the registry of an engine.
+    static func segments(on engine: any LeaseEngine, _ url: EngineURL) throws -> any SegmentEngine {
+        guard let registry = engine as? any RegistryEngine else {
+            throw Failure("invalid_request", "\(url) keeps locks, and no numbers.", exitCode: .usage)
+        }
+        return RegistrySegmentEngine(registry)
     }
 
     /// The daemon at this place, which issues identifiers itself, or `nil` for a store.

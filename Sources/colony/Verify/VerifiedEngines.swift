@@ -6,7 +6,7 @@ import ColonyRemote
 
 /// Makes the clients of a place that is verified.
 struct VerifiedEngines: Sendable {
-    private let place: StorePlace
+    let place: StorePlace
     /// Memory has no clients but the one object.
     private let leases = MemoryLeaseEngine()
     private let segments = MemorySegmentEngine()

@@ -5,12 +5,12 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks, permits, segments, and queues really guarantees.",
+        abstract: "Measure what a store of locks, permits, records, segments, and queues really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 
             Puts the store to every promise of the interfaces that it has and prints what held, a table for each. The locks, permits, \
-            tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
+            groups, tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
             tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
@@ -20,7 +20,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only leases, segments, queues, or permits; may be given several times. (default: all that the store has)",
+            "Only leases, segments, queues, permits, or registry; may be given several times. (default: all that the store has)",
             valueName: "port"),
         transform: { try Self.port($0) })
     var only: [ConformanceReport.Port] = []
@@ -58,11 +58,9 @@ struct VerifyCommand: AsyncParsableCommand {
                 }
                 reports.append(report)
             case .permits:
-                // A port that a store has not got is no promise that it has broken, unless it was asked about.
-                guard PermitConformance.client(leases) != nil || !self.only.isEmpty else { continue }
-                reports.append(
-                    await PermitConformance.run(
-                        on: LiveLeaseHarness { try await engines.makeLeases() }, title: "\(place)", reporting: show))
+                await self.verify(PermitConformance.self, of: engines, having: leases, show, into: &reports)
+            case .registry:
+                await self.verify(RegistryConformance.self, of: engines, having: leases, show, into: &reports)
             case .segments:
                 reports.append(
                     await SegmentConformance.run(
@@ -80,5 +78,16 @@ struct VerifyCommand: AsyncParsableCommand {
                 ? try JSONText.of(VerificationDocument(reports: reports))
                 : reports.map(\.text).joined(separator: "\n\n"))
         if reports.contains(where: { !$0.isPassed }) { throw ExitCode.failure }
+    }
+
+    /// Runs the cases of a port that engines of leases may have.
+    private func verify<Suite: ConformanceSuite>(
+        _ suite: Suite.Type, of engines: VerifiedEngines, having leases: any LeaseEngine,
+        _ show: (ConformanceProgress) -> Void, into reports: inout [ConformanceReport]
+    ) async {
+        // A port that a store has not got is no promise that it has broken, unless it was asked about.
+        guard Suite.client(leases) != nil || !self.only.isEmpty else { return }
+        let harness = LiveLeaseHarness { try await engines.makeLeases() }
+        reports.append(await Suite.run(on: harness, title: "\(engines.place)", reporting: show))
     }
 }

@@ -68,12 +68,7 @@ final class PostgresProcess: @unchecked Sendable {
 
     deinit {
         self.kill()
-        // The children of a killed server end when they notice, and may write until then.
-        for _ in 0..<100 {
-            try? FileManager.default.removeItem(at: self.folder)
-            if !FileManager.default.fileExists(atPath: self.folder.path) { break }
-            usleep(20_000)
-        }
+        remove(self.folder)
     }
 
     private var data: String { self.folder.appending(path: "data").path }
@@ -120,6 +115,26 @@ final class PostgresProcess: @unchecked Sendable {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         return process
+    }
+
+    /// Makes a certificate of its own for `localhost`, which the server uses.
+    ///
+    /// - Returns: The file of the certificate.
+    func makeCertificate(by openssl: String) throws -> String {
+        let certificate = "\(self.data)/server.crt"
+        let key = "\(self.data)/server.key"
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: openssl)
+        process.arguments =
+            ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+            + ["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate]
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        process.waitUntilExit()
+        try #require(process.terminationStatus == 0, "openssl failed")
+        try Self.run("/bin/chmod", ["600", key])
+        if geteuid() == 0 { try Self.run("/bin/chown", ["postgres", key, certificate]) }
+        return certificate
     }
 
     private static func run(_ program: String, _ arguments: [String]) throws {

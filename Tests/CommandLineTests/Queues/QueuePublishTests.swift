@@ -168,7 +168,7 @@ import Testing
         (["dead", "redrive", "q", "1", "--all"], "exclude each other"),
         (["dead", "redrive", "q", "--all", "--rate", "fast"], "\"fast\" is not a rate"),
         (["dead", "drop", "q", "x"], "\"x\" is not the number of a message"),
-        (["peek", "q", "--store", "redis://h"], "this build has no engine for redis"),
+        (["peek", "q", "--store", "kafka://h"], "this build has no engine for kafka"),
     ])
     func `wrong usage is 64 and quotes what was wrong`(words: [String], sentence: String) async throws {
         try await Scene.run { scene in

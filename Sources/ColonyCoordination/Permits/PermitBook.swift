@@ -1,41 +1,90 @@
-import ColonyCoordination
-import ColonyCore
+package import ColonyCore
 
 /// Who holds and who claims the permits of one name: what an engine must decide in one step, as a value.
-struct PermitBook: Sendable {
-    struct Holder: Sendable {
-        let owner: OwnerID
-        let permits: Int
-        let token: FencingToken
-        let granted: MonotonicInstant
-        var duration: Duration
-        var expiry: MonotonicInstant
+///
+/// An engine that reads all rows of a name, decides, and writes what has changed in one transaction needs nothing else.
+package struct PermitBook: Sendable {
+    package struct Holder: Sendable {
+        package let owner: OwnerID
+        package let permits: Int
+        package let token: FencingToken
+        package let granted: MonotonicInstant
+        package var duration: Duration
+        package var expiry: MonotonicInstant
+
+        package init(
+            owner: OwnerID, permits: Int, token: FencingToken, granted: MonotonicInstant, duration: Duration,
+            expiry: MonotonicInstant
+        ) {
+            self.owner = owner
+            self.permits = permits
+            self.token = token
+            self.granted = granted
+            self.duration = duration
+            self.expiry = expiry
+        }
+
+        /// The holder's lease of `name`, as its engine answers.
+        package func lease(of name: LeaseName) -> Lease {
+            Lease(name: name, owner: self.owner, token: self.token, duration: self.duration, expiry: self.expiry)
+        }
     }
 
-    struct Claim: Sendable {
-        let owner: OwnerID
-        var permits: Int
-        let since: MonotonicInstant
-        var expiry: MonotonicInstant
+    package struct Claim: Sendable {
+        package let owner: OwnerID
+        package var permits: Int
+        package let since: MonotonicInstant
+        package var expiry: MonotonicInstant
+
+        package init(owner: OwnerID, permits: Int, since: MonotonicInstant, expiry: MonotonicInstant) {
+            self.owner = owner
+            self.permits = permits
+            self.since = since
+            self.expiry = expiry
+        }
     }
 
     /// In the order of their tokens.
-    private(set) var holders: [Holder] = []
+    package private(set) var holders: [Holder]
     /// In the order of arrival.
-    private(set) var claims: [Claim] = []
+    package private(set) var claims: [Claim]
 
-    var isEmpty: Bool { self.holders.isEmpty && self.claims.isEmpty }
+    /// Puts a book together from what a store keeps of a name.
+    ///
+    /// - Parameters:
+    ///   - holders: In the order of their tokens.
+    ///   - claims: In the order of arrival.
+    package init(holders: [Holder] = [], claims: [Claim] = []) {
+        self.holders = holders
+        self.claims = claims
+    }
+
+    package var isEmpty: Bool { self.holders.isEmpty && self.claims.isEmpty }
 
     /// When the next of them is over by itself.
-    var earliestEnd: MonotonicInstant? {
+    package var earliestEnd: MonotonicInstant? {
         let ends = self.holders.lazy.map(\.expiry).min()
         return [ends, self.claims.lazy.map(\.expiry).min()].compactMap(\.self).min()
     }
 
-    func holder(_ owner: OwnerID) -> Holder? { self.holders.first { $0.owner == owner } }
+    package func holder(_ owner: OwnerID) -> Holder? { self.holders.first { $0.owner == owner } }
+
+    /// What the owner of `request` holds already.
+    ///
+    /// - Throws: ``ColonyCore/LeaseError`` with `invalidRequest` if that is another number than it asks for.
+    package func present(_ request: PermitRequest) throws(LeaseError) -> Holder? {
+        guard let present = self.holder(request.owner) else { return nil }
+        guard present.permits == request.permits else {
+            throw LeaseError(
+                .invalidRequest,
+                "\(request.owner) holds \(present.permits) permits of \(request.name) and cannot ask for "
+                    + "\(request.permits)")
+        }
+        return present
+    }
 
     /// Forgets what has run out.
-    mutating func sweep(at now: MonotonicInstant) {
+    package mutating func sweep(at now: MonotonicInstant) {
         self.holders.removeAll { $0.expiry <= now }
         self.claims.removeAll { $0.expiry <= now }
     }
@@ -43,7 +92,7 @@ struct PermitBook: Sendable {
     /// What keeps `request` from being granted; `nil` if nothing does.
     ///
     /// Only the earliest claim may be granted, for if a later one could go first, whoever asks for many would wait for ever.
-    func obstacle(to request: PermitRequest, at now: MonotonicInstant) -> PermitRefusal? {
+    package func obstacle(to request: PermitRequest, at now: MonotonicInstant) -> PermitRefusal? {
         let available = max(0, request.limit - self.holders.reduce(0) { $0 + $1.permits })
         if let first = self.claims.first, first.owner != request.owner {
             let holder = LeaseHolder(
@@ -57,7 +106,12 @@ struct PermitBook: Sendable {
         return PermitRefusal(available: available, holder: holder)
     }
 
-    mutating func grant(_ request: PermitRequest, _ token: FencingToken, at now: MonotonicInstant) -> Holder {
+    /// Whether `request` would be granted now.
+    package func allows(_ request: PermitRequest) -> Bool {
+        self.holder(request.owner) != nil || self.obstacle(to: request, at: MonotonicInstant(nanoseconds: 0)) == nil
+    }
+
+    package mutating func grant(_ request: PermitRequest, _ token: FencingToken, at now: MonotonicInstant) -> Holder {
         let holder = Holder(
             owner: request.owner, permits: request.permits, token: token, granted: now, duration: request.duration,
             expiry: now.advanced(by: request.duration))
@@ -67,7 +121,7 @@ struct PermitBook: Sendable {
     }
 
     /// Keeps or renews the place of a refused request.
-    mutating func claim(_ request: PermitRequest, at now: MonotonicInstant) {
+    package mutating func claim(_ request: PermitRequest, at now: MonotonicInstant) {
         guard let claim = request.claim else { return }
         let expiry = now.advanced(by: claim)
         if let index = self.claims.firstIndex(where: { $0.owner == request.owner }) {
@@ -79,7 +133,7 @@ struct PermitBook: Sendable {
     }
 
     /// A renewal asks for at least `duration` from now; an end that is further away stays.
-    mutating func renew(
+    package mutating func renew(
         _ owner: OwnerID, _ token: FencingToken, for duration: Duration, at now: MonotonicInstant
     ) -> Holder? {
         let index = self.holders.firstIndex { $0.owner == owner && $0.token == token && $0.expiry > now }
@@ -92,7 +146,7 @@ struct PermitBook: Sendable {
     /// Ends what `owner` holds, and without a token also what it claims.
     ///
     /// - Returns: Whether a grant ended, and whether anything did.
-    mutating func end(_ owner: OwnerID, _ token: FencingToken?) -> (grant: Bool, any: Bool) {
+    package mutating func end(_ owner: OwnerID, _ token: FencingToken?) -> (grant: Bool, any: Bool) {
         let held = self.holders.count
         let claimed = self.claims.count
         self.holders.removeAll { $0.owner == owner && (token == nil || $0.token == token) }
@@ -101,7 +155,7 @@ struct PermitBook: Sendable {
         return (grant, grant || self.claims.count < claimed)
     }
 
-    func record(_ name: LeaseName, at now: MonotonicInstant) -> PermitRecord {
+    package func record(_ name: LeaseName, at now: MonotonicInstant) -> PermitRecord {
         PermitRecord(
             name: name,
             holders: self.holders.map { holder in
