@@ -98,7 +98,9 @@ let floor3: [Target] = [
     ),
     .target(
         name: "ColonyEtcd",
-        dependencies: ["ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .protobuf],
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", .grpc, .grpcProtobuf, .grpcTransport, .nioCore, .nioSSL, .protobuf,
+        ],
         exclude: ["Wire/etcd.proto"],
         swiftSettings: settings
     ),
@@ -361,7 +363,7 @@ var tests: [Target] {
             name: "ColonyFaultTests",
             dependencies: [
                 "ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers", "colony",
-                "colony-fault-probe",
+                "colony-fault-probe", "colony-faults",
             ],
             swiftSettings: settings
         ),

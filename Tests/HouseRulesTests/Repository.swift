@@ -12,9 +12,10 @@ enum Repository {
     /// Every Swift file that people write.
     static func swiftFiles() throws -> [SourceFile] {
         let folders = ["Sources", "Tests", "Snippets", "Examples", "Benchmarks/Sources", "Benchmarks/Tests"]
-        return try folders.flatMap { try self.paths(under: $0, ending: ".swift") }.map { path in
-            SourceFile(path: path, text: try self.text(of: path))
-        }
+        return try folders.flatMap { try self.paths(under: $0, ending: ".swift") }
+            // Written by the compiler of protocol buffers.
+            .filter { !$0.hasSuffix(".pb.swift") }
+            .map { path in SourceFile(path: path, text: try self.text(of: path)) }
     }
 
     /// Every Markdown file that a reader may come upon outside a documentation catalogue, whose links DocC checks.
