@@ -70,6 +70,13 @@ public final class RedlockLeaseEngine: LeaseEngine {
         try self.init(RedlockOptions(url: url))
     }
 
+    /// Makes an engine from a URL that was read already.
+    ///
+    /// - Throws: `LeaseError` with `invalidRequest`, which never shows the password.
+    public convenience init(url: EngineURL) throws(LeaseError) {
+        try self.init(RedlockOptions(url: url))
+    }
+
     deinit {
         let servers = self.servers
         Task { for server in servers { await server.router.close() } }

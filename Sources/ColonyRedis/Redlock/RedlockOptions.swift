@@ -45,6 +45,15 @@ public struct RedlockOptions: Sendable {
         } catch {
             throw LeaseError(.invalidRequest, error.description)
         }
+        try self.init(url: url, generator: generator)
+    }
+
+    /// Takes a URL that was read already.
+    ///
+    /// - Throws: `LeaseError` with `invalidRequest`, which quotes what is wrong and never the password.
+    public init(
+        url: EngineURL, generator: some RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) throws(LeaseError) {
         func refused(_ reason: String) -> RedisURLDefect {
             RedisURLDefect(message: "\(NameRules.quoted(url.description)) cannot be a Redlock URL: \(reason)")
         }

@@ -1,4 +1,9 @@
 extension Topic {
+    /// Whether this build has an engine for a scheme, in the width of the table.
+    private static func here(_ scheme: String) -> String {
+        EngineCatalogue.entry(scheme)?.make == nil ? "no " : "yes"
+    }
+
     static let locks = Topic(
         name: "locks",
         summary: "what a lock among machines is, and which store gives what",
@@ -19,11 +24,15 @@ extension Topic {
               memory               process   nothing           yes   memory:
               SQLite file          host      loss of power     yes   sqlite:FILE
               Colony daemon        network   as its store      yes   http://HOST:PORT
-              etcd                 network   loss of servers   no
-              ZooKeeper            network   loss of servers   no
+              etcd                 network   loss of servers   \(here("etcd"))   etcd://HOST:PORT
+              ZooKeeper            network   loss of servers   \(here("zookeeper"))   zookeeper://HOST:PORT
+              PostgreSQL           network   loss of power     \(here("postgres"))   postgres://USER@HOST/DATABASE
+              Redis, one server    network   nothing, or more  yes   redis://HOST:PORT
+              Redis, replicas      network   nothing, or more  yes   redis+cluster://HOST:PORT
+              Redlock, 3 or more   network   see below         yes   redlock://HOST:PORT,HOST:PORT,HOST:PORT
               Consul               network   loss of servers   no
-              Redis, one server    network   see below         no
-              Redis, replicas      network   crash, at best    no
+
+            A build with --traits AllEngines has all that can be had.
 
             - memory: tasks of one process. The reference, and for tests.
             - SQLite file: all processes of one host that open the file, on a local disk. A grant is on the disk (fsync) \
@@ -32,19 +41,25 @@ extension Topic {
             lock, and holders lose theirs when they run out.
             - etcd and ZooKeeper agree by majority (Raft, Zab) before they answer; a minority of servers may be lost for ever. \
             The revision or the zxid of a grant is a fencing token. etcd's leader counts leases on its own clock; ZooKeeper \
-            ends a session by the leader's clock.
+            ends a session by the leader's clock. Colony takes etcd's and Curator's own layouts, so etcdctl lock, kazoo, and \
+            Curator contend for the same locks.
+            - PostgreSQL, one server: a grant is committed before it is acknowledged, and counted on the server's clock. With \
+            ?mode=advisory, locks are those of pg_advisory_lock, which other programs may hold. Replicas that are not \
+            synchronous may lose a grant in a failover.
             - Consul agrees by majority too (Raft), and gives LockIndex as a token. After a holder's session is declared dead it \
             refuses the lock to others for 15 seconds, the lock-delay, to let a stale holder notice.
-            - Redis: SET NX PX, given back by a script that compares the owner. A crash keeps a grant only if the append-only \
-            file is synced at each write (appendfsync always). Replicas are written after the answer, so a failover may grant \
-            a lock that is held. Expiry is by the wall clock of the server. Redlock, five servers by majority, still counts on \
-            clocks that do not jump and pauses that are short, and gives no token that rises.
+            - Redis: the key of the published pattern, so redis-py's Lock contends for it; such a holder has no token. A \
+            crash keeps a grant only if the append-only file is synced at each write (appendfsync always). Replicas are written after the answer, so a failover may grant \
+            a lock that is held. Expiry is by the wall clock of the server. Redlock, several servers by majority, still \
+            counts on clocks that do not jump and pauses that are short. The check of the token at the resource is what keeps \
+            a stale holder out.
 
             # Choosing
 
             - One host: the SQLite file. Nothing to install, nothing to run.
             - Several hosts, and minutes without locks while one host restarts do no harm: the Colony daemon.
-            - Several hosts, and locks must outlive the loss of a server: etcd, ZooKeeper, or Consul.
+            - Several hosts, and a PostgreSQL that everything depends on anyway: PostgreSQL. One thing less to run.
+            - Several hosts, and locks must outlive the loss of a server: etcd or ZooKeeper.
             - To do the same work less often, where twice does no harm: any of them, also Redis.
 
             Measure what a place really gives with: colony verify URL

@@ -1,15 +1,21 @@
 import ColonyCoordination
 import ColonyCore
 
-/// What `colony lock run` says on standard error; standard output belongs to the command.
+/// What `colony lock run` and `colony elect run` say on standard error; standard output belongs to the command.
 ///
 /// With `--json` each event is one JSON object a line.
 struct LockReport: Sendable {
     let name: LeaseName
     let isJSON: Bool
+    /// What a person calls the thing that is waited for.
+    private let noun: String
     private let clock: any MonotonicClock
 
-    init(name: LeaseName, isJSON: Bool, clock: any MonotonicClock = HostClock()) {
+    init(
+        name: LeaseName, isJSON: Bool, noun: String = LockSession.Purpose.lock.noun,
+        clock: any MonotonicClock = HostClock()
+    ) {
+        self.noun = noun
         self.name = name
         self.isJSON = isJSON
         self.clock = clock
@@ -81,8 +87,8 @@ struct LockReport: Sendable {
             (try? await engine.inspect(self.name)).flatMap { $0 }
             .map { ", held by \($0.owner) for \($0.age.wholeSeconds)" } ?? ""
         return limit > .zero
-            ? "the lock \(self.name) was not free within \(limit.text)\(holder). Try again later."
-            : "the lock \(self.name) is busy\(holder). Try again later."
+            ? "the \(self.noun) \(self.name) was not free within \(limit.text)\(holder). Try again later."
+            : "the \(self.noun) \(self.name) is busy\(holder). Try again later."
     }
 
     func lossSentence(_ error: CoordinationError, end: CommandEnd?) -> String {

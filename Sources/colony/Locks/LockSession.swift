@@ -12,8 +12,32 @@ import Musl
 import Glibc
 #endif
 
-/// One `colony lock run`: waits for the lock, runs the command under it, and gives it back.
+/// One `colony lock run` or `colony elect run`: waits for the lock or the leadership, runs the command under it, and gives it
+/// back.
 final class LockSession: Sendable {
+    /// What the command runs under.
+    enum Purpose: Sendable {
+        case lock
+        /// The leadership of an election, of which this is told to observers.
+        case leadership(metadata: String?)
+
+        /// What a person calls the thing that is waited for.
+        var noun: String {
+            switch self {
+            case .lock: "lock"
+            case .leadership: "leadership"
+            }
+        }
+
+        /// The variable in which the command finds the name.
+        fileprivate var nameVariable: String {
+            switch self {
+            case .lock: "COLONY_LOCK_NAME"
+            case .leadership: "COLONY_ELECTION_NAME"
+            }
+        }
+    }
+
     private struct State {
         /// The lease as it was last heard of.
         var lease: Lease?
@@ -23,6 +47,7 @@ final class LockSession: Sendable {
         var work: Task<Void, any Error>?
     }
 
+    private let purpose: Purpose
     private let name: LeaseName
     private let engine: any LeaseEngine
     private let words: [[UInt8]]
@@ -37,9 +62,11 @@ final class LockSession: Sendable {
     private static let forEver: Duration = .seconds(100 * 365 * 86_400)
 
     init(
-        name: LeaseName, engine: any LeaseEngine, words: [[UInt8]], ttl: Duration, wait: Duration?, grace: Duration,
+        _ purpose: Purpose = .lock, name: LeaseName, engine: any LeaseEngine, words: [[UInt8]], ttl: Duration,
+        wait: Duration?, grace: Duration,
         report: LockReport
     ) {
+        self.purpose = purpose
         self.name = name
         self.engine = engine
         self.words = words
@@ -102,16 +129,45 @@ final class LockSession: Sendable {
             self.report.note(event)
         }
         var generator = SystemRandomNumberGenerator()
-        let owner = try OwnerID.ofThisCommand(using: &generator)
-        let lock = DistributedLock(self.name, on: self.engine, configuration: configuration)
-        try await lock.withLock(waiting: self.wait ?? Self.forEver, as: LockOwner(id: owner)) { lease in
-            progress.cancel()
-            await progress.value
-            try Task.checkCancellation()
-            let end = try await command.run(adding: [
-                (FencingToken.environmentVariable, lease.token.description), ("COLONY_LOCK_NAME", self.name.rawValue),
-            ])
-            self.state.withLock { $0.end = end }
+        let name = try OwnerID.ofThisCommand(using: &generator)
+        let limit = self.wait ?? Self.forEver
+        switch self.purpose {
+        case .lock:
+            let lock = DistributedLock(self.name, on: self.engine, configuration: configuration)
+            try await lock.withLock(waiting: limit, as: LockOwner(id: name)) { lease in
+                try await self.run(command, lease.token, progress)
+            }
+        case .leadership(let metadata):
+            let election = Election(self.name, on: self.engine, configuration: configuration)
+            let campaign = try await election.campaign(upTo: limit, as: name.rawValue, proclaiming: metadata)
+            guard let leadership = campaign else {
+                throw CoordinationError(.timedOut, "another leads \(self.name)")
+            }
+            let result = await Self.result {
+                try await leadership.whileLeader { try await self.run(command, $0.term, progress) }
+            }
+            _ = try? await leadership.resign()
+            try result.get()
+        }
+    }
+
+    private func run(
+        _ command: GuardedCommand, _ token: FencingToken, _ progress: Task<Void, Never>
+    ) async throws {
+        progress.cancel()
+        await progress.value
+        try Task.checkCancellation()
+        let end = try await command.run(adding: [
+            (FencingToken.environmentVariable, token.description), (self.purpose.nameVariable, self.name.rawValue),
+        ])
+        self.state.withLock { $0.end = end }
+    }
+
+    private static func result(_ body: () async throws -> Void) async -> Result<Void, any Error> {
+        do {
+            return .success(try await body())
+        } catch {
+            return .failure(error)
         }
     }
 

@@ -68,12 +68,11 @@ enum EngineCatalogue {
 
     #if Postgres
     private static let postgres: (@Sendable (EngineURL) throws -> Opened)? = { url in
-        if url.options["mode"] == "advisory" {
-            let engine = try PostgresAdvisoryLeaseEngine(url: url)
-            return Opened(engine: engine) { await engine.close() }
+        let engine = try PostgresOptions.leaseEngine(at: url)
+        return Opened(engine: engine) {
+            await (engine as? PostgresLeaseEngine)?.close()
+            await (engine as? PostgresAdvisoryLeaseEngine)?.close()
         }
-        let engine = try PostgresLeaseEngine(url: url)
-        return Opened(engine: engine) { await engine.close() }
     }
     #else
     private static let postgres: (@Sendable (EngineURL) throws -> Opened)? = nil

@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
@@ -18,6 +19,16 @@ struct VerifiedEngines: Sendable {
 
     private var isMemory: Bool {
         if case .url(let url) = self.place { url.scheme == "memory" } else { false }
+    }
+
+    /// Whether the place has queues at all: coordination servers of others have none.
+    var haveQueues: Bool {
+        if case .url(let url) = self.place { EngineCatalogue.entry(url.scheme) == nil } else { true }
+    }
+
+    /// Whether the place has numbers: on a coordination server of others they need a registry.
+    func haveSegments(_ leases: any LeaseEngine) -> Bool {
+        self.haveQueues || leases is any RegistryEngine
     }
 
     func makeLeases() async throws -> any LeaseEngine {

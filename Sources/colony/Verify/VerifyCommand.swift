@@ -15,7 +15,9 @@ struct VerifyCommand: AsyncParsableCommand {
             """
     )
 
-    @Argument(help: ArgumentHelp("The store or daemon: sqlite:FILE, memory:, or http://HOST:PORT.", valueName: "url"))
+    @Argument(
+        help: ArgumentHelp(
+            "The store or daemon, such as sqlite:FILE, http://HOST:PORT, or redis://HOST:PORT.", valueName: "url"))
     var url: String
 
     @Option(
@@ -61,15 +63,19 @@ struct VerifyCommand: AsyncParsableCommand {
                 await self.verify(PermitConformance.self, of: engines, having: leases, show, into: &reports)
             case .registry:
                 await self.verify(RegistryConformance.self, of: engines, having: leases, show, into: &reports)
-            case .segments:
+            case .segments where engines.haveSegments(leases):
                 reports.append(
                     await SegmentConformance.run(
                         on: LiveSegmentHarness { try await engines.makeSegments() }, title: "\(place)", reporting: show)
                 )
-            case .queues:
+            case .queues where engines.haveQueues:
                 reports.append(
                     await QueueConformance.run(
                         on: LiveQueueHarness { try await engines.makeQueues() }, title: "\(place)", reporting: show))
+            case .segments, .queues:
+                if !self.only.isEmpty {
+                    throw Failure("invalid_request", "\(place) has no \(port.rawValue).", exitCode: .usage)
+                }
             }
         }
         progress.clear()
