@@ -363,7 +363,7 @@ var tests: [Target] {
             name: "ColonyFaultTests",
             dependencies: [
                 "ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers", "colony",
-                "colony-fault-probe",
+                "colony-fault-probe", "colony-faults",
             ],
             swiftSettings: settings
         ),

@@ -6,7 +6,7 @@ public struct CoordinationError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case guaranteeNotMet, timedOut, leaseLost, ownerBusy, invalidRequest, unavailable, storageFailed, cancelled,
-                closed
+                closed, upgradeRefused
         }
         private let wrapped: Wrapped
 
@@ -28,6 +28,9 @@ public struct CoordinationError: Error, Sendable, CustomStringConvertible {
         public static let storageFailed = Self(wrapped: .storageFailed)
         /// The calling task was cancelled. *Nothing is held for longer than one lease*.
         public static let cancelled = Self(wrapped: .cancelled)
+        /// An owner that reads asked for the write lock. Two that did would wait for each other for ever. *Nothing was
+        /// done*: release the read lock, take the write lock, and look again at what was read.
+        public static let upgradeRefused = Self(wrapped: .upgradeRefused)
         /// The engine was shut down. *Nothing was done*.
         public static let closed = Self(wrapped: .closed)
 

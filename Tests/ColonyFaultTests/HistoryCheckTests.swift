@@ -8,7 +8,7 @@ struct HistoryCheckTests {
     private func grant(_ who: String, _ token: UInt64, _ range: ClosedRange<Int64>) -> [HistoryEvent] {
         [
             HistoryEvent(at: range.lowerBound, who: who, .acquired, turn: 1, token: token, isHeld: true),
-            self.write(who, token, at: range.upperBound + 1, checked: range.upperBound, order: range.upperBound),
+            self.write(who, token, at: range.upperBound + 1, checked: range.upperBound, order: Int64(token)),
         ]
     }
 

@@ -139,6 +139,10 @@ struct PostgresAdvisoryTests {
         #expect(throws: InvalidName.self) {
             try PostgresOptions.leaseEngine(at: EngineURL("postgres://a@b/c?mode=other"))
         }
+        // Whoever asks for one kind does not get the other in silence.
+        #expect(throws: InvalidName.self) {
+            try PostgresLeaseEngine(url: EngineURL("postgres://a@b/c?mode=advisory"))
+        }
     }
 }
 #endif

@@ -35,5 +35,15 @@ struct PostgresConformanceTests {
             #expect(entry.outcome == .passed, "\(check)")
         }
     }
+
+    @Test func registry() async throws {
+        let server = try await PostgresProcess()
+        let options = try server.options()
+        let harness = LiveLeaseHarness { PostgresLeaseEngine(options) }
+        for check in RegistryConformance.cases {
+            let entry = await check.run(on: harness)
+            #expect(entry.outcome == .passed, "\(check)")
+        }
+    }
 }
 #endif

@@ -6,6 +6,14 @@ import Foundation
 import Synchronization
 import Testing
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 @Suite(
     "Leases on a PostgreSQL that fails", .enabled(if: PostgresProcess.isAvailable), .serialized,
     .timeLimit(.minutes(5)))
@@ -165,6 +173,34 @@ struct PostgresFailureTests {
             #expect(
                 try await engine.acquire("job", owner: .unique(), for: .seconds(60), upTo: .seconds(60)).lease != nil)
         }
+        await engine.close()
+    }
+
+    @Test func `a connection that falls silent is given up in time, and the next call uses another`() async throws {
+        let server = try await PostgresProcess()
+        let engine = try server.engine {
+            $0.connections = 1
+            $0.timeout = .seconds(2)
+        }
+        let lease = try #require(try await engine.tryAcquire("job", owner: .unique(), for: .seconds(600)).lease)
+        let process = try #require(
+            Int32(try server.psql("SELECT pid FROM pg_stat_activity WHERE application_name = 'colony'")))
+        #expect(kill(process, SIGSTOP) == 0)
+        let clock = HostClock()
+        let start = clock.now
+        let error = try await leaseError { try await engine.renew(lease, for: .seconds(700)) }
+        #expect(error?.code == .unavailable)
+        let waited = start.duration(to: clock.now)
+        #expect(waited >= .milliseconds(1_990) && waited < .seconds(20), "\(waited)")
+        try await eventually("another connection is used") {
+            (try? await engine.renew(lease, for: .seconds(800))) != nil
+        }
+        #expect(kill(process, SIGCONT) == 0)
+        // What the silent one still had to do is harmless, whenever it does it.
+        try await eventually("the silent one ends") {
+            try server.psql("SELECT count(*) FROM pg_stat_activity WHERE pid = \(process)") == "0"
+        }
+        #expect(try #require(try await engine.inspect("job")).remaining > .seconds(700))
         await engine.close()
     }
 

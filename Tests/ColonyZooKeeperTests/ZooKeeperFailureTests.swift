@@ -1,8 +1,7 @@
 #if ZooKeeper
 import ColonyCore
+import ColonyZooKeeper
 import Testing
-
-@testable import ColonyZooKeeper
 
 @Suite(
     "ZooKeeper that cannot be used", .enabled(if: ZooKeeperProcess.isAvailable), .serialized, .timeLimit(.minutes(5)))

@@ -1,8 +1,7 @@
 #if ZooKeeper
 import ColonyCore
+import ColonyZooKeeper
 import Testing
-
-@testable import ColonyZooKeeper
 
 @Suite("URLs and names of ZooKeeper")
 struct ZooKeeperURLTests {

@@ -61,7 +61,13 @@ package enum LostGrant: String, CaseIterable, Sendable {
         try await scene.wait(until: "the replica follows") {
             RedisConsole.ask("INFO replication", port: places[1].ports[0])?.contains("master_link_status:up") == true
         }
+        // A replica that only stands still would find the grant in its socket when it goes on.
         replica.suspend()
+        try await scene.wait(until: "the replica is cut off") {
+            _ = RedisConsole.ask("CLIENT KILL TYPE replica", port: places[0].ports[0])
+            return RedisConsole.ask("INFO replication", port: places[0].ports[0])?.contains("connected_slaves:0")
+                == true
+        }
         try scene.start("1.0", on: Self.url(places[0]), lease: Self.lease)
         try await scene.waitForGrant(to: "1.0")
         master.kill()

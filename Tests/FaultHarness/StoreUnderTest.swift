@@ -117,11 +117,17 @@ extension StoreUnderTest {
     ) { stage in
         let places = try stage.places(3, ports: 3)
         let hosts = places.map { "\($0.address):\($0.ports[0])" }.joined(separator: ",")
-        let archive = try? FileManager.default.destinationOfSymbolicLink(atPath: "/usr/share/java/zookeeper.jar")
         return RunningStore(
             url: "zookeeper://\(hosts)?session_timeout_ms=2400&timeout_ms=1000",
             servers: try ServerLaunchers.zookeeper(at: places, in: stage.folder),
-            version: archive.map { "ZooKeeper \($0.filter { $0.isNumber || $0 == "." }.dropLast())" } ?? "ZooKeeper")
+            version: archiveVersion)
+    }
+
+    /// Debian names the version in a link beside the archive.
+    private static var archiveVersion: String {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: "/usr/share/java")) ?? []
+        let number = names.lazy.compactMap { $0.wholeMatch(of: /zookeeper-([0-9.]+)\.jar/)?.output.1 }.first
+        return "ZooKeeper" + (number.map { " \($0)" } ?? "")
     }
 
     /// Which of the packages are not installed, as a reason to skip.

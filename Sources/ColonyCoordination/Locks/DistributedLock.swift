@@ -49,6 +49,12 @@ public struct DistributedLock: Sendable {
         self.isImmediate = engine is any ImmediateLeaseEngine
     }
 
+    private var taking: LeaseTaking {
+        LeaseTaking(
+            name: self.name, source: .lease(self.engine), isImmediate: self.isImmediate,
+            configuration: self.configuration, keeper: self.keeper, room: self.room)
+    }
+
     /// Makes a lock on an engine that must give `demand`.
     ///
     /// - Throws: ``CoordinationError`` with code `guaranteeNotMet`, whose message says what is missing.
@@ -57,10 +63,7 @@ public struct DistributedLock: Sendable {
         configuration: LockConfiguration = LockConfiguration(), keeper: LeaseKeeper = .shared,
         room: WaitingRoom = .shared
     ) throws(CoordinationError) {
-        if let shortfall = engine.guarantee.shortfall(against: demand) {
-            throw CoordinationError(
-                .guaranteeNotMet, "the engine of the lock \(name) does not give \(demand): \(shortfall)")
-        }
+        try engine.check(demand, for: "the lock \(name)")
         self.init(name, on: engine, configuration: configuration, keeper: keeper, room: room)
     }
 }
@@ -89,70 +92,7 @@ extension DistributedLock {
     public func acquire(
         waiting limit: Duration? = nil, as owner: LockOwner? = nil
     ) async throws(CoordinationError) -> HeldLock? {
-        guard let owner else {
-            return try await self.acquireAnew(waiting: limit, id: .unique(), owner: nil)
-        }
-        switch owner.enter(self.name, on: self.engine) {
-        case .again(let held):
-            return held
-        case .busy:
-            throw CoordinationError(
-                .ownerBusy, "the owner \(owner.id) is acquiring the lock \(self.name) in another task at this moment")
-        case .first:
-            do throws(CoordinationError) {
-                let held = try await self.acquireAnew(waiting: limit, id: owner.id, owner: owner)
-                owner.settle(held, self.name, on: self.engine)
-                return held
-            } catch {
-                owner.settle(nil, self.name, on: self.engine)
-                throw error
-            }
-        }
-    }
-
-    private func acquireAnew(
-        waiting limit: Duration?, id: OwnerID, owner: LockOwner?
-    ) async throws(CoordinationError) -> HeldLock? {
-        let limit = limit ?? self.configuration.waiting
-        // Reading the clock is the dearest part of taking a lock in memory, so it is done for those who ask.
-        let start = self.configuration.onEvent == nil ? nil : self.keeper.clock.now
-        let answer: Acquisition
-        do throws(LeaseError) {
-            if self.isImmediate, limit <= .zero {
-                answer = try await self.engine.tryAcquire(self.name, owner: id, for: self.configuration.duration)
-            } else {
-                answer = try await self.room.acquire(
-                    WaitingRoom.Attempt(
-                        name: self.name, owner: id, duration: self.configuration.duration, engine: self.engine,
-                        isImmediate: self.isImmediate),
-                    upTo: limit)
-            }
-        } catch {
-            throw CoordinationError(error)
-        }
-        switch answer {
-        case .held(let holder):
-            self.report(since: start) { .refused(self.name, holder, waited: $0) }
-            return nil
-        case .granted(let lease):
-            let held = HeldLock(
-                lease, engine: self.engine, isImmediate: self.isImmediate, configuration: self.configuration,
-                keeper: self.keeper, owner: owner)
-            // An answer that took longer than the lease is worth nothing: somebody else may have the lock by now.
-            guard self.isImmediate || held.isHeld else {
-                _ = try? await held.release()
-                throw CoordinationError(
-                    .leaseLost, "the lease of \(self.name) was over before the engine's answer arrived")
-            }
-            self.keeper.keep(held)
-            self.report(since: start) { .acquired(lease, waited: $0) }
-            return held
-        }
-    }
-
-    private func report(since start: MonotonicInstant?, _ event: (Duration) -> LockEvent) {
-        guard let start, let onEvent = self.configuration.onEvent else { return }
-        onEvent(event(start.duration(to: self.keeper.clock.now)))
+        try await self.taking.acquire(waiting: limit, as: owner)
     }
 
     /// Who holds the lock now, or `nil`.
@@ -194,37 +134,6 @@ extension DistributedLock {
         waiting limit: Duration? = nil, as owner: LockOwner? = nil,
         _ body: @escaping @Sendable (Lease) async throws -> Value
     ) async throws -> Value {
-        guard let held = try await self.acquire(waiting: limit, as: owner) else {
-            throw CoordinationError(
-                .timedOut, "the lock \(self.name) was not free within \(limit ?? self.configuration.waiting)")
-        }
-        // A task of its own, because only a task can be cancelled, and the caller's is not ours to cancel.
-        let work = startedAtOnce { try await body(held.lease) }
-        held.whenLost { work.cancel() }
-        let result = await withTaskCancellationHandler {
-            await work.result
-        } onCancel: {
-            work.cancel()
-        }
-        return try await self.conclude(held, result, lossReason: held.lossReason)
-    }
-
-    private func conclude<Value>(
-        _ held: HeldLock, _ result: Result<Value, any Error>, lossReason: LockLossReason?
-    ) async throws -> Value {
-        let wasHeld: Bool
-        do {
-            wasHeld = try await held.release()
-        } catch {
-            // The work is done and was protected to the end; the lease runs out by itself.
-            wasHeld = error.code == .unavailable || error.code == .cancelled ? lossReason == nil : false
-        }
-        if lossReason != nil || !wasHeld {
-            let reason = lossReason ?? .takenAway
-            var cause: (any Error)?
-            if case .failure(let error) = result { cause = error }
-            throw CoordinationError(.leaseLost, "the lease of \(self.name) was lost: \(reason)", cause: cause)
-        }
-        return try result.get()
+        try await self.taking.hold(waiting: limit, as: owner, body)
     }
 }

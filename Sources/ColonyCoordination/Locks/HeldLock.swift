@@ -1,7 +1,7 @@
 public import ColonyCore
 import Synchronization
 
-/// A lock that is held: renewed in the background until it is released or lost.
+/// A lock, or permits, that are held: renewed in the background until they are released or lost.
 ///
 /// A held lock does not release itself when the last reference goes: the compiler may drop a reference right after its last
 /// use, which is often before the protected work is done. ``DistributedLock/withLock(waiting:as:_:)`` releases by itself.
@@ -22,6 +22,7 @@ public final class HeldLock: @unchecked Sendable {
     }
 
     let engine: any LeaseEngine
+    let key: LeaseKey
     let isImmediate: Bool
     let configuration: LockConfiguration
     let keeper: LeaseKeeper
@@ -33,13 +34,16 @@ public final class HeldLock: @unchecked Sendable {
     public let token: FencingToken
     /// The name of the lock.
     public let name: LeaseName
+    /// How many permits this stands for: those that were taken of a semaphore; 1 for a lock and for a reader.
+    public let permits: Int
 
     init(
-        _ lease: Lease, engine: any LeaseEngine, isImmediate: Bool, configuration: LockConfiguration,
-        keeper: LeaseKeeper,
-        owner: LockOwner?
+        _ lease: Lease, engine: any LeaseEngine, key: LeaseKey, permits: Int, isImmediate: Bool,
+        configuration: LockConfiguration, keeper: LeaseKeeper, owner: LockOwner?
     ) {
         self.engine = engine
+        self.key = key
+        self.permits = permits
         self.isImmediate = isImmediate
         self.configuration = configuration
         self.keeper = keeper

@@ -18,17 +18,12 @@ public final class LockOwner: Sendable {
     /// The identity in the store.
     public let id: OwnerID
 
-    private struct Key: Hashable {
-        let engine: ObjectIdentifier
-        let name: LeaseName
-    }
-
     private enum Slot {
         case acquiring
         case held(HeldLock)
     }
 
-    private let slots = Mutex<[Key: Slot]>([:])
+    private let slots = Mutex<[LeaseKey: Slot]>([:])
 
     /// Makes an owner that holds nothing.
     ///
@@ -40,18 +35,21 @@ public final class LockOwner: Sendable {
     enum Entry {
         case first
         case again(HeldLock)
+        /// It holds the name, but fewer permits than it now asks for: a reader that would become the writer.
+        case tooFew
         case busy
     }
 
     /// Looks whether this owner holds the lock, and counts one more hold if so; otherwise reserves the place for a first
     /// acquisition.
-    func enter(_ name: LeaseName, on engine: any LeaseEngine) -> Entry {
-        let key = Key(engine: ObjectIdentifier(engine), name: name)
-        return self.slots.withLock { slots in
+    func enter(_ key: LeaseKey, permits: Int) -> Entry {
+        self.slots.withLock { slots in
             switch slots[key] {
             case .acquiring:
                 return .busy
-            case .held(let held) where held.addHold():
+            case .held(let held) where held.permits < permits && held.isHeld:
+                return .tooFew
+            case .held(let held) where held.permits >= permits && held.addHold():
                 return .again(held)
             case .held, nil:
                 slots[key] = .acquiring
@@ -61,15 +59,13 @@ public final class LockOwner: Sendable {
     }
 
     /// Ends a first acquisition; `nil` if it failed.
-    func settle(_ held: HeldLock?, _ name: LeaseName, on engine: any LeaseEngine) {
-        let key = Key(engine: ObjectIdentifier(engine), name: name)
+    func settle(_ held: HeldLock?, _ key: LeaseKey) {
         self.slots.withLock { $0[key] = held.map { .held($0) } }
     }
 
     func forget(_ held: HeldLock) {
-        let key = Key(engine: ObjectIdentifier(held.engine), name: held.name)
         self.slots.withLock { slots in
-            if case .held(let present) = slots[key], present === held { slots[key] = nil }
+            if case .held(let present) = slots[held.key], present === held { slots[held.key] = nil }
         }
     }
 }

@@ -22,7 +22,7 @@ public final class LeaseKeeper: Sendable {
     }
 
     let clock: any MonotonicClock
-    private let executor: any TaskExecutor
+    let executor: any TaskExecutor
     let state = Mutex(State())
 
     /// - Parameters:

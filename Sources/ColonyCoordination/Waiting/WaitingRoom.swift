@@ -15,11 +15,9 @@ public final class WaitingRoom: Sendable {
     /// The room of this process. Locks that shall keep turns among each other use the same room.
     public static let shared = WaitingRoom()
 
-    private let clock: any MonotonicClock
-    private let backoff: Backoff
-    private let requestLimit: Duration
-    private let generator: Mutex<any RandomNumberGenerator & Sendable>
-    private let queues = Mutex<[Key: Deque<Ticket>]>([:])
+    /// How engines are asked, here and by the blocks that use this room.
+    let calls: EngineCalls
+    private let queues = Mutex<[Queue: Deque<Ticket>]>([:])
 
     /// - Parameters:
     ///   - clock: What deadlines are counted on; the host's clock outside tests.
@@ -31,10 +29,7 @@ public final class WaitingRoom: Sendable {
         clock: any MonotonicClock = HostClock(), backoff: Backoff = Backoff(), requestLimit: Duration = .seconds(5),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
-        self.clock = clock
-        self.backoff = backoff
-        self.requestLimit = requestLimit
-        self.generator = Mutex(generator)
+        self.calls = EngineCalls(clock: clock, backoff: backoff, requestLimit: requestLimit, generator: generator)
     }
 
     /// Takes `name` for `owner`, waiting in turn up to `limit`.
@@ -61,13 +56,16 @@ public final class WaitingRoom: Sendable {
     }
 
     func acquire(_ attempt: Attempt, upTo limit: Duration) async throws(LeaseError) -> Acquisition {
-        let deadline = self.clock.now.advanced(by: max(.zero, limit))
+        let deadline = self.calls.clock.now.advanced(by: max(.zero, limit))
         do throws(LeaseError) {
-            if limit <= .zero || self.isEmpty(attempt.key) {
+            if limit <= .zero || self.isEmpty(attempt.queue) {
                 let answer = try await self.ask(attempt, until: deadline)
                 if limit <= .zero || answer.lease != nil { return answer }
             }
-            return try await self.standInLine(attempt, until: deadline)
+            let answer = try await self.standInLine(attempt, until: deadline)
+            // Whoever goes away leaves no claim that others would have to wait out.
+            if answer.lease == nil, attempt.claim != nil { await self.giveBack(attempt) }
+            return answer
         } catch {
             // What the engine refused was not done; otherwise the grant may be there without our knowing.
             if error.code == .cancelled || error.code == .unavailable {
@@ -79,20 +77,33 @@ public final class WaitingRoom: Sendable {
 
     /// Those who wait for `name` in this process, the longest wait first.
     public func waiters(for name: LeaseName, on engine: any LeaseEngine) -> [LeaseWaiter] {
-        let now = self.clock.now
-        return self.queues.withLock { $0[Key(engine, name)]?.map { $0.waiter(at: now) } ?? [] }
+        self.waiters(at: LeaseKey(engine, name))
     }
 
-    /// Those who wait on `engine` in this process, by name, the longest wait first.
+    /// Those who wait for permits of `name` in this process, the longest wait first.
+    public func waiters(forPermitsOf name: LeaseName, on engine: any PermitEngine) -> [LeaseWaiter] {
+        self.waiters(at: LeaseKey(engine, name, .permits))
+    }
+
+    /// Those who wait for leases on `engine` in this process, by name, the longest wait first.
     public func waiters(on engine: any LeaseEngine) -> [LeaseName: [LeaseWaiter]] {
-        let now = self.clock.now
+        let now = self.calls.clock.now
         let identity = ObjectIdentifier(engine)
         return self.queues.withLock { queues in
             var result: [LeaseName: [LeaseWaiter]] = [:]
-            for (key, queue) in queues where key.engine == identity {
-                result[key.name] = queue.map { $0.waiter(at: now) }
+            for (queue, tickets) in queues where queue.key.engine == identity && queue.key.kind == .lease {
+                result[queue.key.name] = tickets.map { $0.waiter(at: now) }
             }
             return result
+        }
+    }
+
+    private func waiters(at key: LeaseKey) -> [LeaseWaiter] {
+        let now = self.calls.clock.now
+        return self.queues.withLock { queues in
+            queues.filter { $0.key.key == key }.values.joined()
+                .sorted { $0.since < $1.since }
+                .map { $0.waiter(at: now) }
         }
     }
 }
@@ -100,25 +111,48 @@ public final class WaitingRoom: Sendable {
 // MARK: The queue
 
 extension WaitingRoom {
-    fileprivate struct Key: Hashable {
-        let engine: ObjectIdentifier
-        let name: LeaseName
-
-        init(_ engine: any LeaseEngine, _ name: LeaseName) {
-            self.engine = ObjectIdentifier(engine)
-            self.name = name
-        }
+    /// Where tasks stand in line: readers and writers of one name may have lines of their own.
+    struct Queue: Hashable {
+        let key: LeaseKey
+        let lane: Int
     }
 
     struct Attempt {
         let name: LeaseName
         let owner: OwnerID
         let duration: Duration
+        /// Who is asked by those who do not have their turn, who renews, and to whom is given back.
         let engine: any LeaseEngine
+        /// Who is asked by the first of the line: the same, unless its requests keep a place in the store. Only one task of a
+        /// process may have such a place, or two of them could wait for each other, one here and one there.
+        let contender: any LeaseEngine
+        /// For how long a refused request of the contender keeps its place in the store unless it is repeated.
+        let claim: Duration?
         /// Whether the engine answers within the call, so that no request needs a limit.
         let isImmediate: Bool
+        let queue: Queue
 
-        fileprivate var key: Key { Key(self.engine, self.name) }
+        var key: LeaseKey { self.queue.key }
+
+        init(name: LeaseName, owner: OwnerID, duration: Duration, engine: any LeaseEngine, isImmediate: Bool) {
+            self.init(
+                name: name, owner: owner, duration: duration, engine: engine, contender: engine, claim: nil,
+                key: LeaseKey(engine, name), lane: 0, isImmediate: isImmediate)
+        }
+
+        init(
+            name: LeaseName, owner: OwnerID, duration: Duration, engine: any LeaseEngine, contender: any LeaseEngine,
+            claim: Duration?, key: LeaseKey, lane: Int, isImmediate: Bool
+        ) {
+            self.name = name
+            self.owner = owner
+            self.duration = duration
+            self.engine = engine
+            self.contender = contender
+            self.claim = claim
+            self.isImmediate = isImmediate
+            self.queue = Queue(key: key, lane: lane)
+        }
     }
 
     private final class Ticket: Sendable {
@@ -136,24 +170,24 @@ extension WaitingRoom {
         }
     }
 
-    private func isEmpty(_ key: Key) -> Bool {
-        self.queues.withLock { $0.isEmpty || $0[key] == nil }
+    private func isEmpty(_ queue: Queue) -> Bool {
+        self.queues.withLock { $0.isEmpty || $0[queue] == nil }
     }
 
     /// Waits for the turn within this process, then contends at the engine.
     private func standInLine(
         _ attempt: Attempt, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> Acquisition {
-        let ticket = Ticket(owner: attempt.owner, since: self.clock.now)
+        let ticket = Ticket(owner: attempt.owner, since: self.calls.clock.now)
         let isFirst = self.queues.withLock { queues in
-            queues[attempt.key, default: []].append(ticket)
-            return queues[attempt.key]?.count == 1
+            queues[attempt.queue, default: []].append(ticket)
+            return queues[attempt.queue]?.count == 1
         }
         if isFirst { ticket.turn.fire() }
-        defer { self.leave(ticket, attempt.key) }
+        defer { self.leave(ticket, attempt.queue) }
         let hasTurn: Bool
         do {
-            hasTurn = try await ticket.turn.wait(until: deadline, on: self.clock)
+            hasTurn = try await ticket.turn.wait(until: deadline, on: self.calls.clock)
         } catch {
             throw LeaseError(.cancelled, "the wait for \(attempt.name) was cancelled", cause: error)
         }
@@ -164,12 +198,12 @@ extension WaitingRoom {
         return try await self.contend(attempt, until: deadline)
     }
 
-    private func leave(_ ticket: Ticket, _ key: Key) {
+    private func leave(_ ticket: Ticket, _ queue: Queue) {
         let next = self.queues.withLock { queues -> Ticket? in
-            guard let index = queues[key]?.firstIndex(where: { $0 === ticket }) else { return nil }
-            queues[key]?.remove(at: index)
-            if queues[key]?.isEmpty == true { queues[key] = nil }
-            return index == 0 ? queues[key]?.first : nil
+            guard let index = queues[queue]?.firstIndex(where: { $0 === ticket }) else { return nil }
+            queues[queue]?.remove(at: index)
+            if queues[queue]?.isEmpty == true { queues[queue] = nil }
+            return index == 0 ? queues[queue]?.first : nil
         }
         next?.turn.fire()
     }
@@ -180,64 +214,43 @@ extension WaitingRoom {
 extension WaitingRoom {
     private func contend(_ attempt: Attempt, until deadline: MonotonicInstant) async throws(LeaseError) -> Acquisition {
         if let fair = attempt.engine as? any FairLeaseEngine {
-            return try await self.retrying(until: deadline) { remaining throws(LeaseError) in
-                try await BoundedCall.run(upTo: max(.zero, remaining) + self.requestLimit, on: self.clock) {
-                    () throws(LeaseError) in
+            return try await self.calls.retrying(until: deadline) { remaining throws(LeaseError) in
+                try await self.calls.waiting(upTo: remaining) { () throws(LeaseError) in
                     try await fair.acquire(attempt.name, owner: attempt.owner, for: attempt.duration, upTo: remaining)
                 }
             }
         }
         while true {
-            let answer = try await self.ask(attempt, until: deadline)
+            let answer = try await self.ask(attempt, at: attempt.contender, until: deadline)
             guard case .held(let holder) = answer else { return answer }
-            if self.clock.now >= deadline { return answer }
-            _ = try await self.retrying(until: deadline) { remaining throws(LeaseError) in
-                try await BoundedCall.run(upTo: max(.zero, remaining) + self.requestLimit, on: self.clock) {
-                    () throws(LeaseError) in
-                    try await attempt.engine.waitForChange(of: attempt.name, from: holder.token, upTo: remaining)
+            if self.calls.clock.now >= deadline { return answer }
+            _ = try await self.calls.retrying(until: deadline) { remaining throws(LeaseError) in
+                // A claim is repeated at every third of it, so that two repetitions may fail before the place is lost.
+                let nap = attempt.claim.map { min($0 / 3, remaining) } ?? remaining
+                return try await self.calls.waiting(upTo: nap) { () throws(LeaseError) in
+                    try await attempt.contender.waitForChange(of: attempt.name, from: holder.token, upTo: nap)
                 }
             }
         }
     }
 
-    private func ask(_ attempt: Attempt, until deadline: MonotonicInstant) async throws(LeaseError) -> Acquisition {
+    private func ask(
+        _ attempt: Attempt, at contender: (any LeaseEngine)? = nil, until deadline: MonotonicInstant
+    ) async throws(LeaseError) -> Acquisition {
+        let engine: any LeaseEngine = if let contender { contender } else { attempt.engine }
         if attempt.isImmediate {
-            return try await attempt.engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
+            return try await engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
         }
-        return try await self.retrying(until: deadline) { _ throws(LeaseError) in
-            try await BoundedCall.run(upTo: self.requestLimit, on: self.clock) { () throws(LeaseError) in
-                try await attempt.engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
-            }
-        }
-    }
-
-    /// Repeats what the engine could not be reached for, with growing pauses, until the deadline.
-    private func retrying<Answer>(
-        until deadline: MonotonicInstant, _ operation: (_ remaining: Duration) async throws(LeaseError) -> Answer
-    ) async throws(LeaseError) -> Answer {
-        var failures = 0
-        while true {
-            do throws(LeaseError) {
-                return try await operation(self.clock.now.duration(to: deadline))
-            } catch {
-                guard error.code == .unavailable else { throw error }
-                failures += 1
-                let pause = self.generator.withLock { self.backoff.delay(after: failures, using: &$0) }
-                let resumption = self.clock.now.advanced(by: pause)
-                guard resumption < deadline else { throw error }
-                do {
-                    try await self.clock.sleep(until: resumption, tolerance: nil)
-                } catch let cancellation {
-                    throw LeaseError(.cancelled, "the wait for the engine was cancelled", cause: cancellation)
-                }
+        return try await self.calls.retrying(until: deadline) { _ throws(LeaseError) in
+            try await self.calls.once { () throws(LeaseError) in
+                try await engine.tryAcquire(attempt.name, owner: attempt.owner, for: attempt.duration)
             }
         }
     }
 
     private func giveBack(_ attempt: Attempt) async {
         // What cannot be given back runs out by itself.
-        _ = try? await BoundedCall.run(upTo: self.requestLimit, on: self.clock, isShielded: true) {
-            () throws(LeaseError) in
+        _ = try? await self.calls.once(isShielded: true) { () throws(LeaseError) in
             try await attempt.engine.release(attempt.name, owner: attempt.owner, token: nil)
         }
     }

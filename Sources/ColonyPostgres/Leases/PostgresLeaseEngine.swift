@@ -62,8 +62,13 @@ public final class PostgresLeaseEngine: LeaseEngine {
 
     /// Makes an engine from a URL; see ``PostgresOptions/init(url:)``.
     ///
-    /// - Throws: `InvalidName`, which quotes the URL without its password.
+    /// - Throws: `InvalidName`, which quotes the URL without its password; also for a URL with `mode=advisory`, which asks for
+    ///   ``PostgresAdvisoryLeaseEngine``.
     public convenience init(url: EngineURL, clock: any MonotonicClock = HostClock()) throws(InvalidName) {
+        guard url.options["mode"] == nil || url.options["mode"] == "rows" else {
+            throw InvalidName(
+                role: "PostgreSQL URL", value: url.description, reason: "its mode is not that of leases in rows")
+        }
         self.init(try PostgresOptions(url: url), clock: clock)
     }
 

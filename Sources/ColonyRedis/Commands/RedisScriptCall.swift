@@ -3,7 +3,7 @@ import ColonyRESP
 /// A script with what it is run on. All keys are in one slot.
 struct RedisScriptCall: RedisRequest {
     let script: RedisScript
-    let keys: [[UInt8]]
+    var keys: [[UInt8]]
     let arguments: [[UInt8]]
     /// What it is about, for errors.
     let subject: String

@@ -15,7 +15,8 @@ enum LeaseScripts {
     /// How long a waiter may show no sign of life, in microseconds: three signs, of which two may be late.
     static let deadAfter = 3_000_000
 
-    private static let time = """
+    /// `clock()` and `text(number)`.
+    static let time = """
         local function clock()
             local time = redis.call('TIME')
             return tonumber(time[1]) * 1000000 + tonumber(time[2])
@@ -25,7 +26,7 @@ enum LeaseScripts {
         """
 
     /// The next number of the counter.
-    private static let issue = """
+    static let issue = """
         local function issue(now)
             local number = (tonumber(redis.call('GET', KEYS[2]) or 0) or 0) + 1
             if number < now then number = now end
@@ -36,7 +37,7 @@ enum LeaseScripts {
         """
 
     /// Who holds the lock by its value `held`: owner, token or 0 for one without, and milliseconds left or -1 for no end.
-    private static let holder = """
+    static let holder = """
         local function holder(held)
             local known = redis.call('HMGET', KEYS[3], 'owner', 'token')
             local token = 0
@@ -66,7 +67,7 @@ enum LeaseScripts {
         """
 
     /// Grants and extensions. Arguments: owner, milliseconds, the duration in nanoseconds.
-    private static let grants = """
+    static let grants = """
         local function note(now, token, left)
             redis.call('HSET', KEYS[3], 'owner', ARGV[1], 'token', text(token), 'granted', text(now),
                 'duration', ARGV[3], 'renewals', '0')

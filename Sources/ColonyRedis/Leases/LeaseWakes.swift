@@ -9,17 +9,21 @@ final class LeaseWakes: Sendable {
 
     private let state = Mutex(State())
 
-    /// Adds somebody who waits for a message.
-    func enter(_ message: [UInt8]) -> LeaseWait {
-        let wait = LeaseWait(message)
-        self.state.withLock { $0.waits[message, default: []].append(wait) }
+    /// Adds somebody who waits for any of some messages.
+    func enter(_ messages: [UInt8]...) -> LeaseWait {
+        let wait = LeaseWait(messages)
+        self.state.withLock { state in
+            for message in messages { state.waits[message, default: []].append(wait) }
+        }
         return wait
     }
 
     func leave(_ wait: LeaseWait) {
         self.state.withLock { state in
-            state.waits[wait.message]?.removeAll { $0 === wait }
-            if state.waits[wait.message]?.isEmpty == true { state.waits[wait.message] = nil }
+            for message in wait.messages {
+                state.waits[message]?.removeAll { $0 === wait }
+                if state.waits[message]?.isEmpty == true { state.waits[message] = nil }
+            }
         }
     }
 
@@ -36,10 +40,10 @@ final class LeaseWakes: Sendable {
 
 /// One who waits, and looks whenever it is told to.
 final class LeaseWait: Sendable {
-    let message: [UInt8]
+    let messages: [[UInt8]]
     private let signal = Mutex(OneShotSignal())
 
-    init(_ message: [UInt8]) { self.message = message }
+    init(_ messages: [[UInt8]]) { self.messages = messages }
 
     /// A signal that is fired by what happens from now on.
     func arm() -> OneShotSignal {

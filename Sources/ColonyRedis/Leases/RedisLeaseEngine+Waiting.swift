@@ -33,7 +33,7 @@ extension RedisLeaseEngine {
             }
             let now = self.clock.now
             if now >= deadline { return false }
-            try await self.sleep(signal, until: min(deadline, now.advanced(by: pause)), name)
+            try await self.sleep(signal, until: min(deadline, now.advanced(by: pause)), name.rawValue)
         }
     }
 
@@ -51,11 +51,11 @@ extension RedisLeaseEngine {
         return pause
     }
 
-    func sleep(_ signal: OneShotSignal, until end: MonotonicInstant, _ name: LeaseName) async throws(LeaseError) {
+    func sleep(_ signal: OneShotSignal, until end: MonotonicInstant, _ what: String) async throws(LeaseError) {
         do {
             _ = try await signal.wait(until: end, on: self.clock)
         } catch {
-            throw LeaseError(.cancelled, "the wait for \(name) was cancelled", cause: error)
+            throw LeaseError(.cancelled, "the wait for \(what) was cancelled", cause: error)
         }
     }
 
@@ -143,7 +143,8 @@ extension RedisLeaseEngine: FairLeaseEngine {
             } else if isLast {
                 throw LeaseError(.unavailable, "\(self.place) could not be reached when the wait for \(name) was over")
             }
-            try await self.sleep(signal, until: min(max(deadline, sent), self.clock.now.advanced(by: pause)), name)
+            try await self.sleep(
+                signal, until: min(max(deadline, sent), self.clock.now.advanced(by: pause)), name.rawValue)
         }
     }
 

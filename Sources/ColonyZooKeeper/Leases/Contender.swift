@@ -1,5 +1,5 @@
 #if ZooKeeper
-import ColonyCore
+package import ColonyCore
 
 /// A child of the node of a lock: somebody who holds it or waits for it, as its name says.
 ///
@@ -7,21 +7,21 @@ import ColonyCore
 /// are understood as well. The digits are given by the ensemble and decide the order. In the UUID of a node of Colony the
 /// first half is a digest of the owner, so that an owner finds its nodes by the list of names alone, and the second half is
 /// drawn for each node, so that a node whose making went unanswered is recognised.
-struct Contender: Hashable, Sendable {
+package struct Contender: Hashable, Sendable {
     /// The name without the path.
-    let name: String
+    package let name: String
     /// The place in the order, as the ensemble counts.
-    let sequence: Int64
+    package let sequence: Int64
     /// The digits of the place as they are written.
-    let digits: String
+    package let digits: String
     /// The UUID without its dashes, in lower case; empty in the names of others.
-    let guid: String
+    package let guid: String
 
     private static let curatorMark = "_c_"
     private static let patterns = ["-lock-", "__lock__"]
 
     /// Reads a name; `nil` for children that are no contenders, such as those of kazoo's read locks.
-    init?(_ name: String) {
+    package init?(_ name: String) {
         guard let pattern = Self.patterns.first(where: { name.contains($0) }),
             let mark = name.ranges(of: pattern).last
         else { return nil }
@@ -40,24 +40,24 @@ struct Contender: Hashable, Sendable {
     }
 
     /// Those who stand at a lock, the holder first.
-    static func sorted(_ names: [String]) -> [Contender] {
+    package static func sorted(_ names: [String]) -> [Contender] {
         names.compactMap { Contender($0) }.sorted {
             $0.sequence == $1.sequence ? $0.name < $1.name : $0.sequence < $1.sequence
         }
     }
 
     /// Whether the node may belong to the owner; its data says so for certain.
-    func mayBelong(to owner: OwnerID) -> Bool { self.guid.hasPrefix(Self.digest(of: owner)) }
+    package func mayBelong(to owner: OwnerID) -> Bool { self.guid.hasPrefix(Self.digest(of: owner)) }
 
     // MARK: Making names
 
     /// A UUID, without dashes, that no other node has.
-    static func makeGUID(for owner: OwnerID, random: UInt64) -> String {
+    package static func makeGUID(for owner: OwnerID, random: UInt64) -> String {
         self.digest(of: owner) + NameRules.hexadecimal(random, digits: 16).lowercased()
     }
 
     /// What a node's name begins with; the ensemble adds ten digits.
-    static func prefix(guid: String) -> String {
+    package static func prefix(guid: String) -> String {
         var text = self.curatorMark
         for (index, digit) in guid.enumerated() {
             if [8, 12, 16, 20].contains(index) { text.append("-") }
@@ -79,8 +79,8 @@ struct Contender: Hashable, Sendable {
 /// Letters, digits, `-`, `_`, `~`, and `.` stand for themselves; every other byte is written as `%` and two hexadecimal
 /// digits in upper case. Names that ZooKeeper gives a meaning to, `.`, `..`, and `zookeeper`, have their first byte written
 /// so. The same name always becomes the same node, so that clients in other languages can make its path.
-enum NodeNaming {
-    static func node(for name: String) -> String {
+package enum NodeNaming {
+    package static func node(for name: String) -> String {
         let isReserved = name == "." || name == ".." || name == "zookeeper"
         var text = ""
         for (index, byte) in name.utf8.enumerated() {
@@ -94,7 +94,7 @@ enum NodeNaming {
     }
 
     /// The name that the node stands for; `nil` for nodes that ``node(for:)`` never makes.
-    static func name(of node: String) -> String? {
+    package static func name(of node: String) -> String? {
         var bytes: [UInt8] = []
         var iterator = node.utf8.makeIterator()
         while let byte = iterator.next() {

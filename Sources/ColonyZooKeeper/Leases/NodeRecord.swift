@@ -1,25 +1,51 @@
 #if ZooKeeper
-import ColonyCore
+package import ColonyCore
 
 /// What is written into the node of a contender, for other sessions to read.
 ///
 /// The first line is the owner and nothing else, as other clients write it. The second is Colony's:
 /// `colony/1 duration_ns=… token=… since_ms=… renewals=…`, of which all but the duration are there only in a node that
 /// was taken over from another session.
-struct NodeRecord: Equatable, Sendable {
-    var owner: OwnerID
+package struct NodeRecord: Equatable, Sendable {
+    package var owner: OwnerID
     /// The duration of the latest grant that was written down; `nil` in the nodes of other clients.
-    var duration: Duration?
+    package var duration: Duration?
     /// The token of the grant, if the node is not the one that was made for it.
-    var token: FencingToken?
+    package var token: FencingToken?
     /// When the grant began, by the clock of the leader, if the node is not the one that was made for it.
-    var since: Int64?
+    package var since: Int64?
     /// How many renewals were written down.
-    var renewals: UInt64 = 0
+    package var renewals: UInt64 = 0
+
+    /// What was asked of a name that several may hold; `nil` for locks.
+    package var permits: Permits?
+
+    /// How many permits are asked for, of how many, and what became of it.
+    package struct Permits: Equatable, Sendable {
+        /// What has been written about a request.
+        package enum Standing: String, Sendable {
+            /// It was not written down: being decided, or granted at once.
+            case asked
+            /// Refused, and keeping its place.
+            case claims
+            /// Granted after it had kept a place.
+            case granted
+        }
+
+        package let count: Int
+        package let limit: Int
+        package var standing: Standing
+
+        package init(count: Int, limit: Int, standing: Standing = .asked) {
+            self.count = count
+            self.limit = limit
+            self.standing = standing
+        }
+    }
 
     private static let mark = "colony/1"
 
-    init(owner: OwnerID, duration: Duration?) {
+    package init(owner: OwnerID, duration: Duration?) {
         self.owner = owner
         self.duration = duration
     }
@@ -27,7 +53,7 @@ struct NodeRecord: Equatable, Sendable {
     /// Reads the data of a node; what others have written makes an owner as well as it can.
     ///
     /// - Parameter name: The name of the node, for data from which no owner can be made.
-    init(_ bytes: [UInt8], name: String) {
+    package init(_ bytes: [UInt8], name: String) {
         let text = String(decoding: bytes, as: UTF8.self)
         let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
         let fallback = (try? OwnerID(name)) ?? OwnerID.unknown
@@ -36,6 +62,9 @@ struct NodeRecord: Equatable, Sendable {
         guard lines.count == 2 else { return }
         let words = lines[1].split(separator: " ")
         guard words.first.map(String.init) == Self.mark else { return }
+        var count = 0
+        var limit = 0
+        var standing = Permits.Standing.asked
         for word in words.dropFirst() {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { continue }
@@ -44,17 +73,25 @@ struct NodeRecord: Equatable, Sendable {
             case "token": self.token = FencingToken(parts[1])
             case "since_ms": self.since = Int64(parts[1])
             case "renewals": self.renewals = UInt64(parts[1]) ?? 0
+            case "permits": count = Int(parts[1]) ?? 0
+            case "limit": limit = Int(parts[1]) ?? 0
+            case "standing": standing = Permits.Standing(rawValue: String(parts[1])) ?? .asked
             default: continue
             }
         }
+        if count > 0 { self.permits = Permits(count: count, limit: limit, standing: standing) }
     }
 
-    var bytes: [UInt8] {
+    package var bytes: [UInt8] {
         var text = "\(self.owner.rawValue)\n\(Self.mark)"
         if let duration { text += " duration_ns=\(duration.clampedNanoseconds)" }
         if let token { text += " token=\(token)" }
         if let since { text += " since_ms=\(since)" }
         if self.renewals > 0 { text += " renewals=\(self.renewals)" }
+        if let permits {
+            text += " permits=\(permits.count) limit=\(permits.limit)"
+            if permits.standing != .asked { text += " standing=\(permits.standing.rawValue)" }
+        }
         return Array(text.utf8)
     }
 

@@ -3,7 +3,7 @@ import ColonyCore
 import Synchronization
 
 /// An answer that is on its way. Requests are sent first and awaited later, so that several can share one round trip.
-final class PendingReply: Sendable {
+package final class PendingReply: Sendable {
     private enum State {
         case open
         case waiting(CheckedContinuation<ZooKeeperReply, Never>)
@@ -51,7 +51,7 @@ final class PendingReply: Sendable {
     }
 
     /// The answer; one task may ask for it. A cancelled task gets `cancelled` at once.
-    func value() async -> ZooKeeperReply {
+    package func value() async -> ZooKeeperReply {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let reply = self.state.withLock { state -> ZooKeeperReply? in

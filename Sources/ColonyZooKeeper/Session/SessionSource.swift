@@ -1,9 +1,9 @@
 #if ZooKeeper
-import ColonyCore
+package import ColonyCore
 import Synchronization
 
 /// The one session of an engine: made when it is first needed, and again, after a pause, when it is over.
-final class SessionSource: Sendable {
+package final class SessionSource: Sendable {
     private struct State {
         var session: ZooKeeperSession?
         /// Before when no session is made.
@@ -19,7 +19,7 @@ final class SessionSource: Sendable {
     private let onEnd = Mutex<(@Sendable (ZooKeeperSession) -> Void)?>(nil)
     private let state = Mutex(State())
 
-    init(
+    package init(
         options: ZooKeeperOptions, clock: any MonotonicClock, generator: any RandomNumberGenerator & Sendable
     ) {
         self.options = options
@@ -39,7 +39,7 @@ final class SessionSource: Sendable {
     /// - Throws: `unavailable` if that is not before `deadline`, `cancelled`, `storageFailed` for refused credentials, or
     ///   `closed`.
     /// - Complexity: No round trip while connected.
-    func connected(until deadline: MonotonicInstant) async throws(LeaseError) -> ZooKeeperSession {
+    package func connected(until deadline: MonotonicInstant) async throws(LeaseError) -> ZooKeeperSession {
         while true {
             let session: ZooKeeperSession
             switch try self.next() {
@@ -132,7 +132,8 @@ final class SessionSource: Sendable {
     }
 
     /// Ends the session; no other is made.
-    func close() -> ZooKeeperSession? {
+    @discardableResult
+    package func close() -> ZooKeeperSession? {
         let session = self.state.withLock { state -> ZooKeeperSession? in
             state.isClosed = true
             return state.session

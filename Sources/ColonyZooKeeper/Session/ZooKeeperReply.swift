@@ -2,8 +2,8 @@
 internal import CZooKeeper
 
 /// What came of a request.
-struct ZooKeeperReply: Sendable {
-    enum Outcome: Equatable, Sendable {
+package struct ZooKeeperReply: Sendable {
+    package enum Outcome: Equatable, Sendable {
         case done
         case noNode, nodeExists, notEmpty, badVersion
         /// The ensemble does not let these credentials do it.
@@ -21,11 +21,11 @@ struct ZooKeeperReply: Sendable {
         case refused(Int32)
     }
 
-    let outcome: Outcome
-    var stat = NodeStat()
-    var text = ""
-    var bytes: [UInt8] = []
-    var names: [String] = []
+    package let outcome: Outcome
+    package var stat = NodeStat()
+    package var text = ""
+    package var bytes: [UInt8] = []
+    package var names: [String] = []
 
     init(_ outcome: Outcome) {
         self.outcome = outcome
@@ -41,7 +41,7 @@ struct ZooKeeperReply: Sendable {
         self.names = names
     }
 
-    var isDone: Bool { self.outcome == .done }
+    package var isDone: Bool { self.outcome == .done }
 }
 
 extension ZooKeeperReply.Outcome {
@@ -84,13 +84,17 @@ extension ZooKeeperReply.Outcome {
 }
 
 /// What the ensemble keeps about a node.
-struct NodeStat: Sendable {
+package struct NodeStat: Sendable {
     /// The number of the transaction that made the node; it rises with every change in the whole ensemble.
-    var creation: Int64 = 0
+    package var creation: Int64 = 0
     /// When the node was made, in milliseconds since 1970 by the clock of the leader.
     var createdAt: Int64 = 0
     /// When the data was last written, by the same clock.
     var modifiedAt: Int64 = 0
+    /// The number of the transaction that last wrote the data.
+    var modification: Int64 = 0
+    /// The number of the transaction that last made or deleted a child.
+    var childModification: Int64 = 0
     /// How often the data was written since.
     var version: Int32 = 0
     /// The session with which the node ends; zero for a node that stays.
@@ -104,6 +108,8 @@ struct NodeStat: Sendable {
         self.creation = stat.czxid
         self.createdAt = stat.ctime
         self.modifiedAt = stat.mtime
+        self.modification = stat.mzxid
+        self.childModification = stat.pzxid
         self.version = stat.version
         self.session = stat.ephemeralOwner
         self.children = stat.numChildren

@@ -16,7 +16,7 @@ import Glibc
 ///
 /// The library keeps the connection, goes to another server when one is lost, and sends the signs of life. It is asked only
 /// through its asynchronous half. What may block, looking up hosts and closing, is done on threads made for it.
-final class ZooKeeperSession: Sendable {
+package final class ZooKeeperSession: Sendable {
     enum Standing: Equatable, Sendable {
         /// No server is connected at the moment.
         case connecting
@@ -114,7 +114,7 @@ final class ZooKeeperSession: Sendable {
     /// Sends a request, whose answer is awaited for as long as the options allow.
     ///
     /// Requests are carried out by the ensemble, and answered, in the order in which they were sent.
-    func send(_ request: ZooKeeperRequest) -> PendingReply {
+    package func send(_ request: ZooKeeperRequest) -> PendingReply {
         let pending = PendingReply(sentAt: self.clock.now, alarms: self.calls)
         self.submit(request) { pending.finish($0) }
         pending.expire(at: pending.sentAt.advanced(by: self.options.timeout))

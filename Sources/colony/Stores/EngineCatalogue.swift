@@ -41,8 +41,8 @@ enum EngineCatalogue {
         Entry(schemes: ["zookeeper"], example: "zookeeper://HOST:PORT", trait: "ZooKeeper", make: Self.zookeeper),
         Entry(schemes: ["etcd", "etcds"], example: "etcd://HOST:PORT", trait: "Etcd", make: Self.etcd),
         Entry(
-            schemes: ["postgres"], example: "postgres://USER@HOST:PORT/DATABASE", trait: "Postgres", make: Self.postgres
-        ),
+            schemes: ["postgres", "postgresql"], example: "postgres://USER@HOST:PORT/DATABASE", trait: "Postgres",
+            make: Self.postgres),
     ]
 
     /// The kind of server that a scheme is of.
@@ -57,10 +57,10 @@ enum EngineCatalogue {
     private static let zookeeper: (@Sendable (EngineURL) throws -> Opened)? = nil
     #endif
 
-    #if EtcdX
+    #if Etcd
     private static let etcd: (@Sendable (EngineURL) throws -> Opened)? = { url in
         let engine = try EtcdLeaseEngine(url: url)
-        return Opened(engine: engine) { await engine.close() }
+        return Opened(engine: engine) { engine.close() }
     }
     #else
     private static let etcd: (@Sendable (EngineURL) throws -> Opened)? = nil
@@ -68,6 +68,10 @@ enum EngineCatalogue {
 
     #if Postgres
     private static let postgres: (@Sendable (EngineURL) throws -> Opened)? = { url in
+        if url.options["mode"] == "advisory" {
+            let engine = try PostgresAdvisoryLeaseEngine(url: url)
+            return Opened(engine: engine) { await engine.close() }
+        }
         let engine = try PostgresLeaseEngine(url: url)
         return Opened(engine: engine) { await engine.close() }
     }

@@ -46,4 +46,24 @@ struct RedisLeaseConformanceTests {
             #expect(entry.outcome == .passed, "\(check)")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `permits on one server`() async throws {
+        let server = try await RedisProcess()
+        try await self.runPermits { try server.leases() }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `permits on a cluster of three`() async throws {
+        let cluster = try await RedisClusterProcess()
+        try await self.runPermits { try cluster.leases() }
+    }
+
+    private func runPermits(_ make: @escaping @Sendable () throws -> RedisLeaseEngine) async throws {
+        let harness = LiveLeaseHarness { try make() }
+        for check in PermitConformance.cases {
+            let entry = await check.run(on: harness)
+            #expect(entry.outcome == .passed, "\(check)")
+        }
+    }
 }

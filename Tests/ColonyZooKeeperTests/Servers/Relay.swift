@@ -26,6 +26,8 @@ final class Relay: Sendable {
         var listener: Int32 = -1
         var connections: Set<Int32> = []
         var isClosed = false
+        /// Whether new connections are ended at once.
+        var isPaused = false
         /// When a request holds these bytes, it is passed on, the answer is swallowed, and the connection broken.
         var swallow: [UInt8]?
         var swallowed = 0
@@ -67,6 +69,14 @@ final class Relay: Sendable {
         for connection in self.state.withLock({ $0.connections }) { shutdown(connection, Int32(SHUT_RDWR)) }
     }
 
+    /// Breaks all connections and ends new ones at once, until ``resume()``.
+    func pause() {
+        self.state.withLock { $0.isPaused = true }
+        self.cut()
+    }
+
+    func resume() { self.state.withLock { $0.isPaused = false } }
+
     func close() {
         let listener = self.state.withLock { state -> Int32 in
             state.isClosed = true
@@ -86,7 +96,14 @@ final class Relay: Sendable {
             let client = Glibc.accept(listener, nil, nil)
             #endif
             guard client >= 0, !self.state.withLock({ $0.isClosed }) else { return }
-            self.state.withLock { _ = $0.connections.insert(client) }
+            let isTaken = self.state.withLock { state -> Bool in
+                if !state.isPaused { state.connections.insert(client) }
+                return !state.isPaused
+            }
+            guard isTaken else {
+                shutdown(client, Int32(SHUT_RDWR))
+                continue
+            }
             startThread(named: "relay-in") { [self] in self.serve(client) }
         }
     }

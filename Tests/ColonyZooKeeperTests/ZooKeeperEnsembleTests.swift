@@ -1,0 +1,56 @@
+#if ZooKeeper
+import ColonyCore
+import ColonyZooKeeper
+import Testing
+
+@Suite(
+    "An ensemble of three under faults", .enabled(if: ZooKeeperProcess.isAvailable), .serialized,
+    .timeLimit(.minutes(8)))
+struct ZooKeeperEnsembleTests {
+    @Test func `leases survive the death of the leader, and tokens rise`() async throws {
+        let ensemble = try await ZooKeeperEnsemble()
+        let engine = try ensemble.engine("/colony?session_timeout_ms=20000&timeout_ms=30000")
+        let other = try ensemble.engine("/colony?session_timeout_ms=20000&timeout_ms=30000")
+        let lease = try #require(try await engine.tryAcquire("job", owner: "a", for: .seconds(17)).lease)
+        #expect(try await other.tryAcquire("job", owner: "b", for: .seconds(5)).lease == nil)
+        try ensemble.leader().kill()
+        let renewed = try #require(try await engine.renew(lease, for: .seconds(17)), "the lease was lost")
+        #expect(renewed.token == lease.token && renewed.expiry > lease.expiry)
+        #expect(try await other.tryAcquire("job", owner: "b", for: .seconds(5)).lease == nil)
+        #expect(try await engine.release("job", owner: "a", token: lease.token))
+        let next = try #require(try await other.tryAcquire("job", owner: "b", for: .seconds(5)).lease)
+        #expect(next.token > lease.token)
+        await engine.close()
+        await other.close()
+    }
+
+    @Test func `a lease survives a server that stands still`() async throws {
+        let ensemble = try await ZooKeeperEnsemble()
+        let engine = try ensemble.engine("/colony?session_timeout_ms=15000&timeout_ms=40000")
+        var lease = try #require(try await engine.tryAcquire("job", owner: "a", for: .seconds(13)).lease)
+        for server in ensemble.servers {
+            server.suspend()
+            lease = try #require(try await engine.renew(lease, for: .seconds(13)), "the lease was lost")
+            server.resume()
+            try await eventually("all serve again") { ensemble.servers.allSatisfy { $0.mode != nil } }
+            lease = try #require(try await engine.renew(lease, for: .seconds(13)), "the lease was lost")
+        }
+        await engine.close()
+    }
+
+    @Test func `without a majority nothing is granted, and with it again all goes on`() async throws {
+        let ensemble = try await ZooKeeperEnsemble()
+        let engine = try ensemble.engine("/colony?session_timeout_ms=9000&timeout_ms=2000")
+        _ = try await engine.inspect("job")
+        ensemble.servers[0].kill()
+        ensemble.servers[1].kill()
+        let error = await failure { try await engine.tryAcquire("job", owner: "a", for: .seconds(5)) }
+        #expect(error?.code == .unavailable)
+        try ensemble.servers[0].start()
+        try await eventually("granted again") {
+            (try? await engine.tryAcquire("job", owner: "a", for: .seconds(5)).lease) != nil
+        }
+        await engine.close()
+    }
+}
+#endif
