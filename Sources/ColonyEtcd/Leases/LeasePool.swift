@@ -191,7 +191,6 @@ final class LeasePool: Sendable {
         let now = self.clock.now
         let due = self.state.withLock { state -> [ServerLease]? in
             state.grants = state.grants.filter { !$0.value.isRetired && now < $0.value.end }
-            let idle = Set(state.idle.map(\.id))
             for lease in state.idle where now >= lease.end || lease.lastUse.advanced(by: Self.idleTime) < now {
                 state.waiters[lease.id] = nil
             }
@@ -205,8 +204,7 @@ final class LeasePool: Sendable {
                     && now.duration(to: lease.end) < lease.timeToLive * 0.6
             }
             let waiters = state.waiters.values.filter { lease in
-                (!idle.contains(lease.id) || state.waiters[lease.id] != nil)
-                    && lease.confirmedFrom.advanced(by: lease.timeToLive / 4) < now
+                lease.confirmedFrom.advanced(by: lease.timeToLive / 4) < now
             }
             return grants + waiters
         }

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 #if Etcd
 // DO NOT EDIT.
 // swift-format-ignore-file
@@ -21,7 +22,8 @@
 //     --plugin=.build/checkouts/swift-protobuf/.build/release/protoc-gen-swift \
 //     --swift_out=Sources/ColonyEtcd/Wire --swift_opt=Visibility=Internal,UseAccessLevelOnImports=true
 //
-// and then put a line `#if Etcd` before its text and `#endif` after it, which the package trait needs.
+// and then put the lines `// swift-format-ignore-file` and `#if Etcd` before its text, and `#endif` after it: the package trait needs
+// the condition, and the formatter looks for its mark in front of it.
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
