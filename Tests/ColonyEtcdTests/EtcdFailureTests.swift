@@ -128,6 +128,25 @@ struct EtcdFailureTests {
         #expect(error?.description.contains("s3cret") == false)
     }
 
+    @Test("a connection under load is not given up: thousands of calls in a few seconds, and none fails")
+    func load() async throws {
+        let server = try await EtcdProcess()
+        let engine = try server.engine()
+        // The server pings for every burst of data; 200 pings in half a minute used to end the connection.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<32 {
+                let name = try LeaseName("job-\(number)")
+                group.addTask {
+                    for _ in 1...100 {
+                        _ = try #require(try await engine.tryAcquire(name, owner: "me", for: .seconds(60)).lease)
+                        #expect(try await engine.release(name, owner: "me", token: nil))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+    }
+
     @Test("a closed engine says so, and its waiting calls end")
     func closed() async throws {
         let server = try await EtcdProcess()

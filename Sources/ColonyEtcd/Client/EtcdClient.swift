@@ -85,6 +85,11 @@ final class EtcdClient: Sendable {
         link.close(within: self.options.timeout)
     }
 
+    /// How long to wait after `failures` failed attempts, by the chance of the options.
+    func delay(_ backoff: Backoff, after failures: Int) -> Duration {
+        self.generator.withLock { backoff.delay(after: failures, using: &$0) }
+    }
+
     /// Leaves the present member, which has not answered on a stream.
     func suspect() {
         if let link = self.state.withLock({ $0.link }) { self.drop(link) }
@@ -230,8 +235,8 @@ extension EtcdClient {
             state.failures += 1
             state.rounds += 1
             state.lastFailure = failure
-            let pause = self.generator.withLock { self.options.backoff.delay(after: state.failures, using: &$0) }
-            state.notBefore = self.clock.now.advanced(by: pause)
+            state.notBefore = self.clock.now.advanced(
+                by: self.delay(self.options.backoff, after: state.failures))
             defer { state.waiters = [:] }
             return Array(state.waiters.values)
         }

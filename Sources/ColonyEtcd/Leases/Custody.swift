@@ -33,7 +33,10 @@ final class Custody: Sendable {
     private let state = Mutex(State())
     private static let together = 32
 
-    init(_ client: EtcdClient, id: String) {
+    private let keys: EtcdKeys
+
+    init(_ client: EtcdClient, id: String, keys: EtcdKeys) {
+        self.keys = keys
         self.client = client
         self.id = id
         self.clock = client.clock
@@ -165,8 +168,9 @@ extension Custody {
             var request = WireTxnRequest()
             request.compare = [.modified(key, modified ?? 0)]
             request.success = [.delete(key)]
+            if let companion = self.keys.companion(of: key) { request.success.append(.delete(companion)) }
             request.failure = [.get(key)]
-            // With nothing known the comparison holds only if there is no key, and then there is nothing to delete.
+            // With nothing known the comparison holds only if there is no key, and then there is nothing to end.
             let answer = try await self.client.call(.txn, request)
             let present = answer.succeeded ? nil : answer.responses.first?.responseRange.kvs.first
             guard let present, let record = GrantRecord(present.value), record.custodian == self.id,

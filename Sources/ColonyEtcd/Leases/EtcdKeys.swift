@@ -57,6 +57,36 @@ struct EtcdKeys: Sendable {
     /// The key of the place of `owner` among those who ask for permits.
     func claimKey(_ folder: Data, _ owner: OwnerID) -> Data { folder + Data("claim\(Self.separator)\(owner)".utf8) }
 
+    /// What the keys of all records of a group begin with: what is read and watched as a whole.
+    func recordFolder(_ group: LeaseName) -> Data { self.registryFolder(group, Self.recordPart) }
+
+    /// What the keys of the lives of the records of a group begin with: renewals are written there, where nobody watches.
+    func lifeFolder(_ group: LeaseName) -> Data { self.registryFolder(group, Self.lifePart) }
+
+    private static let recordPart = "r"
+    private static let lifePart = "l"
+
+    private func registryFolder(_ group: LeaseName, _ part: String) -> Data {
+        let parts = [Self.separator, "registry", group.rawValue, part, ""]
+        return Data((self.prefix + parts.joined(separator: Self.separator)).utf8)
+    }
+
+    func recordKey(_ group: LeaseName, _ key: LeaseName) -> Data { self.recordFolder(group) + Data(key.rawValue.utf8) }
+
+    func lifeKey(_ group: LeaseName, _ key: LeaseName) -> Data { self.lifeFolder(group) + Data(key.rawValue.utf8) }
+
+    /// What ends together with `key`: the record, where `key` is that of its life.
+    func companion(of key: Data) -> Data? {
+        let bytes = key.dropFirst(self.prefix.utf8.count)
+        let parts = bytes.split(separator: 1, maxSplits: 5, omittingEmptySubsequences: false)
+        // Two separators stand in front of `registry`.
+        guard parts.count == 6, parts[0].isEmpty, parts[1].isEmpty, Array(parts[2]) == Array("registry".utf8),
+            Array(parts[4]) == Array(Self.lifePart.utf8), let group = try? LeaseName(utf8: parts[3]),
+            let name = try? LeaseName(utf8: parts[5])
+        else { return nil }
+        return self.recordKey(group, name)
+    }
+
     /// What `text` begins all keys of names with.
     func start(ofNamesWith text: String) -> Data { Data((self.prefix + text).utf8) }
 

@@ -157,7 +157,7 @@ extension EtcdStore {
         throw EtcdFailure(.unreachable, "\(name) is renewed by too many at once")
     }
 
-    private func renewed(_ record: GrantRecord, for duration: Duration) -> GrantRecord {
+    func renewed(_ record: GrantRecord, for duration: Duration) -> GrantRecord {
         let now = self.now
         var result = self.newRecord(record.owner, for: duration)
         result.permits = record.permits

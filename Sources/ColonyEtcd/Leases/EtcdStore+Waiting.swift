@@ -67,6 +67,9 @@ extension EtcdStore {
                 if let lease = try await self.queue(name, owner: owner, for: duration, until: deadline) {
                     return .granted(lease)
                 }
+                // The place was lost. What takes it again and again must not keep the server busy.
+                failures += 1
+                guard try await self.pause(failures, until: deadline) else { break }
             } catch {
                 failures += 1
                 guard error.kind == .unreachable, try await self.pause(failures, until: deadline) else { throw error }
@@ -78,9 +81,8 @@ extension EtcdStore {
 
     /// - Returns: Whether there is time for another attempt.
     private func pause(_ failures: Int, until deadline: MonotonicInstant) async throws(EtcdFailure) -> Bool {
-        var generator = SystemRandomNumberGenerator()
         let resumption = self.clock.now.advanced(
-            by: self.client.options.backoff.delay(after: failures, using: &generator))
+            by: self.client.delay(self.client.options.backoff, after: failures))
         guard resumption < deadline else { return false }
         do {
             try await self.clock.sleep(until: resumption, tolerance: nil)

@@ -24,7 +24,7 @@ final class EtcdStore: Sendable {
         self.pool = LeasePool(self.client, self.keepAlive)
         self.watches = WatchHub(self.client)
         self.id = OwnerID.unique().rawValue
-        self.custody = Custody(self.client, id: self.id)
+        self.custody = Custody(self.client, id: self.id, keys: self.keys)
         self.clock = options.clock
         self.wallClock = options.wallClock
         // A clock that is moved by hand is nobody else's.

@@ -89,6 +89,23 @@ final class LeasePool: Sendable {
         }
     }
 
+    /// A lease for one record: its life is prolonged by whoever renews the record, and its end is nobody else's.
+    ///
+    /// Ten seconds at the least leave room for renewals that ask for more than the first time.
+    func leaseOfItsOwn(for duration: Duration) async throws(EtcdFailure) -> ServerLease {
+        try await self.grant(max(10, duration.components.seconds + 2))
+    }
+
+    /// Ends a lease to which nothing is tied any more. If that fails, it runs out.
+    func revoke(_ id: Int64) {
+        guard id != 0 else { return }
+        Task(executorPreference: EtcdLink.executor) {
+            var request = WireLeaseRevokeRequest()
+            request.id = id
+            _ = try? await self.client.call(.leaseRevoke, request)
+        }
+    }
+
     private func grant(_ seconds: Int64) async throws(EtcdFailure) -> ServerLease {
         let sentAt = self.clock.now
         var request = WireLeaseGrantRequest()
@@ -138,12 +155,8 @@ final class LeasePool: Sendable {
         lease.signalLoss(nil)
         lease.retire()
         self.state.withLock { $0.waiters[lease.id] = nil }
-        // A task of its own, so that it happens also after a cancellation. If it fails, the lease runs out.
-        Task(executorPreference: EtcdLink.executor) {
-            var request = WireLeaseRevokeRequest()
-            request.id = lease.id
-            _ = try? await self.client.call(.leaseRevoke, request)
-        }
+        // A task of its own, so that it happens also after a cancellation.
+        self.revoke(lease.id)
     }
 
     func close() {
@@ -178,7 +191,6 @@ final class LeasePool: Sendable {
         let now = self.clock.now
         let due = self.state.withLock { state -> [ServerLease]? in
             state.grants = state.grants.filter { !$0.value.isRetired && now < $0.value.end }
-            let idle = Set(state.idle.map(\.id))
             for lease in state.idle where now >= lease.end || lease.lastUse.advanced(by: Self.idleTime) < now {
                 state.waiters[lease.id] = nil
             }
@@ -192,8 +204,7 @@ final class LeasePool: Sendable {
                     && now.duration(to: lease.end) < lease.timeToLive * 0.6
             }
             let waiters = state.waiters.values.filter { lease in
-                (!idle.contains(lease.id) || state.waiters[lease.id] != nil)
-                    && lease.confirmedFrom.advanced(by: lease.timeToLive / 4) < now
+                lease.confirmedFrom.advanced(by: lease.timeToLive / 4) < now
             }
             return grants + waiters
         }

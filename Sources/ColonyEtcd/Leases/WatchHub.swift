@@ -5,22 +5,27 @@ internal import Synchronization
 
 /// Who waits for the end of which key, over one stream: one watch at the server for each key, however many wait for it.
 ///
-/// Only deletions are watched, so that renewals wake nobody. A signal says "look again" and nothing more: it is fired also when
+/// Of locks only deletions are watched, so that renewals wake nobody. A signal says "look again" and nothing more: it is fired also when
 /// the stream has broken and nobody knows what was missed.
 final class WatchHub: Sendable {
+    /// What is waited for.
+    enum Kind { case deletions, changes }
+
     /// One watch at the server.
     ///
     /// - Note: `@unchecked Sendable` because its mutable parts are used only under the lock of `state` of the hub.
     private final class Watch: @unchecked Sendable {
         let key: Data
         let revision: Int64
+        let kind: Kind
         var opening = 0
         var id: Int64?
         var signals: [ObjectIdentifier: OneShotSignal] = [:]
 
-        init(_ key: Data, _ revision: Int64) {
+        init(_ key: Data, _ revision: Int64, _ kind: Kind) {
             self.key = key
             self.revision = revision
+            self.kind = kind
         }
     }
 
@@ -45,20 +50,22 @@ final class WatchHub: Sendable {
     /// Has `signal` fired when `key` is deleted after `revision`, or when that can no longer be told.
     ///
     /// - Parameter end: Where given, all keys from `key` to before it.
-    func watch(_ key: Data, to end: Data = Data(), after revision: Int64, _ signal: OneShotSignal) {
+    func watch(
+        _ key: Data, to end: Data = Data(), for kind: Kind = .deletions, after revision: Int64, _ signal: OneShotSignal
+    ) {
         let isClosed = self.state.withLock { state -> Bool in
             // A watch that began later than this look at the key may have missed what the look did not see.
-            if let present = state.byKey[key]?.first(where: { $0.revision <= revision }) {
+            if let present = state.byKey[key]?.first(where: { $0.revision <= revision && $0.kind == kind }) {
                 present.signals[ObjectIdentifier(signal)] = signal
                 return false
             }
-            let watch = Watch(key, revision)
+            let watch = Watch(key, revision, kind)
             watch.signals[ObjectIdentifier(signal)] = signal
             var request = WireWatchRequest()
             request.createRequest.key = key
             request.createRequest.rangeEnd = end
             request.createRequest.startRevision = revision + 1
-            request.createRequest.filters = [.noput]
+            if kind == .deletions { request.createRequest.filters = [.noput] }
             guard let opening = state.stream?.send(request) else { return true }
             watch.opening = opening
             state.creating.append(watch)
@@ -120,7 +127,7 @@ final class WatchHub: Sendable {
                 Self.forget(watch, &state)
                 return Array(watch.signals.values)
             }
-            guard answer.events.contains(where: { $0.type == .delete }) else { return [] }
+            guard answer.events.contains(where: { watch.kind == .changes || $0.type == .delete }) else { return [] }
             Self.cancel(watch, answer.watchID, &state)
             return Array(watch.signals.values)
         }

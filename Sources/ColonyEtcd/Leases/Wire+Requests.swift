@@ -56,6 +56,14 @@ extension WireCompare {
 }
 
 extension WireRangeRequest {
+    /// All keys from `start` to before `end`, in their order.
+    static func all(_ start: Data, _ end: Data) -> WireRangeRequest {
+        var request = WireRangeRequest()
+        request.key = start
+        request.rangeEnd = end
+        return request
+    }
+
     static func key(_ key: Data) -> WireRangeRequest {
         var request = WireRangeRequest()
         request.key = key

@@ -90,9 +90,8 @@ extension EtcdStore {
 
     /// Lets those go first who were faster, so that a crowd does not keep itself from getting anywhere.
     private func giveWay(_ conflicts: Int) async throws(EtcdFailure) {
-        var generator = SystemRandomNumberGenerator()
-        let pause = Backoff(initial: .milliseconds(1), maximum: .milliseconds(50))
-            .delay(after: conflicts, using: &generator)
+        let pause = self.client.delay(
+            Backoff(initial: .milliseconds(1), maximum: .milliseconds(50)), after: conflicts)
         do {
             try await self.clock.sleep(for: pause)
         } catch {

@@ -1,3 +1,4 @@
+// swift-format-ignore-file
 #if Etcd
 // DO NOT EDIT.
 // swift-format-ignore-file
@@ -21,7 +22,8 @@
 //     --plugin=.build/checkouts/swift-protobuf/.build/release/protoc-gen-swift \
 //     --swift_out=Sources/ColonyEtcd/Wire --swift_opt=Visibility=Internal,UseAccessLevelOnImports=true
 //
-// and then put a line `#if Etcd` before its text and `#endif` after it, which the package trait needs.
+// and then put the lines `// swift-format-ignore-file` and `#if Etcd` before its text, and `#endif` after it: the package trait needs
+// the condition, and the formatter looks for its mark in front of it.
 
 #if canImport(FoundationEssentials)
 internal import FoundationEssentials
@@ -155,6 +157,8 @@ nonisolated struct WireRangeRequest: Sendable {
   var sortTarget: WireRangeRequest.SortTarget = .key
 
   var keysOnly: Bool = false
+
+  var countOnly: Bool = false
 
   var minCreateRevision: Int64 = 0
 
@@ -1123,7 +1127,7 @@ nonisolated extension WireEvent.EventType: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension WireRangeRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".RangeRequest"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{3}range_end\0\u{1}limit\0\u{1}revision\0\u{3}sort_order\0\u{3}sort_target\0\u{4}\u{2}keys_only\0\u{4}\u{4}min_create_revision\0\u{3}max_create_revision\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}key\0\u{3}range_end\0\u{1}limit\0\u{1}revision\0\u{3}sort_order\0\u{3}sort_target\0\u{4}\u{2}keys_only\0\u{3}count_only\0\u{4}\u{3}min_create_revision\0\u{3}max_create_revision\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1138,6 +1142,7 @@ nonisolated extension WireRangeRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
       case 5: try { try decoder.decodeSingularEnumField(value: &self.sortOrder) }()
       case 6: try { try decoder.decodeSingularEnumField(value: &self.sortTarget) }()
       case 8: try { try decoder.decodeSingularBoolField(value: &self.keysOnly) }()
+      case 9: try { try decoder.decodeSingularBoolField(value: &self.countOnly) }()
       case 12: try { try decoder.decodeSingularInt64Field(value: &self.minCreateRevision) }()
       case 13: try { try decoder.decodeSingularInt64Field(value: &self.maxCreateRevision) }()
       default: break
@@ -1167,6 +1172,9 @@ nonisolated extension WireRangeRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
     if self.keysOnly != false {
       try visitor.visitSingularBoolField(value: self.keysOnly, fieldNumber: 8)
     }
+    if self.countOnly != false {
+      try visitor.visitSingularBoolField(value: self.countOnly, fieldNumber: 9)
+    }
     if self.minCreateRevision != 0 {
       try visitor.visitSingularInt64Field(value: self.minCreateRevision, fieldNumber: 12)
     }
@@ -1184,6 +1192,7 @@ nonisolated extension WireRangeRequest: SwiftProtobuf.Message, SwiftProtobuf._Me
     if lhs.sortOrder != rhs.sortOrder {return false}
     if lhs.sortTarget != rhs.sortTarget {return false}
     if lhs.keysOnly != rhs.keysOnly {return false}
+    if lhs.countOnly != rhs.countOnly {return false}
     if lhs.minCreateRevision != rhs.minCreateRevision {return false}
     if lhs.maxCreateRevision != rhs.maxCreateRevision {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
