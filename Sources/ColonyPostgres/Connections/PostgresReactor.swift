@@ -87,21 +87,25 @@ final class PostgresReactor: @unchecked Sendable {
     // MARK: From any thread
 
     func submit(_ call: PostgresCall) {
-        enum Next { case refuse, go, ring(Bell), start(Bell) }
+        enum Next { case refuse(PostgresFailure), go, ring(Bell), start(Bell) }
         let next = self.inbox.withLock { inbox -> Next in
-            if inbox.isClosing { return .refuse }
-            inbox.calls.append(call)
+            if inbox.isClosing { return .refuse(Self.closed) }
             guard let bell = inbox.bell else {
-                let bell = Bell()
+                guard let bell = Bell() else {
+                    let message = "the system gives this program no more descriptors"
+                    return .refuse(PostgresFailure(kind: .unreachable, message: message))
+                }
+                inbox.calls.append(call)
                 inbox.bell = bell
                 return .start(bell)
             }
+            inbox.calls.append(call)
             if inbox.isRung { return .go }
             inbox.isRung = true
             return .ring(bell)
         }
         switch next {
-        case .refuse: call.finish(.failure(Self.closed))
+        case .refuse(let failure): call.finish(.failure(failure))
         case .go: break
         case .ring(let bell): bell.ring()
         case .start(let bell): startThread(named: "colony-postgres") { self.run(bell) }
@@ -266,10 +270,10 @@ final class Bell: Sendable {
     let reader: Int32
     private let writer: Int32
 
-    init() {
+    /// - Returns: `nil` if the system gives no descriptors.
+    init?() {
         var ends: [Int32] = [-1, -1]
-        let status = pipe(&ends)
-        precondition(status == 0, "the system gives no pipe: error \(errno)")
+        guard pipe(&ends) == 0 else { return nil }
         self.reader = ends[0]
         self.writer = ends[1]
         for end in ends {
