@@ -162,8 +162,12 @@ extension FlawedRegistryEngine {
         let name = self.group(group)
         var snapshot = try await self.engine.snapshot(of: name)
         if self.has(.snapshotIsOfTwoMoments), let first = snapshot.records.first {
-            try? await HostClock().sleep(for: .milliseconds(1))
-            let later = try await self.engine.snapshot(of: name)
+            var later = snapshot
+            // Long enough for several writes, also on a busy machine.
+            for _ in 0..<200 where later.revision.rawValue < snapshot.revision.rawValue + 6 {
+                try? await HostClock().sleep(for: .milliseconds(1))
+                later = try await self.engine.snapshot(of: name)
+            }
             snapshot = RegistrySnapshot(records: [first] + later.records.dropFirst(), revision: later.revision)
         }
         var records = snapshot.records.map { self.record($0) }
