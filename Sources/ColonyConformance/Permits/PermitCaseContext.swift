@@ -65,12 +65,27 @@ extension CaseContext where Engine == any PermitEngine {
         try expect(isEnded, "\(lease.owner) holds permits of \(lease.name), and could not give them back")
     }
 
-    /// Asks with a claim, waits until it may be granted, and asks again, as a block does that keeps turns.
+    /// Asks, waits until it may be granted, and asks again, as a block does that keeps turns.
     func acquire(_ request: PermitRequest, on engine: any PermitEngine) async throws -> Lease {
         while true {
-            if let lease = try await engine.takePermits(request).lease { return lease }
-            try await engine.waitForPermits(request, upTo: self.ample)
+            try Task.checkCancellation()
+            let answer = try await self.patiently { try await engine.takePermits(request) }
+            if let lease = answer.lease { return lease }
+            try await self.patiently { _ = try await engine.waitForPermits(request, upTo: self.ample) }
         }
+    }
+
+    /// Asks again when the answer was `unavailable`, as every caller may: a store that many write to at once on a busy machine
+    /// is entitled to it.
+    func patiently<Value>(_ ask: () async throws -> Value) async throws -> Value {
+        for _ in 1...20 {
+            do {
+                return try await ask()
+            } catch let error as LeaseError where error.code == .unavailable {
+                continue
+            }
+        }
+        return try await ask()
     }
 
     /// Fails unless exactly these owners claim permits, in this order.

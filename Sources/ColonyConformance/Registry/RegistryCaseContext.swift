@@ -98,7 +98,7 @@ extension CaseContext where Engine == any RegistryEngine {
                 let engine = index.isMultiple(of: 2) ? self.engine : self.other
                 tasks.addTask { try await body(engine, key) }
             }
-            try await tasks.waitForAll()
+            for try await _ in tasks {}
         }
     }
 

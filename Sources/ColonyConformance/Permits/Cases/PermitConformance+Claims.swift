@@ -172,12 +172,12 @@ extension PermitConformance {
         PermitCase("a claim that is repeated in time stays for as long again", .claims) { context in
             let name = try context.name()
             let held = try await context.take(try context.request(1, of: name, limit: 1, as: 0))
-            let claim = context.scaled(.seconds(10))
+            let claim = context.scaled(.seconds(20))
             let request = try context.request(1, of: name, limit: 1, as: 1, claim: claim)
             var last = context.now
             try await context.refusal(request)
             try await context.refusal(try context.request(1, of: name, limit: 1, as: 2, claim: context.ample))
-            for _ in 1...3 {
+            for _ in 1...4 {
                 try await context.pass(.seconds(6))
                 let asked = context.now
                 if last.duration(to: asked) >= claim {

@@ -101,7 +101,7 @@ extension PermitConformance {
                         for _ in 0..<round % 7 { await Task.yield() }
                         try await context.giveBack(lease)
                     }
-                    try await group.waitForAll()
+                    for try await _ in group {}
                 }
                 try await context.expectHolders(of: name, [], "after the return of round \(round)")
             }

@@ -34,20 +34,25 @@ extension RegistryConformance {
         },
         RegistryCase("a snapshot is of one moment", .snapshots) { context in
             let group = try context.name()
-            let count = context.amount(300, atLeast: 60)
-            let isDone = Tally()
+            let wanted = context.amount(300, atLeast: 60)
+            let reads = Tally()
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask {
-                    for number in 1...count {
+                    var number = 0
+                    while reads.value < wanted {
+                        // A reader that has found something ends the group.
+                        try Task.checkCancellation()
+                        number += 1
                         try await context.put("\(number)", for: "b", in: group)
                         try await context.put("\(number)", for: "a", in: group)
+                        await Task.yield()
                     }
-                    isDone.increment()
                 }
                 for engine in [context.engine, context.other, context.other] {
                     tasks.addTask {
                         var last = RegistryRevision(rawValue: 0)
-                        while isDone.value == 0 {
+                        while reads.value < wanted {
+                            try Task.checkCancellation()
                             let snapshot = try await engine.snapshot(of: group)
                             let (a, b) = (snapshot["a"].number, snapshot["b"].number)
                             try expect(
@@ -56,10 +61,12 @@ extension RegistryConformance {
                             try expect(
                                 snapshot.revision >= last, "revision \(snapshot.revision) was seen after \(last)")
                             last = snapshot.revision
+                            if b > 0 { reads.increment() }
+                            await Task.yield()
                         }
                     }
                 }
-                try await tasks.waitForAll()
+                for try await _ in tasks {}
             }
         },
     ]
@@ -93,6 +100,7 @@ extension RegistryConformance {
                         for _ in 1...rounds {
                             var isWritten = false
                             while !isWritten {
+                                try Task.checkCancellation()
                                 let record = try require(
                                     try await engine.snapshot(of: group)["a"], "the record is gone")
                                 let next = Array("\(Optional(record).number + 1)".utf8)
@@ -102,7 +110,7 @@ extension RegistryConformance {
                         }
                     }
                 }
-                try await tasks.waitForAll()
+                for try await _ in tasks {}
             }
             let count = try await context.other.snapshot(of: group)["a"].number
             try expect(count == 6 * rounds, "\(6 * rounds) updates were made, and the count is \(count)")
