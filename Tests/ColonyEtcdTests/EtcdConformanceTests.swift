@@ -27,6 +27,15 @@ struct EtcdConformanceTests {
         }
     }
 
+    @Test("one server, permits")
+    func permits() async throws {
+        let server = try await EtcdProcess()
+        let harness = LiveLeaseHarness { try server.engine() }
+        for check in PermitConformance.cases {
+            #expect(await check.run(on: harness).outcome == .passed, "\(check.name)")
+        }
+    }
+
     @Test("with a prefix, beside other keys")
     func prefix() async throws {
         let server = try await EtcdProcess()

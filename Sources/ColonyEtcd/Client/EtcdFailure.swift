@@ -11,6 +11,8 @@ struct EtcdFailure: Error, CustomStringConvertible {
         case leaseNotFound
         /// The token of this connection has run out. *Not done*; ask for another one.
         case staleToken
+        /// The request contradicts what is there. *Not done*.
+        case invalid
         /// The server answered no. *Not done*, and asking again gives the same answer.
         case refused
         /// The calling task was cancelled. *Unknown* whether the server acted.
@@ -93,11 +95,12 @@ struct EtcdFailure: Error, CustomStringConvertible {
         let code: LeaseError.Code =
             switch self.kind {
             case .unreachable, .leaseNotFound, .staleToken: .unavailable
+            case .invalid: .invalidRequest
             case .refused: .storageFailed
             case .cancelled: .cancelled
             case .closed: .closed
             }
-        return LeaseError(code, "\(url): \(self.message)")
+        return LeaseError(code, self.kind == .invalid ? self.message : "\(url): \(self.message)")
     }
 }
 #endif

@@ -170,7 +170,7 @@ extension Custody {
             let answer = try await self.client.call(.txn, request)
             let present = answer.succeeded ? nil : answer.responses.first?.responseRange.kvs.first
             guard let present, let record = GrantRecord(present.value), record.custodian == self.id,
-                record.state == .held
+                record.state != .waiting
             else {
                 self.drop(key, modified)
                 return

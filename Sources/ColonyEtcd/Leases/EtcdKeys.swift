@@ -43,6 +43,20 @@ struct EtcdKeys: Sendable {
         return contender.isEmpty ? nil : (name, String(decoding: contender, as: UTF8.self))
     }
 
+    /// What stands between the parts of keys that are none of locks. No name and no owner has it, so that nothing meets.
+    private static let separator = "\u{1}"
+
+    /// What the keys of all who hold or claim permits of `name` begin with.
+    func permitFolder(_ name: LeaseName) -> Data {
+        Data((self.prefix + [Self.separator, "permits", name.rawValue, ""].joined(separator: Self.separator)).utf8)
+    }
+
+    /// The key of what `owner` holds of permits.
+    func holdKey(_ folder: Data, _ owner: OwnerID) -> Data { folder + Data("held\(Self.separator)\(owner)".utf8) }
+
+    /// The key of the place of `owner` among those who ask for permits.
+    func claimKey(_ folder: Data, _ owner: OwnerID) -> Data { folder + Data("claim\(Self.separator)\(owner)".utf8) }
+
     /// What `text` begins all keys of names with.
     func start(ofNamesWith text: String) -> Data { Data((self.prefix + text).utf8) }
 

@@ -160,6 +160,7 @@ extension EtcdStore {
     private func renewed(_ record: GrantRecord, for duration: Duration) -> GrantRecord {
         let now = self.now
         var result = self.newRecord(record.owner, for: duration)
+        result.permits = record.permits
         if record.state == .held {
             result.since = record.since
             result.renewals = record.renewals + 1

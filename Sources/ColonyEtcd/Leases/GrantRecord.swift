@@ -24,6 +24,8 @@ struct GrantRecord: Sendable, Hashable {
         case waiting
         /// Granted.
         case held
+        /// A place among those who ask for permits, which lapses unless it is asked for again.
+        case claimed
     }
 
     var owner: OwnerID
@@ -34,6 +36,8 @@ struct GrantRecord: Sendable, Hashable {
     /// When the grant is over unless it is renewed.
     var end: Moment
     var renewals: UInt64 = 0
+    /// How many permits, where it is about permits.
+    var permits = 1
     /// The boot of the host whose monotonic clock was read.
     var host: String
     /// The engine that ends the grant when its time has come.
@@ -43,7 +47,8 @@ struct GrantRecord: Sendable, Hashable {
 
     var data: Data {
         let words = [
-            Self.mark, self.state.rawValue, "\(self.duration.clampedNanoseconds)",
+            Self.mark, self.permits == 1 ? self.state.rawValue : "\(self.state.rawValue)*\(self.permits)",
+            "\(self.duration.clampedNanoseconds)",
             "\(self.since.wall.millisecondsSince1970)", "\(self.since.monotonic.nanoseconds)",
             "\(self.end.wall.millisecondsSince1970)", "\(self.end.monotonic.nanoseconds)", "\(self.renewals)",
             self.host, self.custodian, self.owner.rawValue,
@@ -69,7 +74,10 @@ struct GrantRecord: Sendable, Hashable {
         // By bytes: a combining character at the beginning of an owner would swallow the space before it.
         let words = text.utf8.split(separator: UInt8(ascii: " "), maxSplits: 10, omittingEmptySubsequences: false)
             .map { String(Substring($0)) }
-        guard words.count == 11, words[0] == Self.mark, let state = State(rawValue: words[1]),
+        guard words.count == 11, words[0] == Self.mark else { return nil }
+        let parts = words[1].split(separator: "*", maxSplits: 1).map(String.init)
+        guard let first = parts.first, let state = State(rawValue: first),
+            let permits = parts.count == 1 ? 1 : Int(parts[1]),
             let duration = Int64(words[2]), let sinceWall = Int64(words[3]), let since = Int64(words[4]),
             let endWall = Int64(words[5]), let end = Int64(words[6]), let renewals = UInt64(words[7]),
             let owner = try? OwnerID(words[10])
@@ -82,6 +90,7 @@ struct GrantRecord: Sendable, Hashable {
         self.end = Moment(
             wall: WallTime(millisecondsSince1970: endWall), monotonic: MonotonicInstant(nanoseconds: end))
         self.renewals = renewals
+        self.permits = permits
         self.host = words[8]
         self.custodian = words[9]
     }
@@ -106,7 +115,7 @@ struct GrantRecord: Sendable, Hashable {
     /// Whether it is known to be over: on the host of the grant its clock tells. Elsewhere whoever ends it does so by deleting
     /// its key.
     func isOver(at now: Moment, on host: String) -> Bool {
-        self.state == .held && host == self.host && self.end.monotonic <= now.monotonic
+        self.state != .waiting && host == self.host && self.end.monotonic <= now.monotonic
     }
 }
 #endif

@@ -43,7 +43,9 @@ final class WatchHub: Sendable {
     }
 
     /// Has `signal` fired when `key` is deleted after `revision`, or when that can no longer be told.
-    func watch(_ key: Data, after revision: Int64, _ signal: OneShotSignal) {
+    ///
+    /// - Parameter end: Where given, all keys from `key` to before it.
+    func watch(_ key: Data, to end: Data = Data(), after revision: Int64, _ signal: OneShotSignal) {
         let isClosed = self.state.withLock { state -> Bool in
             // A watch that began later than this look at the key may have missed what the look did not see.
             if let present = state.byKey[key]?.first(where: { $0.revision <= revision }) {
@@ -54,6 +56,7 @@ final class WatchHub: Sendable {
             watch.signals[ObjectIdentifier(signal)] = signal
             var request = WireWatchRequest()
             request.createRequest.key = key
+            request.createRequest.rangeEnd = end
             request.createRequest.startRevision = revision + 1
             request.createRequest.filters = [.noput]
             guard let opening = state.stream?.send(request) else { return true }

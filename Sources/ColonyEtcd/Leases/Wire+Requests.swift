@@ -38,6 +38,14 @@ extension WireCompare {
         return compare
     }
 
+    /// That no key between `start` and `end` was written after `revision`. Deletions go unseen.
+    static func noneWritten(after revision: Int64, _ start: Data, _ end: Data) -> WireCompare {
+        var compare = WireCompare(start, .mod, .less)
+        compare.rangeEnd = end
+        compare.modRevision = revision + 1
+        return compare
+    }
+
     /// That every key between `start` and `end` was created at `revision` or later.
     static func noneBefore(_ revision: Int64, _ start: Data, _ end: Data) -> WireCompare {
         var compare = WireCompare(start, .create, .greater)

@@ -2,48 +2,6 @@
 import ColonyCore
 import Synchronization
 
-/// Something that a task waits for again and again: it looks, waits until it is woken or a moment has come, and looks again.
-final class LeaseWait: Sendable {
-    private struct State {
-        var signal = OneShotSignal()
-        var ticket: Int64?
-        var isFirst = false
-    }
-
-    private let state = Mutex(State())
-    /// The grant whose end is waited for, as the server writes it; `nil` for one who waits for a turn.
-    let token: String?
-
-    init(watching token: FencingToken? = nil) {
-        self.token = token.map { String(Int64(bitPattern: $0.rawValue)) }
-    }
-
-    /// The place in the queue, once there is one.
-    var ticket: Int64? { self.state.withLock { $0.ticket } }
-
-    /// Whether it stood first when it looked.
-    var isFirst: Bool { self.state.withLock { $0.isFirst } }
-
-    func stand(_ ticket: Int64, isFirst: Bool) {
-        self.state.withLock { state in
-            state.ticket = ticket
-            state.isFirst = isFirst
-        }
-    }
-
-    /// A signal for the next wait; a wake-up from now on fires it.
-    func rearm() -> OneShotSignal {
-        self.state.withLock { state in
-            state.signal = OneShotSignal()
-            return state.signal
-        }
-    }
-
-    func wake() {
-        self.state.withLock { $0.signal }.fire()
-    }
-}
-
 /// Those of one engine who wait for leases, and the signs of life that keep their places.
 ///
 /// While anybody waits, the server hears once a second that this engine is alive, and answers which waiters stand first in
@@ -55,6 +13,8 @@ final class LeaseDesk: Sendable {
         var isBeating = false
         var hasListened = false
         var isClosed = false
+        /// When the latest sign of life was tried, and when the latest that was heard was sent.
+        var latestAttempt = MonotonicInstant(nanoseconds: .min)
         var latestBeat = MonotonicInstant(nanoseconds: .min)
         var latestSweep: MonotonicInstant
         var turns: [Int64: LeaseWait] = [:]
@@ -248,14 +208,17 @@ final class LeaseDesk: Sendable {
                 state.isBeating = false
                 return nil
             }
-            return max(now.advanced(by: .milliseconds(100)), state.latestBeat.advanced(by: Self.period))
+            return max(now.advanced(by: .milliseconds(100)), state.latestAttempt.advanced(by: Self.period))
         }
     }
 
     /// Gives a sign of life, and wakes those who have something to look at.
     private func beat() async throws(PostgresFailure) {
         let sentAt = self.clock.now
-        let standing = self.state.withLock { $0.turns.count }
+        let standing = self.state.withLock { state in
+            state.latestAttempt = sentAt
+            return state.turns.count
+        }
         let rows = try await self.pool.query(self.statements.beat, [self.identity]).rows
         var woken: [LeaseWait] = []
         var abandoned: [(LeaseName, Int64)] = []

@@ -57,10 +57,10 @@ enum EngineCatalogue {
     private static let zookeeper: (@Sendable (EngineURL) throws -> Opened)? = nil
     #endif
 
-    #if EtcdX
+    #if Etcd
     private static let etcd: (@Sendable (EngineURL) throws -> Opened)? = { url in
         let engine = try EtcdLeaseEngine(url: url)
-        return Opened(engine: engine) { await engine.close() }
+        return Opened(engine: engine) { engine.close() }
     }
     #else
     private static let etcd: (@Sendable (EngineURL) throws -> Opened)? = nil
