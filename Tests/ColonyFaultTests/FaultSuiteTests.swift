@@ -46,6 +46,13 @@ struct FaultSuiteTests {
         #expect(report.acceptedWrites > 0)
     }
 
+    @Test
+    func `an election has one leader a term under faults`() async throws {
+        let report = try await self.run(.sqlite) { $0.isElection = true }
+        #expect(report.violations.isEmpty, "\(report)")
+        #expect(report.acquisitions > 4)
+    }
+
     @Test(arguments: ["grants-to-two", "reuses-token", "promises-more"])
     func `an engine that breaks a promise of safety is caught`(flaw: String) async throws {
         let report = try await self.run(.flawed(flaw)) {

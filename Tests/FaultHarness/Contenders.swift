@@ -14,6 +14,7 @@ final class Contenders: Sendable {
         let count: Int
         let hasSleeper: Bool
         let isGuarded: Bool
+        let isElection: Bool
         let lease: Duration
         let seed: UInt64
         let hosts: [PrivateNetwork.Host]
@@ -52,6 +53,7 @@ final class Contenders: Sendable {
             "\(self.plan.seed &+ UInt64(index) &* 1_000 &+ UInt64(incarnation))",
         ]
         if self.plan.hasSleeper, index == self.plan.count - 1 { words.append("--sleeper") }
+        if self.plan.isElection { words.append("--election") }
         if !self.plan.isGuarded { words.append("--unguarded") }
         return ServerProcess(
             "contender-\(who)",

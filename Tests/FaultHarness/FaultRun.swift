@@ -15,6 +15,8 @@ package struct FaultRun: Sendable {
     package var hasSleeper = true
     /// Whether the register checks tokens.
     package var isGuarded = true
+    /// Whether they campaign in an election instead of taking a lock.
+    package var isElection = false
     /// Whether contenders and servers get a network of their own, if that can be had here.
     package var wantsNetwork = false
     /// Whether the run ends early at the first breach that is found.
@@ -48,7 +50,8 @@ package struct FaultRun: Sendable {
         let contenders = Contenders(
             Contenders.Plan(
                 url: running.url, program: "\(self.programs)/colony-fault-probe", folder: folder.path,
-                count: self.contenders, hasSleeper: self.hasSleeper, isGuarded: self.isGuarded, lease: self.store.lease,
+                count: self.contenders, hasSleeper: self.hasSleeper, isGuarded: self.isGuarded,
+                isElection: self.isElection, lease: self.store.lease,
                 seed: self.seed.rawValue, hosts: Array(hosts.dropFirst(3)), clocks: clocks))
         let nemesis = Nemesis(
             servers: running.servers, contenders: contenders, network: network, hosts: hosts,
@@ -146,7 +149,8 @@ package struct FaultRun: Sendable {
         }
         let recovery = firsts.count == self.contenders ? firsts.max().map { Duration.nanoseconds($0 - healed) } : nil
         return FaultReport(
-            store: self.store.name, version: running.version, seed: self.seed, isNetworked: isNetworked, faults: faults,
+            store: self.store.name + (self.isElection ? ", election" : ""), version: running.version, seed: self.seed,
+            isNetworked: isNetworked, faults: faults,
             acquisitions: check.acquisitions, acceptedWrites: check.acceptedWrites, refusedWrites: check.refusedWrites,
             losses: check.losses, failures: check.failures, recovery: recovery,
             violations: found.filter { !self.store.unpromised.contains($0.rule) },

@@ -10,6 +10,8 @@ package enum LostGrant: String, CaseIterable, Sendable {
     case redisFailover = "redis-failover"
     /// A Redis that writes nothing to disk dies and comes back.
     case redisWithoutDisk = "redis-without-disk"
+    /// One of three Redis under Redlock, none of which writes to disk, dies and comes back.
+    case redlockWithoutDisk = "redlock-without-disk"
     /// The wall clock of a Redis is set forward.
     case redisClock = "redis-clock"
     /// The wall clock of a PostgreSQL is set forward.
@@ -35,6 +37,7 @@ package enum LostGrant: String, CaseIterable, Sendable {
         switch self {
         case .redisFailover: return try await Self.failOver(scene)
         case .redisWithoutDisk: return try await Self.restartWithoutDisk(scene)
+        case .redlockWithoutDisk: return try await Self.restartOneOfThree(scene)
         case .redisClock: return try await Self.stepRedisClock(scene)
         case .postgresClock: return try await Self.stepPostgresClock(scene)
         }
@@ -89,6 +92,23 @@ package enum LostGrant: String, CaseIterable, Sendable {
         server.kill()
         try await Self.start(server, place, scene)
         return try await Self.enterSecond(scene, on: Self.url(place))
+    }
+
+    private static func restartOneOfThree(_ scene: FaultScene) async throws -> HistoryCheck {
+        let places = try (0..<3).map { _ in try ServerPlace.loopback(ports: 1) }
+        let servers = try places.enumerated().map { index, place in
+            try ServerLaunchers.redis("redis\(index + 1)", at: place, in: scene.folder.path, isDurable: false)
+        }
+        defer { for server in servers { server.kill() } }
+        let hosts = places.map { "127.0.0.1:\($0.ports[0])" }.joined(separator: ",")
+        let url = "redlock://\(hosts)?timeout_ms=300"
+        // The grant is that of the first and the second; the third has not heard of it.
+        for index in 0..<2 { try await Self.start(servers[index], places[index], scene) }
+        try scene.start("1.0", on: url, lease: Self.lease)
+        try await scene.waitForGrant(to: "1.0")
+        servers[1].kill()
+        for index in 1...2 { try await Self.start(servers[index], places[index], scene) }
+        return try await Self.enterSecond(scene, on: url)
     }
 
     private static func stepRedisClock(_ scene: FaultScene) async throws -> HistoryCheck {

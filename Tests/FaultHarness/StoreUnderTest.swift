@@ -69,7 +69,7 @@ package struct RunningStore: Sendable {
 
 extension StoreUnderTest {
     /// All engines, the embedded one first.
-    package static let all: [StoreUnderTest] = [.sqlite, .daemon, .redis, .postgres, .zookeeper]
+    package static let all: [StoreUnderTest] = [.sqlite, .daemon, .redis, .redlock, .postgres, .zookeeper, .etcd]
 
     package static let sqlite = StoreUnderTest(
         "sqlite", lease: .seconds(1), progressBound: .seconds(15), isNetworked: false
@@ -97,6 +97,21 @@ extension StoreUnderTest {
             version: version(InstalledPrograms.redis, "v=([0-9.]+)", of: "Redis"))
     }
 
+    /// Three Redis that know nothing of each other, each with every write on disk before it answers.
+    package static let redlock = StoreUnderTest(
+        "redlock", lease: .seconds(2), progressBound: .seconds(30),
+        obstacle: missing([("redis-server", InstalledPrograms.redis)])
+    ) { stage in
+        let places = try stage.places(3, ports: 1)
+        let hosts = places.map { "\($0.address):\($0.ports[0])" }.joined(separator: ",")
+        return RunningStore(
+            url: "redlock://\(hosts)?timeout_ms=300",
+            servers: try places.enumerated().map { index, place in
+                try ServerLaunchers.redis("redis\(index + 1)", at: place, in: stage.folder)
+            },
+            version: version(InstalledPrograms.redis, "v=([0-9.]+)", of: "3 Redis"))
+    }
+
     package static let postgres = StoreUnderTest(
         "postgres", lease: .seconds(1), progressBound: .seconds(30),
         obstacle: missing([("postgresql", InstalledPrograms.postgres)])
@@ -121,6 +136,18 @@ extension StoreUnderTest {
             url: "zookeeper://\(hosts)?session_timeout_ms=2400&timeout_ms=1000",
             servers: try ServerLaunchers.zookeeper(at: places, in: stage.folder),
             version: archiveVersion)
+    }
+
+    /// A cluster of three.
+    package static let etcd = StoreUnderTest(
+        "etcd", lease: .seconds(2), progressBound: .seconds(40),
+        obstacle: missing([("etcd-server", InstalledPrograms.etcd)])
+    ) { stage in
+        let places = try stage.places(3, ports: 2)
+        let hosts = places.map { "\($0.address):\($0.ports[0])" }.joined(separator: ",")
+        return RunningStore(
+            url: "etcd://\(hosts)?timeout_ms=1000", servers: try ServerLaunchers.etcd(at: places, in: stage.folder),
+            version: version(InstalledPrograms.etcd, "Version: ([0-9.]+)", of: "etcd"))
     }
 
     /// Debian names the version in a link beside the archive.

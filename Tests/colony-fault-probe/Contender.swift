@@ -8,7 +8,7 @@ import Synchronization
 /// Takes the lock again and again until its task is cancelled.
 final class Contender: Sendable {
     private let arguments: ProbeArguments
-    private let lock: DistributedLock
+    private let contest: Contest
     private let register: FencedRegister
     private let diary: Diary
     private let clock = HostClock()
@@ -24,8 +24,11 @@ final class Contender: Sendable {
             onEvent: { event in
                 if case .lost(let lease, let reason) = event { diary.lost(lease, reason) }
             })
-        self.lock = DistributedLock(
-            try LeaseName(arguments.lock), on: try EngineUnderFaults.make(arguments.url), configuration: configuration)
+        let (name, engine) = (try LeaseName(arguments.lock), try EngineUnderFaults.make(arguments.url))
+        self.contest =
+            arguments.isElection
+            ? .election(Election(name, on: engine, configuration: configuration))
+            : .lock(DistributedLock(name, on: engine, configuration: configuration))
     }
 
     func run() async {
@@ -33,14 +36,14 @@ final class Contender: Sendable {
         while !Task.isCancelled {
             let turn = self.diary.ask()
             do throws(CoordinationError) {
-                guard let held = try await self.lock.acquire() else {
+                guard let held = try await self.contest.enter() else {
                     self.diary.note(.refused, turn)
                     continue
                 }
                 let at = self.clock.now
                 self.diary.acquired(turn, held.token, at: at, isHeld: held.isHeld)
                 await self.work(turn, held, &generator)
-                let wasHeld = try await held.release()
+                let wasHeld = try await held.giveBack()
                 self.diary.note(.released, turn, token: held.token, isAccepted: wasHeld)
             } catch {
                 self.diary.note(.failed, turn, text: "\(error)")
@@ -54,7 +57,7 @@ final class Contender: Sendable {
     }
 
     /// Writes to the register for a while; one in four works for long enough to need renewals.
-    private func work(_ turn: Int, _ held: HeldLock, _ generator: inout SeededGenerator) async {
+    private func work(_ turn: Int, _ held: Tenure, _ generator: inout SeededGenerator) async {
         let longest =
             self.arguments.hold ?? (self.arguments.isSleeper ? self.arguments.ttl * 3 : self.arguments.ttl * 1.5)
         let isLong = Int.random(in: 0..<4, using: &generator) == 0

@@ -1,4 +1,5 @@
 import ColonyCore
+import ColonyEtcd
 import ColonyPostgres
 import ColonyRedis
 import ColonyRemote
@@ -13,9 +14,13 @@ enum EngineUnderFaults {
         case "sqlite": return SQLiteLeaseEngine(path: url.path)
         case "http", "https": return try RemoteLeaseEngine(url: url)
         case "redis": return try RedisLeaseEngine(url: text)
+        case "redlock": return try RedlockLeaseEngine(url: text)
         case "flawed": return try FlawedEngine(url)
         #if Postgres
         case "postgres": return try PostgresLeaseEngine(url: url)
+        #endif
+        #if Etcd
+        case "etcd": return try EtcdLeaseEngine(url: url)
         #endif
         #if ZooKeeper
         case "zookeeper": return try ZooKeeperLeaseEngine(url: url)

@@ -8,11 +8,12 @@ import Foundation
 ///
 /// ```text
 /// colony-fault-probe URL LOCK --who NAME --register FILE --history FILE --ttl MS
-///     [--wait MS] [--hold MS] [--seed N] [--sleeper] [--unguarded]
+///     [--wait MS] [--hold MS] [--seed N] [--election] [--sleeper] [--unguarded]
 /// ```
 ///
 /// - `--wait`: the longest wait for the lock; ten leases unless given.
 /// - `--hold`: the longest time of work under the lock; one and a half leases unless given, so that some are renewed.
+/// - `--election`: campaigns in an election instead of taking a lock; its terms are the tokens.
 /// - `--sleeper`: does not renew, works for up to three leases, and writes on whatever it hears of its loss.
 /// - `--unguarded`: the register takes every write. For a test that shows what the guard is for.
 @main
@@ -51,6 +52,7 @@ struct ProbeArguments {
     var wait: Duration?
     var hold: Duration?
     var seed: UInt64 = 1
+    var isElection = false
     var isSleeper = false
     var isGuarded = true
 
@@ -77,6 +79,7 @@ struct ProbeArguments {
             case "--wait": self.wait = .milliseconds(Int64(try number(of: word)))
             case "--hold": self.hold = .milliseconds(Int64(try number(of: word)))
             case "--seed": self.seed = try number(of: word)
+            case "--election": self.isElection = true
             case "--sleeper": self.isSleeper = true
             case "--unguarded": self.isGuarded = false
             case _ where word.hasPrefix("--"): throw BadArguments(description: "there is no option \(word)")

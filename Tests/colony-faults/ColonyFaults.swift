@@ -8,7 +8,7 @@ import RealServers
 /// Runs the fault suite for as long as one likes; see `dev/faults`.
 ///
 /// ```text
-/// colony-faults [ENGINE…] [--minutes N] [--seed N] [--verbose]
+/// colony-faults [ENGINE…] [--election] [--minutes N] [--seed N] [--verbose]
 /// ```
 ///
 /// Exits with 1 if an engine broke a promise, and with 64 if it was not told properly what to do.
@@ -20,6 +20,7 @@ struct ColonyFaults {
         var generator = SystemRandomNumberGenerator()
         var seed = Seed(rawValue: UInt64.random(in: 1...999_999, using: &generator))
         var isVerbose = false
+        var isElection = false
         var words = CommandLine.arguments.dropFirst()
         while let word = words.popFirst() {
             switch word {
@@ -29,6 +30,7 @@ struct ColonyFaults {
             case "--seed":
                 guard let number = words.popFirst().flatMap(UInt64.init) else { Self.refuse("--seed N") }
                 seed = Seed(rawValue: number)
+            case "--election": isElection = true
             case "--verbose": isVerbose = true
             case _ where Self.known.contains(word): names.append(word)
             default: Self.refuse("\(word) is none of \(Self.known.joined(separator: ", "))")
@@ -47,6 +49,7 @@ struct ColonyFaults {
             }
             var run = FaultRun(store, seed: seed, length: .seconds(minutes * 60), programs: programs)
             run.wantsNetwork = true
+            run.isElection = isElection
             if isVerbose { run.announce = { print("  \(store.name): \($0)") } }
             do {
                 let report = try await run.run()
@@ -56,7 +59,9 @@ struct ColonyFaults {
                 print("\(store.name), seed \(seed): the run failed: \(error)")
                 isBroken = true
             }
-            print("  again: dev/faults \(store.name) --minutes \(minutes) --seed \(seed.rawValue)")
+            print(
+                "  again: dev/faults \(store.name)\(isElection ? " --election" : "") --minutes \(minutes) --seed \(seed.rawValue)"
+            )
         }
         for scene in LostGrant.allCases where names.isEmpty || names.contains(scene.rawValue) {
             await Self.play(scene, programs: programs)
@@ -83,7 +88,7 @@ struct ColonyFaults {
     }
 
     private static func refuse(_ reason: String) -> Never {
-        print("usage: colony-faults [ENGINE…] [--minutes N] [--seed N] [--verbose]\n\(reason)")
+        print("usage: colony-faults [ENGINE…] [--election] [--minutes N] [--seed N] [--verbose]\n\(reason)")
         exit(64)
     }
 }
