@@ -2,7 +2,6 @@
 import ColonyCoordination
 import ColonyCore
 import ColonyZooKeeper
-import Synchronization
 import Testing
 
 @Suite("The order of requests decides on permits")
@@ -79,8 +78,8 @@ struct ZooKeeperPermitTests {
     @Test func `no more are granted than there are, by two engines at once`() async throws {
         let server = try await ZooKeeperProcess()
         let engines = [try server.engine(Self.suffix), try server.engine(Self.suffix)]
-        let inside = Mutex(0)
-        let most = Mutex(0)
+        let inside = Shared(0)
+        let most = Shared(0)
         try await withThrowingTaskGroup(of: Void.self) { group in
             for number in 1...20 {
                 let engine = engines[number % 2]
@@ -88,13 +87,13 @@ struct ZooKeeperPermitTests {
                 group.addTask {
                     while true {
                         if let lease = try await engine.takePermits(request).lease {
-                            let count = inside.withLock { count in
+                            let count = inside.change { count -> Int in
                                 count += 1
                                 return count
                             }
-                            most.withLock { $0 = max($0, count) }
+                            most.change { $0 = max($0, count) }
                             #expect(count <= 3)
-                            inside.withLock { $0 -= 1 }
+                            inside.change { $0 -= 1 }
                             #expect(try await engine.returnPermits("pool", owner: request.owner, token: lease.token))
                             return
                         }
@@ -104,7 +103,7 @@ struct ZooKeeperPermitTests {
             }
             try await group.waitForAll()
         }
-        #expect(most.withLock { $0 } > 0)
+        #expect(most.value > 0)
         let record = try await engines[0].inspectPermits("pool")
         #expect(record.holders.isEmpty && record.claims.isEmpty)
         for engine in engines { await engine.close() }

@@ -2,7 +2,6 @@
 import ColonyCoordination
 import ColonyCore
 import ColonyZooKeeper
-import Synchronization
 import Testing
 
 @Suite(
@@ -148,12 +147,12 @@ struct ZooKeeperPitfallTests {
         let engine = try server.engine("/colony?session_timeout_ms=30000&timeout_ms=30000")
         let first = try #require(try await engine.tryAcquire("job", owner: "first", for: .seconds(25)).lease)
         let count = 500
-        let served = Mutex<[FencingToken]>([])
+        let served = Shared<[FencingToken]>([])
         let waiters = try (1...count).map { number in
             let owner = try OwnerID("waiter-\(number)")
             return Task { () -> Lease? in
                 let lease = try await engine.acquire("job", owner: owner, for: .seconds(25), upTo: .seconds(120)).lease
-                if let lease { served.withLock { $0.append(lease.token) } }
+                if let lease { served.change { $0.append(lease.token) } }
                 return lease
             }
         }
@@ -163,7 +162,7 @@ struct ZooKeeperPitfallTests {
         }
         let before = try #require(server.figure("zk_packets_sent"))
         #expect(try await engine.release("job", owner: "first", token: first.token))
-        try await eventually("one is served") { served.withLock(\.count) == 1 }
+        try await eventually("one is served") { served.value.count == 1 }
         let after = try #require(server.figure("zk_packets_sent"))
         // The deletion, one event, a sync and a list, some pings, and the questions of this test.
         #expect(after - before < 40, "one release cost \(after - before) packets")
@@ -171,6 +170,55 @@ struct ZooKeeperPitfallTests {
         for waiter in waiters { waiter.cancel() }
         for waiter in waiters { _ = await waiter.result }
         await engine.close()
+    }
+
+    @Test func `reconnectStormOneLeader: while connections break all the time, one holds at a time and tokens rise`()
+        async throws
+    {
+        let server = try await ZooKeeperProcess()
+        let relays = [try Relay(to: server.port), try Relay(to: server.port)]
+        let engines = try relays.map { relay in
+            try ZooKeeperLeaseEngine(
+                url: try server.url("/colony?session_timeout_ms=20000&timeout_ms=20000", at: relay.port))
+        }
+        let tokens = Shared<[FencingToken]>([])
+        let inside = Shared(0)
+        let storm = Task {
+            let clock = HostClock()
+            for round in 0... {
+                try await clock.sleep(for: .milliseconds(60))
+                relays[round % 2].cut()
+            }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 {
+                let engine = engines[number % 2]
+                let owner = try OwnerID("owner-\(number)")
+                group.addTask {
+                    for _ in 1...10 {
+                        let answer = try await engine.acquire(
+                            "job", owner: owner, for: .seconds(15), upTo: .seconds(120))
+                        let lease = try #require(answer.lease)
+                        let entered = inside.change { count -> Int in
+                            count += 1
+                            return count
+                        }
+                        #expect(entered == 1)
+                        tokens.change { $0.append(lease.token) }
+                        inside.change { $0 -= 1 }
+                        #expect(try await engine.release("job", owner: owner, token: lease.token))
+                    }
+                }
+            }
+            try await group.waitForAll()
+        }
+        storm.cancel()
+        let seen = tokens.value
+        #expect(seen.count == 60)
+        for (earlier, later) in zip(seen, seen.dropFirst()) { #expect(earlier < later) }
+        try await eventually("no node is left") { try await engines[0].inspect("job") == nil }
+        for engine in engines { await engine.close() }
+        for relay in relays { relay.close() }
     }
 
     @Test func `a lock keeps its lease for many sessions' time`() async throws {

@@ -314,6 +314,12 @@ extension ZooKeeperLeaseEngine {
             // Also when it went unanswered: the other session may count on the node, which therefore must not end
             // before its time. If it was not made, its end is an end of nothing.
             if let former { self.forget(former) }
+            if record.permits?.standing == .claims {
+                let end = pending.sentAt.advanced(by: duration)
+                self.nodes.withLock { $0.claim(guid, until: end, alarm: self.expiries.set(guid, at: end)) }
+                if reply.isDone { return .changed }
+                break
+            }
             let lease = self.grant(
                 guid, for: granted, from: pending.sentAt, atLeast: self.granted(old.duration ?? granted, on: session))
             if reply.isDone, let lease { return .taken(lease) }

@@ -24,7 +24,10 @@ struct PermitView {
     /// What becomes of a request, at the place of its owner or else behind all others.
     func verdict(on request: PermitRequest) -> PermitOrder.Verdict {
         let place = self.own(request.owner) ?? self.stands.count
-        if place < self.stands.count, self.stands[place].permits.standing == .granted { return .granted }
+        // Who holds already holds by the limit that it brought then.
+        if place < self.stands.count, PermitOrder.holders(self.stands.map(\.permits)).held.contains(place) {
+            return .granted
+        }
         return PermitOrder.verdict(
             on: NodeRecord.Permits(count: request.permits, limit: request.limit),
             behind: self.stands[..<place].map(\.permits))

@@ -39,6 +39,8 @@ extension ZooKeeperLeaseEngine: PermitEngine {
                 switch verdict {
                 case .granted:
                     if let lease = try await self.takeStand(stand, request, view.sentAt, on: session, until: deadline) {
+                        // A node of another engine of the same owner may have been the one that was granted.
+                        if let made { await self.leave(made.guid, view.parent, on: made.session) }
                         return .granted(lease)
                     }
                 case .undecided(let place):
@@ -56,6 +58,7 @@ extension ZooKeeperLeaseEngine: PermitEngine {
                         return .refused(refusal)
                     }
                     if try await self.claim(stand, request, claim, on: session, until: deadline) {
+                        if let made { await self.leave(made.guid, view.parent, on: made.session) }
                         return .refused(refusal)
                     }
                 }
@@ -316,7 +319,7 @@ extension ZooKeeperLeaseEngine {
             }
         }
         let written = record
-        return self.nodes.withLock { nodes in
+        let isKept = self.nodes.withLock { nodes in
             let guid = stand.contender.guid
             guard let node = nodes[guid] else { return false }
             if case .over = node.phase { return false }
@@ -326,6 +329,9 @@ extension ZooKeeperLeaseEngine {
             nodes.claim(guid, until: end, alarm: self.expiries.set(guid, at: end))
             return true
         }
+        // Otherwise it had run out, and is on its way out.
+        if !isKept { _ = await session.send(.delete(path: stand.path)).value() }
+        return isKept
     }
 }
 #endif

@@ -2,16 +2,21 @@
 import ColonyCoordination
 import ColonyCore
 
-/// What is written into the node of a record: a line with the owner, empty for a permanent record, and then the value.
+/// What is written into the node of a record: a line with a version and the owner, and then the value.
+///
+/// The version is zero in the node that was made by a write, whose own number is the version, and stands there in one that was
+/// taken over from another session. The owner is empty for a permanent record.
 struct RecordNode: Equatable, Sendable {
     let owner: OwnerID?
     let value: [UInt8]
+    let version: UInt64
 
     private static let mark: [UInt8] = Array("colony/1 ".utf8)
 
-    init(owner: OwnerID?, value: [UInt8]) {
+    init(owner: OwnerID?, value: [UInt8], version: UInt64 = 0) {
         self.owner = owner
         self.value = value
+        self.version = version
     }
 
     /// Reads the data of a node; what others have written is a permanent record with all of it as its value.
@@ -20,12 +25,15 @@ struct RecordNode: Equatable, Sendable {
             self.init(owner: nil, value: bytes)
             return
         }
-        let owner = String(decoding: bytes[Self.mark.count..<end], as: UTF8.self)
-        self.init(owner: try? OwnerID(owner), value: Array(bytes[(end + 1)...]))
+        let words = String(decoding: bytes[Self.mark.count..<end], as: UTF8.self)
+            .split(separator: " ", maxSplits: 1, omittingEmptySubsequences: false)
+        self.init(
+            owner: words.count > 1 ? try? OwnerID(String(words[1])) : nil, value: Array(bytes[(end + 1)...]),
+            version: words.first.flatMap { UInt64($0) } ?? 0)
     }
 
     var bytes: [UInt8] {
-        Self.mark + Array((self.owner?.rawValue ?? "").utf8) + [UInt8(ascii: "\n")] + self.value
+        Self.mark + Array("\(self.version) \(self.owner?.rawValue ?? "")".utf8) + [UInt8(ascii: "\n")] + self.value
     }
 }
 

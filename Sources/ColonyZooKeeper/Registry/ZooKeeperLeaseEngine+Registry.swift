@@ -23,7 +23,7 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
             let session = try await self.sessions.connected(until: deadline)
             guard let (state, present) = try await self.readRecord(write.key, group, on: session, until: deadline)
             else { continue }
-            guard write.condition.isMet(by: present?.record, forWriting: true) else {
+            guard write.condition.isMet(by: present?.record) else {
                 return .conflict(present?.record)
             }
             guard let state else {
@@ -36,8 +36,10 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
                 throw LeaseError(
                     .invalidRequest, "the group \(group) has \(state.children) records, which is the most")
             }
+            // A new record needs no other protection than its name, so that many may be written at once.
+            let isFree = present == nil && write.condition == .always
             var changes: [ZooKeeperRequest.Change] = [
-                .set(path: self.groupPath(group), data: [], version: state.version)
+                .set(path: self.groupPath(group), data: [], version: isFree ? -1 : state.version)
             ]
             let isOwn = owner == nil ? present?.stat.session == 0 : present?.stat.session == session.identity
             if present != nil, isOwn {
@@ -74,9 +76,9 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
         while true {
             let session = try await self.sessions.connected(until: deadline)
             let start = self.clock.now
-            guard let (_, present) = try await self.readRecord(key, group, on: session, until: deadline)
+            guard let (state, present) = try await self.readRecord(key, group, on: session, until: deadline)
             else { continue }
-            guard let present, present.record.owner == owner, present.stat.session != 0 else { return false }
+            guard let state, let present, present.record.owner == owner, present.stat.session != 0 else { return false }
             if present.stat.session == session.identity {
                 return self.records.withLock { records in
                     let now = self.clock.now
@@ -89,11 +91,9 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
                     return true
                 }
             }
-            let answer = try await self.put(
-                RegistryWrite(
-                    present.record.value, for: key, lifetime: .ephemeral(owner: owner, duration: duration),
-                    if: .version(present.record.version)), in: group)
-            if case .written = answer { return true }
+            if try await self.takeOver(present, group, state, owner, duration, on: session, until: deadline) {
+                return true
+            }
         }
     }
 
@@ -107,7 +107,7 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
             let session = try await self.sessions.connected(until: deadline)
             guard let (state, present) = try await self.readRecord(key, group, on: session, until: deadline)
             else { continue }
-            guard let state, let present, condition.isMet(by: present.record, forWriting: false) else { return false }
+            guard let state, let present, condition.isMet(by: present.record) else { return false }
             let reply = await session.send(
                 .transaction([
                     .set(path: self.groupPath(group), data: [], version: state.version), .delete(path: path),
@@ -226,7 +226,8 @@ extension ZooKeeperLeaseEngine {
         let node = RecordNode(reply.bytes)
         return RegistryRecord(
             key: key, value: node.value,
-            version: RegistryRevision(rawValue: UInt64(bitPattern: reply.stat.modification)),
+            version: RegistryRevision(
+                rawValue: node.version > 0 ? node.version : UInt64(bitPattern: reply.stat.modification)),
             owner: reply.stat.session == 0 ? nil : node.owner)
     }
 
@@ -251,6 +252,35 @@ extension ZooKeeperLeaseEngine {
             group.isDone ? group.stat : nil,
             record.isDone ? Present(record: Self.record(key, record), stat: record.stat) : nil
         )
+    }
+
+    /// Makes a record of another session one of this session, with the same version.
+    ///
+    /// - Returns: `false` if it was changed meanwhile.
+    private func takeOver(
+        _ present: Present, _ group: LeaseName, _ state: NodeStat, _ owner: OwnerID, _ duration: Duration,
+        on session: ZooKeeperSession, until deadline: MonotonicInstant
+    ) async throws(LeaseError) -> Bool {
+        let record = present.record
+        let path = self.recordPath(record.key, group)
+        let node = RecordNode(owner: owner, value: record.value, version: record.version.rawValue)
+        let sent = session.send(
+            .transaction([
+                .set(path: self.groupPath(group), data: [], version: state.version), .delete(path: path),
+                .create(path: path, data: node.bytes, kind: .ephemeral),
+            ]))
+        let reply = await sent.value()
+        if reply.isDone {
+            let lifetime = RegistryWrite.Lifetime.ephemeral(owner: owner, duration: duration)
+            self.keep(
+                RegistryWrite(record.value, for: record.key, lifetime: lifetime), group, path, record.version,
+                on: session, from: sent.sentAt)
+            return true
+        }
+        if reply.outcome != .noNode, reply.outcome != .badVersion {
+            try await self.tryAgain(reply.outcome, "renew \(record.key)", until: deadline)
+        }
+        return false
     }
 
     /// What stands for a group that is not there: the number of the transaction that last made or deleted a group.
@@ -325,14 +355,4 @@ extension NodeStat {
     }
 }
 
-extension RegistryCondition {
-    fileprivate func isMet(by record: RegistryRecord?, forWriting: Bool) -> Bool {
-        switch self {
-        case .always: true
-        case .absent: record == nil
-        case .version(let version): record?.version == version
-        case .owner(let owner): record.map { $0.owner == owner } ?? forWriting
-        }
-    }
-}
 #endif
