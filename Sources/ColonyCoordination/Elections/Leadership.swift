@@ -19,6 +19,8 @@ public final class Leadership: Sendable {
     init(_ held: HeldLock, records: LeaderRecords?) {
         self.held = held
         self.records = records
+        // One action for all bodies that will ever run, or the list of actions would grow with each of them.
+        held.whenLost { [weak self] in self?.cancelBodies() }
     }
 
     /// The name of the election.
@@ -99,12 +101,12 @@ public final class Leadership: Sendable {
     /// - Complexity: One round trip, and two for the record where the engine keeps some.
     @discardableResult
     public func resign() async throws(CoordinationError) -> Bool {
-        let (isFirst, bodies) = self.state.withLock { state -> (Bool, [@Sendable () -> Void]) in
+        let isFirst = self.state.withLock { state -> Bool in
             defer { state.isResigned = true }
-            return (!state.isResigned, Array(state.bodies.values))
+            return !state.isResigned
         }
         guard isFirst else { return false }
-        for cancel in bodies { cancel() }
+        self.cancelBodies()
         let wasLeader = try await self.held.release()
         await self.records?.remove(term: self.term)
         return wasLeader
@@ -118,27 +120,24 @@ public final class Leadership: Sendable {
         _ body: @escaping @Sendable (Leadership) async throws -> Value
     ) async -> Result<Value, any Error> {
         let work = startedAtOnce { try await body(self) }
-        self.held.whenLost { work.cancel() }
-        let number = self.state.withLock { state -> Int? in
-            if state.isResigned { return nil }
+        let number = self.state.withLock { state -> Int in
             state.lastBody += 1
             state.bodies[state.lastBody] = { work.cancel() }
             return state.lastBody
         }
-        if let number {
-            defer { self.state.withLock { $0.bodies[number] = nil } }
-            return await Self.result(of: work)
-        }
-        work.cancel()
-        return await Self.result(of: work)
-    }
-
-    private static func result<Value>(of work: Task<Value, any Error>) async -> Result<Value, any Error> {
-        await withTaskCancellationHandler {
+        defer { self.state.withLock { $0.bodies[number] = nil } }
+        // The end may have come before the body was in the list.
+        if self.isResigned || self.held.lossReason != nil { work.cancel() }
+        return await withTaskCancellationHandler {
             await work.result
         } onCancel: {
             work.cancel()
         }
+    }
+
+    private func cancelBodies() {
+        let bodies = self.state.withLock { Array($0.bodies.values) }
+        for cancel in bodies { cancel() }
     }
 
     static func noRecords(_ name: LeaseName) -> CoordinationError {
