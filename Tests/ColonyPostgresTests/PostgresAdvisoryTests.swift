@@ -57,8 +57,8 @@ struct PostgresAdvisoryTests {
         let engine = try Self.engine(server)
         let other = try Self.engine(server)
         let lease = try #require(
-            try await engine.tryAcquire("job", owner: .unique(), for: .milliseconds(500)).lease)
-        #expect(try await engine.renew(lease, for: .milliseconds(700)) != nil)
+            try await engine.tryAcquire("job", owner: .unique(), for: .seconds(4)).lease)
+        #expect(try await engine.renew(lease, for: .seconds(5)) != nil)
         var next: Lease?
         try await eventually("it ends") {
             next = try await other.tryAcquire("job", owner: .unique(), for: .seconds(60)).lease

@@ -54,7 +54,7 @@ struct PostgresPermitTests {
         let dead = OwnerID.unique()
         let request = Self.request(3, owner: .unique())
         _ = try #require(
-            try await engine.takePermits(Self.request(3, owner: dead, for: .milliseconds(400))).lease)
+            try await engine.takePermits(Self.request(3, owner: dead, for: .seconds(4))).lease)
         #expect(try await engine.takePermits(request).lease == nil)
         #expect(try await engine.waitForPermits(request, upTo: .seconds(40)))
         #expect(try await engine.takePermits(request).lease != nil)

@@ -66,11 +66,12 @@ struct PostgresRegistryTests {
         let engine = try server.engine()
         let other = try server.engine()
         let owner = OwnerID.unique()
-        let write = RegistryWrite([1], for: "a", lifetime: .ephemeral(owner: owner, duration: .milliseconds(600)))
+        let write = RegistryWrite([1], for: "a", lifetime: .ephemeral(owner: owner, duration: .seconds(4)))
         _ = try Self.written(try await engine.put(write, in: "services"))
-        #expect(try await engine.renewRecord("a", in: "services", owner: owner, for: .milliseconds(700)))
+        #expect(try await engine.renewRecord("a", in: "services", owner: owner, for: .seconds(5)))
         #expect(try await engine.renewRecord("a", in: "services", owner: .unique(), for: .seconds(9)) == false)
         let snapshot = try await other.snapshot(of: "services")
+        #expect(snapshot.records.count == 1)
         var seen = snapshot
         while !seen.records.isEmpty {
             #expect(try await other.waitForChange(in: "services", since: seen.revision, upTo: .seconds(40)))
