@@ -22,10 +22,12 @@ public final class RedisFence: Sendable {
     /// ``RedisLeaseEngineOptions/init(url:generator:)``, except for `prefix` and `survives`.
     ///
     /// - Throws: `LeaseError` with `invalidRequest`, which never shows the password.
-    public convenience init(url: String) throws(LeaseError) {
+    public convenience init(
+        url: String, generator: some RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) throws(LeaseError) {
         let options: RedisOptions
         do throws(RedisURLDefect) {
-            options = try RedisOptions(url: url, generator: SystemRandomNumberGenerator(), knowing: []) { _, _ in nil }
+            options = try RedisOptions(url: url, generator: generator, knowing: []) { _, _ in nil }
         } catch {
             throw LeaseError(.invalidRequest, error.message)
         }

@@ -66,4 +66,24 @@ struct RedisLeaseConformanceTests {
             #expect(entry.outcome == .passed, "\(check)")
         }
     }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `the registry on one server`() async throws {
+        let server = try await RedisProcess()
+        try await self.runRegistry { try server.leases() }
+    }
+
+    @Test(.timeLimit(.minutes(5)))
+    func `the registry on a cluster of three`() async throws {
+        let cluster = try await RedisClusterProcess()
+        try await self.runRegistry { try cluster.leases() }
+    }
+
+    private func runRegistry(_ make: @escaping @Sendable () throws -> RedisLeaseEngine) async throws {
+        let harness = LiveLeaseHarness { try make() }
+        for check in RegistryConformance.cases {
+            let entry = await check.run(on: harness)
+            #expect(entry.outcome == .passed, "\(check)")
+        }
+    }
 }
