@@ -27,21 +27,5 @@ struct ZooKeeperLeaseConformanceTests {
         for entry in report.entries { #expect(entry.outcome == .passed, "\(entry.name)") }
         #expect(!report.entries.isEmpty)
     }
-
-    @Test func `one server, permits`() async throws {
-        let server = try await ZooKeeperProcess()
-        let report = await PermitConformance.run(
-            on: LiveLeaseHarness(timeScale: 0.1) { try server.engine(Self.suffix) }, title: "ZooKeeper")
-        for entry in report.entries { #expect(entry.outcome == .passed, "\(entry.name)") }
-        #expect(!report.entries.isEmpty)
-    }
-
-    @Test func `one server, registries`() async throws {
-        let server = try await ZooKeeperProcess()
-        let report = await RegistryConformance.run(
-            on: LiveLeaseHarness(timeScale: 0.1) { try server.engine(Self.suffix) }, title: "ZooKeeper")
-        for entry in report.entries { #expect(entry.outcome == .passed, "\(entry.name)") }
-        #expect(!report.entries.isEmpty)
-    }
 }
 #endif

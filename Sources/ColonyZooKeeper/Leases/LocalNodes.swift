@@ -17,18 +17,9 @@ struct LocalNodes {
         var alarm: UInt64 = 0
     }
 
-    /// What a node may hold: a lock, whoever its owner is, or an owner's permits.
-    struct Holding: Hashable {
-        /// The node below which the contenders stand.
-        let parent: String
-        let owner: OwnerID?
-    }
-
     enum Phase {
         /// Asks or waits.
         case asking
-        /// Was refused and keeps its place for a while.
-        case claiming(until: MonotonicInstant, alarm: UInt64)
         case granted(Grant)
         /// Refused, given up, or run out: its node is being deleted.
         case over
@@ -38,7 +29,6 @@ struct LocalNodes {
         let guid: String
         let name: LeaseName
         let owner: OwnerID
-        let holding: Holding
         let session: ObjectIdentifier
         /// Unknown until the making of the node is answered.
         var path: String?
@@ -50,38 +40,20 @@ struct LocalNodes {
         var grant: Grant? {
             if case .granted(let grant) = self.phase { grant } else { nil }
         }
-
-        /// What rings when the node's time is over; zero for none.
-        var alarm: UInt64 {
-            switch self.phase {
-            case .granted(let grant): grant.alarm
-            case .claiming(_, let alarm): alarm
-            case .asking, .over: 0
-            }
-        }
-
-        /// When the node's time is over, if it has one.
-        var expiry: MonotonicInstant? {
-            switch self.phase {
-            case .granted(let grant): grant.expiry
-            case .claiming(let expiry, _): expiry
-            case .asking, .over: nil
-            }
-        }
     }
 
     private(set) var nodes: [String: Node] = [:]
     /// The nodes that hold, by what they hold.
-    private(set) var held: [Holding: String] = [:]
+    private(set) var held: [LeaseName: String] = [:]
 
     subscript(guid: String) -> Node? { self.nodes[guid] }
 
-    /// The node that was last granted something, run out or not.
-    func present(of holding: Holding) -> Node? { self.held[holding].flatMap { self.nodes[$0] } }
+    /// The node that was last granted `name`, run out or not.
+    func present(of name: LeaseName) -> Node? { self.held[name].flatMap { self.nodes[$0] } }
 
-    /// The node by which something is held, if its lease has not run out.
-    func holder(of holding: Holding, at now: MonotonicInstant) -> Node? {
-        guard let guid = self.held[holding], let node = self.nodes[guid], let grant = node.grant, now < grant.expiry
+    /// The node by which `name` is held, if its lease has not run out.
+    func holder(of name: LeaseName, at now: MonotonicInstant) -> Node? {
+        guard let guid = self.held[name], let node = self.nodes[guid], let grant = node.grant, now < grant.expiry
         else { return nil }
         return node
     }
@@ -107,12 +79,12 @@ struct LocalNodes {
             return nil
         case .granted:
             return self.extend(guid, for: duration, from: start, at: now)
-        case .asking, .claiming:
+        case .asking:
             let grant = Grant(
                 duration: duration, expiry: start.advanced(by: max(duration, minimum)), began: now,
                 recorded: node.record.renewals, silent: 0)
             self.nodes[guid]?.phase = .granted(grant)
-            self.held[node.holding] = guid
+            self.held[node.name] = guid
             return self.lease(guid)
         }
     }
@@ -138,13 +110,6 @@ struct LocalNodes {
         return self.lease(guid)
     }
 
-    /// Lets a refused node keep its place until `end`.
-    mutating func claim(_ guid: String, until end: MonotonicInstant, alarm: UInt64) {
-        self.nodes[guid]?.phase = .claiming(until: end, alarm: alarm)
-    }
-
-    mutating func wrote(_ record: NodeRecord, into guid: String) { self.nodes[guid]?.record = record }
-
     mutating func setAlarm(_ alarm: UInt64, of guid: String) {
         guard var grant = self.nodes[guid]?.grant else { return }
         grant.alarm = alarm
@@ -164,7 +129,7 @@ struct LocalNodes {
         guard let node = self.nodes[guid] else { return nil }
         if case .over = node.phase { return nil }
         self.nodes[guid]?.phase = .over
-        if self.held[node.holding] == guid { self.held[node.holding] = nil }
+        if self.held[node.name] == guid { self.held[node.name] = nil }
         return node
     }
 
@@ -179,7 +144,7 @@ struct LocalNodes {
     mutating func forgetAll(of session: ObjectIdentifier) -> [UInt64] {
         var alarms: [UInt64] = []
         for node in self.nodes.values where node.session == session {
-            if node.alarm != 0 { alarms.append(node.alarm) }
+            if let grant = node.grant { alarms.append(grant.alarm) }
             self.forget(node.guid)
         }
         return alarms

@@ -17,32 +17,6 @@ package struct NodeRecord: Equatable, Sendable {
     /// How many renewals were written down.
     package var renewals: UInt64 = 0
 
-    /// What was asked of a name that several may hold; `nil` for locks.
-    package var permits: Permits?
-
-    /// How many permits are asked for, of how many, and what became of it.
-    package struct Permits: Equatable, Sendable {
-        /// What has been written about a request.
-        package enum Standing: String, Sendable {
-            /// It was not written down: being decided, or granted at once.
-            case asked
-            /// Refused, and keeping its place.
-            case claims
-            /// Granted after it had kept a place.
-            case granted
-        }
-
-        package let count: Int
-        package let limit: Int
-        package var standing: Standing
-
-        package init(count: Int, limit: Int, standing: Standing = .asked) {
-            self.count = count
-            self.limit = limit
-            self.standing = standing
-        }
-    }
-
     private static let mark = "colony/1"
 
     package init(owner: OwnerID, duration: Duration?) {
@@ -62,9 +36,6 @@ package struct NodeRecord: Equatable, Sendable {
         guard lines.count == 2 else { return }
         let words = lines[1].split(separator: " ")
         guard words.first.map(String.init) == Self.mark else { return }
-        var count = 0
-        var limit = 0
-        var standing = Permits.Standing.asked
         for word in words.dropFirst() {
             let parts = word.split(separator: "=", maxSplits: 1)
             guard parts.count == 2 else { continue }
@@ -73,13 +44,9 @@ package struct NodeRecord: Equatable, Sendable {
             case "token": self.token = FencingToken(parts[1])
             case "since_ms": self.since = Int64(parts[1])
             case "renewals": self.renewals = UInt64(parts[1]) ?? 0
-            case "permits": count = Int(parts[1]) ?? 0
-            case "limit": limit = Int(parts[1]) ?? 0
-            case "standing": standing = Permits.Standing(rawValue: String(parts[1])) ?? .asked
             default: continue
             }
         }
-        if count > 0 { self.permits = Permits(count: count, limit: limit, standing: standing) }
     }
 
     package var bytes: [UInt8] {
@@ -88,10 +55,6 @@ package struct NodeRecord: Equatable, Sendable {
         if let token { text += " token=\(token)" }
         if let since { text += " since_ms=\(since)" }
         if self.renewals > 0 { text += " renewals=\(self.renewals)" }
-        if let permits {
-            text += " permits=\(permits.count) limit=\(permits.limit)"
-            if permits.standing != .asked { text += " standing=\(permits.standing.rawValue)" }
-        }
         return Array(text.utf8)
     }
 

@@ -43,7 +43,7 @@ extension ZooKeeperLeaseEngine {
                 if present.path == nil {
                     guard let path = try await self.findLost(present.guid, in: view, ask, on: session) else {
                         // Not made so far; should it be made late, it is deleted then.
-                        self.condemn(present.guid, self.path(of: ask.name), on: session)
+                        self.condemn(present.guid, ask.name, on: session)
                         entry = nil
                         continue
                     }
@@ -65,7 +65,7 @@ extension ZooKeeperLeaseEngine {
                 }
             }
         } catch {
-            if let entry { self.abandon(entry.guid, self.path(of: ask.name), on: entry.session) }
+            if let entry { self.abandon(entry.guid, ask.name, on: entry.session) }
             throw error
         }
     }
@@ -88,11 +88,9 @@ extension ZooKeeperLeaseEngine {
             return .answer(.granted(lease))
         }
         if first.mayBelong(to: ask.owner) {
-            switch try await self.takeOver(
-                first, self.holding(ask.name), ask.name, ask.owner, ask.duration, on: session, until: ask.deadline)
-            {
+            switch try await self.takeOver(first, ask.name, ask.owner, ask.duration, on: session, until: ask.deadline) {
             case .taken(let lease):
-                await self.leave(guid, self.path(of: ask.name), on: session)
+                await self.leave(guid, ask.name, on: session)
                 return .answer(.granted(lease))
             case .changed: return .lookAgain
             case .others: break
@@ -111,7 +109,7 @@ extension ZooKeeperLeaseEngine {
             }
             return .lookAgain
         }
-        await self.leave(guid, self.path(of: ask.name), on: session)
+        await self.leave(guid, ask.name, on: session)
         return .answer(.held(self.holder(first, NodeRecord(reply.bytes, name: first.name), reply.stat)))
     }
 
@@ -128,8 +126,7 @@ extension ZooKeeperLeaseEngine {
             guard !session.isOver else { return false }
             nodes.enter(
                 LocalNodes.Node(
-                    guid: guid, name: ask.name, owner: ask.owner, holding: self.holding(ask.name),
-                    session: ObjectIdentifier(session), record: record))
+                    guid: guid, name: ask.name, owner: ask.owner, session: ObjectIdentifier(session), record: record))
             return true
         }
         guard isLive else { return (nil, nil) }
@@ -153,7 +150,7 @@ extension ZooKeeperLeaseEngine {
         case .connectionLost:
             return (Entry(guid: guid, session: session, path: nil), nil)
         case .timedOut, .cancelled:
-            self.condemn(guid, self.path(of: ask.name), on: session)
+            self.condemn(guid, ask.name, on: session)
             throw LeaseError(reply.outcome, "take \(ask.name)", self.options)
         default:
             self.nodes.withLock { $0.forget(guid) }
@@ -184,10 +181,8 @@ extension ZooKeeperLeaseEngine {
     /// Makes the node of a lock, and the root above it where that is missing.
     ///
     /// The node of a lock is a container, which the ensemble deletes when it has been empty for a while.
-    ///
-    /// - Parameter folder: What stands between the root and the node; it stays.
     func makeParents(
-        of parent: String, below folder: String? = nil, on session: ZooKeeperSession, until deadline: MonotonicInstant
+        of parent: String, on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) {
         let usesContainers = !self.lacksContainers.load(ordering: .relaxed)
         let reply = await session.send(
@@ -202,7 +197,7 @@ extension ZooKeeperLeaseEngine {
         default: return try await self.tryAgain(reply.outcome, "make the node \(parent)", until: deadline)
         }
         var path = ""
-        for part in (folder ?? self.options.root).dropFirst().split(separator: "/") {
+        for part in self.options.root.dropFirst().split(separator: "/") {
             path += "/\(part)"
             let reply = await session.send(.create(path: path, data: [], kind: .persistent)).value()
             if reply.isDone || reply.outcome == .nodeExists { continue }
@@ -217,7 +212,6 @@ extension ZooKeeperLeaseEngine {
         _ guid: String, for duration: Duration, from start: MonotonicInstant, atLeast minimum: Duration = .zero
     ) -> Lease? {
         self.nodes.withLock { nodes in
-            self.expiriesStop(nodes[guid])
             let lease = nodes.grant(guid, for: duration, from: start, atLeast: minimum, at: self.clock.now)
             self.arm(guid, in: &nodes)
             return lease
@@ -243,11 +237,10 @@ extension ZooKeeperLeaseEngine {
     ///
     /// - Parameter token: The grant that is meant, or `nil` for whichever it is.
     func takeOver(
-        _ contender: Contender, _ holding: LocalNodes.Holding, _ name: LeaseName, _ owner: OwnerID,
-        _ duration: Duration,
-        token: FencingToken? = nil, on session: ZooKeeperSession, until deadline: MonotonicInstant
+        _ contender: Contender, _ name: LeaseName, _ owner: OwnerID, _ duration: Duration, token: FencingToken? = nil,
+        on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> TakeOver {
-        let path = "\(holding.parent)/\(contender.name)"
+        let path = self.path(of: contender, name)
         let pending = session.send(.data(path: path))
         let reply = await pending.value()
         guard reply.isDone else {
@@ -273,53 +266,40 @@ extension ZooKeeperLeaseEngine {
             }
             return .changed
         }
-        return try await self.move(
-            contender, record, reply.stat, holding, name, duration, on: session, until: deadline)
+        return try await self.move(contender, record, reply.stat, name, duration, on: session, until: deadline)
     }
 
     /// Takes the place of another session's node in one transaction, and keeps its token.
-    func move(
-        _ contender: Contender, _ old: NodeRecord, _ stat: NodeStat, _ holding: LocalNodes.Holding, _ name: LeaseName,
-        _ duration: Duration,
+    private func move(
+        _ contender: Contender, _ old: NodeRecord, _ stat: NodeStat, _ name: LeaseName, _ duration: Duration,
         on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> TakeOver {
         let guid = Contender.makeGUID(for: old.owner, random: self.sessions.randomNumber())
         let granted = self.granted(duration, on: session)
         let token = old.token(stat)
-        var record = old
-        record.duration = granted
+        var record = NodeRecord(owner: old.owner, duration: granted)
         record.token = token
         record.since = old.since ?? stat.createdAt
-        let target = "\(holding.parent)/\(Contender.prefix(guid: guid))\(contender.digits)"
+        let target = "\(self.path(of: name))/\(Contender.prefix(guid: guid))\(contender.digits)"
         let former = self.nodes.withLock { nodes -> LocalNodes.Node? in
             guard !session.isOver else { return nil }
-            let former = nodes.present(of: holding).flatMap { $0.token == token ? $0 : nil }
+            let former = nodes.present(of: name).flatMap { $0.token == token ? $0 : nil }
             record.renewals = old.renewals + 1 + (former?.grant?.silent ?? 0)
             var node = LocalNodes.Node(
-                guid: guid, name: name, owner: old.owner, holding: holding, session: ObjectIdentifier(session),
-                record: record)
+                guid: guid, name: name, owner: old.owner, session: ObjectIdentifier(session), record: record)
             node.path = target
             node.token = token
             nodes.enter(node)
             return former
         }
         let pending = session.send(
-            .transaction([
-                .delete(path: "\(holding.parent)/\(contender.name)"),
-                .create(path: target, data: record.bytes, kind: .ephemeral),
-            ]))
+            .move(from: self.path(of: contender, name), to: target, data: record.bytes))
         let reply = await pending.value()
         switch reply.outcome {
         case .done, .connectionLost, .timedOut, .cancelled:
             // Also when it went unanswered: the other session may count on the node, which therefore must not end
             // before its time. If it was not made, its end is an end of nothing.
             if let former { self.forget(former) }
-            if record.permits?.standing == .claims {
-                let end = pending.sentAt.advanced(by: duration)
-                self.nodes.withLock { $0.claim(guid, until: end, alarm: self.expiries.set(guid, at: end)) }
-                if reply.isDone { return .changed }
-                break
-            }
             let lease = self.grant(
                 guid, for: granted, from: pending.sentAt, atLeast: self.granted(old.duration ?? granted, on: session))
             if reply.isDone, let lease { return .taken(lease) }
@@ -342,7 +322,7 @@ extension ZooKeeperLeaseEngine {
     }
 
     func expiriesStop(_ node: LocalNodes.Node?) {
-        if let alarm = node?.alarm, alarm != 0 { self.expiries.cancel(alarm) }
+        if let alarm = node?.grant?.alarm, alarm != 0 { self.expiries.cancel(alarm) }
     }
 }
 

@@ -16,11 +16,6 @@ extension ZooKeeperLeaseEngine {
 
     func path(of contender: Contender, _ name: LeaseName) -> String { "\(self.path(of: name))/\(contender.name)" }
 
-    /// The lease on a lock, as something to hold.
-    func holding(_ name: LeaseName) -> LocalNodes.Holding {
-        LocalNodes.Holding(parent: self.path(of: name), owner: nil)
-    }
-
     /// How long a grant of this session lasts at the most.
     func granted(_ duration: Duration, on session: ZooKeeperSession) -> Duration { min(duration, session.certainty) }
 
@@ -28,9 +23,9 @@ extension ZooKeeperLeaseEngine {
     ///
     /// - Returns: `nil` if the connection broke and the caller has to begin again.
     func look(
-        _ name: LeaseName, at parent: String? = nil, on session: ZooKeeperSession, until deadline: MonotonicInstant
+        _ name: LeaseName, on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> View? {
-        let path = parent ?? self.path(of: name)
+        let path = self.path(of: name)
         let synced = session.send(.sync(path: path))
         let listed = session.send(.children(path: path))
         for outcome in [await synced.value().outcome, await listed.value().outcome] {
@@ -111,7 +106,7 @@ extension ZooKeeperLeaseEngine {
     ) -> LeaseRecord? {
         let now = self.clock.now
         let token = record.token(stat)
-        let (own, held) = self.nodes.withLock { ($0[first.guid], $0.present(of: self.holding(name))) }
+        let (own, held) = self.nodes.withLock { ($0[first.guid], $0.present(of: name)) }
         if let own, let grant = own.grant {
             guard now < grant.expiry else { return nil }
             return LeaseRecord(

@@ -4,7 +4,7 @@ import Synchronization
 
 /// Renewing: a round trip that sees whether the node is still there.
 extension ZooKeeperLeaseEngine {
-    enum Extension {
+    private enum Extension {
         case extended(Lease)
         /// The node is not there, or not ours any more.
         case gone
@@ -18,9 +18,7 @@ extension ZooKeeperLeaseEngine {
     func extendHeld(
         _ name: LeaseName, _ owner: OwnerID, _ duration: Duration, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> Lease? {
-        while let node = self.nodes.withLock({ $0.holder(of: self.holding(name), at: self.clock.now) }),
-            node.owner == owner
-        {
+        while let node = self.nodes.withLock({ $0.holder(of: name, at: self.clock.now) }), node.owner == owner {
             let session = try await self.sessions.connected(until: deadline)
             guard ObjectIdentifier(session) == node.session else { return nil }
             switch try await self.extend(node, duration, on: session, until: deadline) {
@@ -37,7 +35,7 @@ extension ZooKeeperLeaseEngine {
     ) async throws(LeaseError) -> Lease? {
         while true {
             let session = try await self.sessions.connected(until: deadline)
-            let node = self.nodes.withLock { $0.holder(of: self.holding(lease.name), at: self.clock.now) }
+            let node = self.nodes.withLock { $0.holder(of: lease.name, at: self.clock.now) }
             if let node, node.owner == lease.owner, node.token == lease.token, node.session == ObjectIdentifier(session)
             {
                 switch try await self.extend(node, duration, on: session, until: deadline) {
@@ -49,8 +47,7 @@ extension ZooKeeperLeaseEngine {
             guard let view = try await self.look(lease.name, on: session, until: deadline) else { continue }
             if let first = view.contenders.first, first.mayBelong(to: lease.owner) {
                 switch try await self.takeOver(
-                    first, self.holding(lease.name), lease.name, lease.owner, duration, token: lease.token, on: session,
-                    until: deadline)
+                    first, lease.name, lease.owner, duration, token: lease.token, on: session, until: deadline)
                 {
                 case .taken(let lease): return lease
                 case .changed: continue
@@ -64,7 +61,7 @@ extension ZooKeeperLeaseEngine {
     }
 
     /// One round trip: a `sync` and a look, or a write where the duration is another than the node says.
-    func extend(
+    private func extend(
         _ node: LocalNodes.Node, _ duration: Duration, on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> Extension {
         guard let path = node.path else { return .gone }
@@ -127,7 +124,7 @@ extension ZooKeeperLeaseEngine: BatchLeaseEngine {
         let synced = session.send(.sync(path: self.options.root.isEmpty ? "/" : self.options.root))
         var looks: [(index: Int, node: LocalNodes.Node, reply: PendingReply)] = []
         for (index, lease) in leases.enumerated() {
-            let node = self.nodes.withLock { $0.holder(of: self.holding(lease.name), at: self.clock.now) }
+            let node = self.nodes.withLock { $0.holder(of: lease.name, at: self.clock.now) }
             guard
                 let node, let path = node.path, node.owner == lease.owner, node.token == lease.token,
                 node.session == ObjectIdentifier(session),

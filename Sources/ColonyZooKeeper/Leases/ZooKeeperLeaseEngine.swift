@@ -33,9 +33,6 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
     let sessions: SessionSource
     let nodes = Mutex(LocalNodes())
     let expiries: Alarms<String>
-    /// The ephemeral records that this engine keeps alive.
-    let records = Mutex(LocalRecords())
-    let recordEnds: Alarms<String>
     /// Whether the servers are so old that they have no nodes that end when they are empty.
     let lacksContainers = Atomic<Bool>(false)
 
@@ -68,7 +65,6 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
         self.wallClock = wallClock
         self.sessions = SessionSource(options: options, clock: clock, generator: generator)
         self.expiries = Alarms(clock: clock) { engine.value?.runOut($0) }
-        self.recordEnds = Alarms(clock: clock) { engine.value?.recordEnded($0) }
         engine.set(self)
         self.sessions.whenSessionsEnd { engine.value?.sessionEnded($0) }
     }
@@ -112,8 +108,7 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
         let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
         let work = Task(executorPreference: executor) { () -> Result<Bool, LeaseError> in
             do throws(LeaseError) {
-                return .success(
-                    try await self.giveBack(name, owner, token, self.holding(name)) { place, _ in place == 0 })
+                return .success(try await self.giveBack(name, owner, token))
             } catch {
                 return .failure(error)
             }

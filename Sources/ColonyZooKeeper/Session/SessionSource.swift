@@ -132,7 +132,6 @@ package final class SessionSource: Sendable {
     }
 
     /// Ends the session; no other is made.
-    @discardableResult
     package func close() -> ZooKeeperSession? {
         let session = self.state.withLock { state -> ZooKeeperSession? in
             state.isClosed = true
@@ -149,7 +148,7 @@ package final class SessionSource: Sendable {
 
 extension LeaseError {
     /// What an answer other than the expected one means to the caller.
-    init(_ outcome: ZooKeeperReply.Outcome, _ what: String, _ options: ZooKeeperOptions) {
+    package init(_ outcome: ZooKeeperReply.Outcome, _ what: String, _ options: ZooKeeperOptions) {
         let sentence = "\(options.description) could not \(what): \(outcome.phrase)"
         switch outcome {
         case .cancelled:
