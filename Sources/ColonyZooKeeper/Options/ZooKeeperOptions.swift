@@ -28,7 +28,7 @@ public struct ZooKeeperOptions: Sendable {
     public var backoff = Backoff(initial: .milliseconds(50), maximum: .seconds(2))
 
     /// The URL as people may see it.
-    var description: String
+    package var description: String
 
     /// Options for these servers, with the defaults for everything else.
     ///
@@ -98,7 +98,7 @@ public struct ZooKeeperOptions: Sendable {
     }
 
     /// The servers as the C client reads them: ports everywhere, and no brackets, because it looks for the last colon.
-    var connectString: String {
+    package var connectString: String {
         self.servers.map { server in
             guard server.hasPrefix("[") else { return server.contains(":") ? server : "\(server):2181" }
             let parts = server.dropFirst().split(separator: "]", maxSplits: 1, omittingEmptySubsequences: false)
