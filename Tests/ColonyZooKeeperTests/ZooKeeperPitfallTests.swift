@@ -147,7 +147,7 @@ struct ZooKeeperPitfallTests {
         let engine = try server.engine("/colony?session_timeout_ms=30000&timeout_ms=30000")
         let first = try #require(try await engine.tryAcquire("job", owner: "first", for: .seconds(25)).lease)
         let count = 500
-        let served = Shared<[FencingToken]>([])
+        let served = SharedValue<[FencingToken]>([])
         let waiters = try (1...count).map { number in
             let owner = try OwnerID("waiter-\(number)")
             return Task { () -> Lease? in
@@ -181,8 +181,8 @@ struct ZooKeeperPitfallTests {
             try ZooKeeperLeaseEngine(
                 url: try server.url("/colony?session_timeout_ms=20000&timeout_ms=20000", at: relay.port))
         }
-        let tokens = Shared<[FencingToken]>([])
-        let inside = Shared(0)
+        let tokens = SharedValue<[FencingToken]>([])
+        let inside = SharedValue(0)
         let storm = Task {
             let clock = HostClock()
             for round in 0... {

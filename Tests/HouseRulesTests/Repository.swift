@@ -92,6 +92,8 @@ enum PackageRules {
                 rest = rest[found.upperBound...]
                 let declaration = Self.untilBalanced(rest)
                 guard declaration.contains("name:") else { continue }
+                // What a target stands on under a condition is written the same way, and is no target.
+                if declaration.contains("condition:"), !declaration.contains("dependencies:") { continue }
                 if !declaration.contains("swiftSettings: settings") {
                     let name = declaration.split(separator: "\"").dropFirst().first.map(String.init)
                     result.append(name ?? String(declaration))

@@ -2,7 +2,7 @@ public import ColonyCore
 public import ColonyIdentifiers
 import Synchronization
 
-/// Ranges of numbers on any engine that keeps a registry: Redis, ZooKeeper, etcd, PostgreSQL.
+/// Ranges of numbers on any engine that keeps a registry, such as Redis, etcd, and PostgreSQL.
 ///
 /// A tag is a permanent record that is replaced only in the version that was read (compare and set), so a range is given once
 /// whoever asks. The engine remembers the latest record of each tag it has seen; as long as nobody else takes of the tag, a
@@ -29,6 +29,9 @@ public final class RegistrySegmentEngine: SegmentEngine {
     /// That of the registry.
     public var guarantee: Guarantee { self.registry.guarantee }
 
+    /// Takes the next range by replacing the tag's record in the version that was read; asks again when another was faster.
+    ///
+    /// - Throws: As the port says; `unavailable` also after 256 others were faster, which takes as many at the same moment.
     public func takeSegment(_ request: SegmentRequest) async throws(IdentifierError) -> Segment {
         try request.check()
         let key = try Self.key(request.tag)
@@ -65,6 +68,7 @@ public final class RegistrySegmentEngine: SegmentEngine {
             .unavailable, "\(Self.attempts) other ranges of \(request.tag) were taken while this one was asked for")
     }
 
+    /// What the store knows of a tag; reads all of them.
     public func inspect(_ tag: SegmentTag) async throws(IdentifierError) -> SegmentRecord? {
         guard let record = try await self.latest(try Self.key(tag)) else { return nil }
         return try Self.read(record, tag)

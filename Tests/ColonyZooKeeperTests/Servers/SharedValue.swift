@@ -2,7 +2,7 @@
 import Synchronization
 
 /// A value that several tasks of a test change.
-final class Shared<Value: Sendable>: Sendable {
+final class SharedValue<Value: Sendable>: Sendable {
     private let mutex: Mutex<Value>
 
     init(_ value: Value) { self.mutex = Mutex(value) }
