@@ -16,7 +16,8 @@ struct Colony: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, ElectCommand.self, QueueCommand.self, IdCommand.self, CacheCommand.self,
+            ServeCommand.self, LockCommand.self, ElectCommand.self, QueueCommand.self, IdCommand.self,
+            CacheCommand.self,
             VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]

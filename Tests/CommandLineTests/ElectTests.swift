@@ -3,7 +3,8 @@ import Testing
 
 /// `colony elect`: one leads, the others campaign, and the term rises.
 @Suite struct ElectTests {
-    @Test func `the command finds its term and the name of the election in its environment, and terms rise`() async throws
+    @Test func `the command finds its term and the name of the election in its environment, and terms rise`()
+        async throws
     {
         try await Scene.run { scene in
             let script = "echo $COLONY_ELECTION_NAME $COLONY_FENCING_TOKEN"

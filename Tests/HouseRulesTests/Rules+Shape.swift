@@ -79,7 +79,8 @@ extension Rule {
     private static let portMembers = [
         "func tryAcquire(", "func acquire(", "func renew(", "func release(", "func inspect(", "func waitForChange(",
         "func records(", "func heldCount(", "func breakLease(", "func changes(", "var guarantee:", "let guarantee:",
-        "var deadWaiterBound:", "func takePermits(", "func renewPermits(", "func returnPermits(", "func inspectPermits(",
+        "var deadWaiterBound:", "func takePermits(", "func renewPermits(", "func returnPermits(",
+        "func inspectPermits(",
         "func waitForPermits(", "func put(_ write:", "func renewRecord(", "func removeRecord(", "func snapshot(of",
         "var now:", "var minimumResolution:", "func sleep(until", "func advanced(by", "func duration(to",
     ]
