@@ -53,7 +53,7 @@ public struct ConfigurationKey: Sendable {
         ) { $0.dataDirectory = $1 },
         ConfigurationKey(
             name: "store", type: "URL", defaultValue: nil,
-            meaning: "Which engine to serve, such as sqlite:/var/lib/colony/colony.db or memory:. "
+            meaning: "Which engine to serve, such as sqlite:/var/lib/colony/colony.db, memory:, or etcd://HOST:PORT. "
                 + "Without it, the file colony.db in the data directory."
         ) { value, configuration throws(Refusal) in
             do throws(InvalidName) {

@@ -33,7 +33,8 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Serve this store instead of the file in the data directory: sqlite:FILE or memory:.", valueName: "url"))
+            "Serve this store instead of the file in the data directory, such as sqlite:FILE, memory:, or redis://HOST:PORT. Queues stay in the data directory where a store has none.",
+            valueName: "url"))
     var store: String?
 
     @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")

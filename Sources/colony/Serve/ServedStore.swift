@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
@@ -10,7 +11,8 @@ import ColonyServer
 /// A coordination server of others has no queues: those then lie in the data directory of the daemon.
 struct ServedStore {
     let engine: any LeaseEngine
-    let segments: any SegmentEngine
+    /// Ranges of numbers; `nil` on a server that keeps leases alone, where the daemon then offers no identifiers that need them.
+    let segments: (any SegmentEngine)?
     let queues: any QueueAdministration
     let place: StorePlace
     /// Where the queues are, if not with the rest.
@@ -31,9 +33,9 @@ struct ServedStore {
             self.place = .file(try DataDirectory.ofThisUser())
         }
         self.server = try self.place.openServer()
-        if let server = self.server, case .url(let url) = self.place {
+        if let server = self.server {
             self.engine = server.engine
-            self.segments = try StorePlace.segments(on: server.engine, url)
+            self.segments = (server.engine as? any RegistryEngine).map { RegistrySegmentEngine($0) }
             let directory =
                 try configuration.dataDirectory.map { DataDirectory(path: $0) } ?? DataDirectory.ofThisUser()
             try directory.create()
