@@ -132,7 +132,7 @@ struct RedisFailureTests {
     func refusals() async throws {
         for (said, expected) in [
             ("LOADING Redis is loading the dataset in memory", CacheError.Code.unavailable),
-            ("READONLY You can't write against a read only replica.", .refused),
+            ("READONLY You can't write against a read only replica.", .unavailable),
             ("MISCONF Redis is configured to save RDB snapshots", .refused), ("MOVED 1 127.0.0.1:1", .refused),
             ("ERR Error running script (call to f_0): @user_script:1: WRONGTYPE Operation", .wrongType),
         ] {

@@ -4,7 +4,8 @@ import Testing
 /// Help, version, completions, and explanations.
 @Suite struct HelpTests {
     static let commands = [
-        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["id"],
+        [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["elect"],
+        ["elect", "run"], ["elect", "status"], ["id"],
         ["id", "new"],
         ["id", "parse"], ["cache"], ["cache", "get"], ["cache", "set"], ["cache", "delete"], ["cache", "stats"],
         ["queue"], ["queue", "publish"], ["queue", "consume"], ["queue", "peek"], ["queue", "list"],

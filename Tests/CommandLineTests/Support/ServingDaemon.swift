@@ -10,13 +10,14 @@ struct ServingDaemon: Sendable {
 }
 
 extension Scene {
-    /// Runs `body` while a daemon serves the store of this scene.
+    /// Runs `body` while a daemon serves the store of this scene, or another.
     func whileServing<Value>(
-        port: String = "0", _ body: (ServingDaemon) async throws -> Value
+        port: String = "0", store: String? = nil, _ body: (ServingDaemon) async throws -> Value
     ) async throws -> Value {
         let server = self.with(["COLONY_DATA": self.path("data")])
         let (value, _) = try await server.during(
-            colony: "serve", "--http", "127.0.0.1:\(port)", "--store", "sqlite:\(self.path("colony.db"))", "--json"
+            colony: "serve", "--http", "127.0.0.1:\(port)", "--store", store ?? "sqlite:\(self.path("colony.db"))",
+            "--json"
         ) { child in
             var url: String?
             try await eventually("the daemon is ready; it said: \(child.errors)") {
