@@ -85,7 +85,7 @@ final class MemcachedProcess: @unchecked Sendable {
     func kill() {
         guard let process else { return }
         self.signal(SIGKILL)
-        process.waitUntilExit()
+        process.waitUntilEnded()
         self.process = nil
     }
 

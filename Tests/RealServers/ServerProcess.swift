@@ -119,7 +119,7 @@ package final class ServerProcess: Sendable {
         self.signalAll(SIGKILL)
         self.process.withLock { process in
             guard let ended = process else { return }
-            ended.waitUntilExit()
+            ended.waitUntilEnded()
             Undertaker.mine.forget(process: ended.processIdentifier)
             process = nil
         }

@@ -126,7 +126,7 @@ final class EtcdProcess: @unchecked Sendable {
     func kill() {
         guard let process else { return }
         self.signal(SIGKILL)
-        process.waitUntilExit()
+        process.waitUntilEnded()
         self.process = nil
     }
 

@@ -158,7 +158,7 @@ final class PostgresProcess: @unchecked Sendable {
     func kill() {
         guard let process else { return }
         self.signal(SIGKILL)
-        process.waitUntilExit()
+        process.waitUntilEnded()
         self.process = nil
     }
 

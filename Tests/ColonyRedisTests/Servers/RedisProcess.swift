@@ -102,7 +102,7 @@ final class RedisProcess: @unchecked Sendable {
     func kill() {
         guard let process else { return }
         self.signal(SIGKILL)
-        process.waitUntilExit()
+        process.waitUntilEnded()
         self.process = nil
     }
 

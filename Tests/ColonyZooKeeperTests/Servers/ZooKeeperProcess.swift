@@ -133,7 +133,7 @@ final class ZooKeeperProcess: @unchecked Sendable {
     func kill() {
         guard let process else { return }
         self.signal(SIGKILL)
-        process.waitUntilExit()
+        process.waitUntilEnded()
         self.process = nil
     }
 
