@@ -49,7 +49,7 @@ import Testing
                 "echo > $DIR/started; exec sleep 600"
             ) { _ in
                 try await eventually("the leader starts") { scene.contents(of: "started") != nil }
-                #expect(try await scene.colony("lock", "break", "scheduler").code == 0)
+                #expect(try await scene.colony("lock", "break", "scheduler", "--yes").code == 0)
             }
             #expect(outcome.code == 1)
             #expect(outcome.errors.contains("Another holder may have started."))
