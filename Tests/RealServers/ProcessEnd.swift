@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 
 extension Process {
@@ -13,7 +14,7 @@ extension Process {
             guard let line = try? String(contentsOfFile: file, encoding: .utf8),
                 let state = line.split(separator: ")").last?.dropFirst().first, state != "Z", state != "X"
             else { return }
-            Thread.sleep(forTimeInterval: 0.002)
+            _ = DispatchSemaphore(value: 0).wait(timeout: .now() + .milliseconds(2))
         }
         #else
         self.waitUntilExit()
