@@ -80,13 +80,15 @@ extension ZooKeeperLeaseEngine {
     ) async throws(LeaseError) -> RegistrySnapshot? {
         let parent = self.groupPath(group)
         let synced = session.send(.sync(path: parent))
+        let before = session.send(.exists(path: self.registryFolder))
         let listed = session.send(.children(path: parent))
+        let after = session.send(.exists(path: self.registryFolder))
         let sync = await synced.value()
         let list = await listed.value()
         if list.outcome == .noNode {
-            return try await self.revisionOfNothing(on: session, until: deadline).map {
-                RegistrySnapshot(records: [], revision: $0)
-            }
+            let revision = try await self.revisionOfNothing(
+                await before.value(), await after.value(), on: session, until: deadline)
+            return revision.map { RegistrySnapshot(records: [], revision: $0) }
         }
         guard list.isDone, sync.isDone || sync.outcome == .noNode else {
             try await self.tryAgain(list.isDone ? sync.outcome : list.outcome, "read \(group)", until: deadline)
@@ -122,19 +124,26 @@ extension ZooKeeperLeaseEngine {
     }
 
     /// What stands for a group that is not there: the number of the transaction that last made or deleted a group.
+    ///
+    /// The look that did not find the group has to stand between two that found the same number: a number of before is less than
+    /// those of a group that was deleted meanwhile, and one of after may be greater than that of a group that was made.
+    ///
+    /// - Returns: `nil` if they did not, or the folder is missing, or the connection broke.
     func revisionOfNothing(
-        on session: ZooKeeperSession, until deadline: MonotonicInstant
+        _ before: ZooKeeperReply, _ after: ZooKeeperReply, on session: ZooKeeperSession,
+        until deadline: MonotonicInstant
     ) async throws(LeaseError) -> RegistryRevision? {
-        let reply = await session.send(.exists(path: self.registryFolder)).value()
-        if reply.isDone { return reply.stat.revision }
-        if reply.outcome == .noNode {
-            // Without it there is nothing to watch.
-            try await self.makeParents(
-                of: "\(self.registryFolder)/+", below: self.registryFolder, on: session, until: deadline)
+        for reply in [before, after] where !reply.isDone {
+            if reply.outcome == .noNode {
+                // Without it there is nothing to watch.
+                try await self.makeParents(
+                    of: "\(self.registryFolder)/+", below: self.registryFolder, on: session, until: deadline)
+            } else {
+                try await self.tryAgain(reply.outcome, "read the registry", until: deadline)
+            }
             return nil
         }
-        try await self.tryAgain(reply.outcome, "read the registry", until: deadline)
-        return nil
+        return before.stat.revision == after.stat.revision ? after.stat.revision : nil
     }
 
     // MARK: Writing

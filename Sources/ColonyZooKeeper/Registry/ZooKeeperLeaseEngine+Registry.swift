@@ -118,11 +118,14 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
             let synced = session.send(.sync(path: self.registryFolder))
             for subject in subjects { session.board.watch(subject, signal, on: session) }
             defer { for subject in subjects { session.board.forget(signal, subject) } }
+            let before = session.send(.exists(path: self.registryFolder))
             let looked = session.send(.exists(path: parent))
-            _ = await synced.value()
+            let after = session.send(.exists(path: self.registryFolder))
+            let sync = await synced.value()
             let reply = await looked.value()
-            guard reply.isDone || reply.outcome == .noNode else {
-                try await self.tryAgain(reply.outcome, "watch \(group)", until: deadline)
+            let outcome = sync.isDone || sync.outcome == .noNode ? reply.outcome : sync.outcome
+            guard outcome == .done || outcome == .noNode else {
+                try await self.tryAgain(outcome, "watch \(group)", until: deadline)
                 continue
             }
             if reply.isDone == isMissing {
@@ -131,7 +134,9 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
                 continue
             }
             if isMissing {
-                guard let nothing = try await self.revisionOfNothing(on: session, until: deadline) else { continue }
+                let nothing = try await self.revisionOfNothing(
+                    await before.value(), await after.value(), on: session, until: deadline)
+                guard let nothing else { continue }
                 if nothing != revision { return true }
             } else if reply.stat.revision != revision {
                 return true
