@@ -15,7 +15,8 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "colony-benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "colony", path: "..")],
+    // With every engine, so that each is measured beside its server's own client.
+    dependencies: [.package(name: "colony", path: "..", traits: ["AllEngines"])],
     targets: [
         // What the hashes are compared with.
         .systemLibrary(
@@ -29,10 +30,14 @@ let package = Package(
                 "CAllocations",
                 "CXXHash",
                 .product(name: "ColonyCaches", package: "colony"),
+                .product(name: "ColonyCoordination", package: "colony"),
                 .product(name: "ColonyCore", package: "colony"),
+                .product(name: "ColonyEtcd", package: "colony"),
                 .product(name: "ColonyHashing", package: "colony"),
+                .product(name: "ColonyPostgres", package: "colony"),
                 .product(name: "ColonyRedis", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),
+                .product(name: "ColonyZooKeeper", package: "colony"),
             ],
             swiftSettings: settings
         ),
