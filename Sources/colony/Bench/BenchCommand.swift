@@ -67,6 +67,7 @@ struct BenchCommand: AsyncParsableCommand {
         let options = WorkloadOptions(scale: self.scale, directory: self.directory) { name, share in
             progress.show("\(name) \(Int(share * 100)) %")
         }
+        let load = Machine.loadAverage
         var measurements: [Measurement] = []
         for workload in workloads {
             progress.show(workload.name)
@@ -76,7 +77,7 @@ struct BenchCommand: AsyncParsableCommand {
         let words = CommandLine.arguments.dropFirst().joined(separator: " ")
         let report = BenchmarkReport(
             machine: .current(), versions: ["colony": Version.current], command: "colony \(words)", scale: self.scale,
-            measurements: measurements)
+            measurements: measurements, load: BenchmarkReport.Load(before: load, after: Machine.loadAverage))
         StandardOutput.write(self.output.json ? try JSONText.of(report) : report.table)
     }
 
