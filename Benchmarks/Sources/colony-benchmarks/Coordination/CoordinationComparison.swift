@@ -43,14 +43,14 @@ struct CoordinationComparison: Sendable {
             try await EngineLoad.pairs(for: span, under: "bench", on: engine, clock: options.clock)
         }
         _ = try await own(span / 3)
-        for peer in peers { _ = try peer.measure(span / 3) }
+        for peer in peers { _ = try await peer.measure(span / 3) }
         var ours: [EngineLoad.Pairs] = []
         var theirs: [[Double]] = peers.map { _ in [] }
         var shares: [Double] = []
         for round in 0..<Self.rounds {
             options.progress(workload.name, Double(round) / Double(Self.rounds))
             ours.append(try await own(span))
-            for (index, peer) in peers.enumerated() { theirs[index].append(try peer.measure(span)) }
+            for (index, peer) in peers.enumerated() { theirs[index].append(try await peer.measure(span)) }
             // The ceiling is the client that did best in this round.
             let ceiling = zip(peers, theirs).filter { $0.0.isCeiling }.compactMap { $0.1.last }.max() ?? 0
             shares.append(100 * ours[round].rate / ceiling)

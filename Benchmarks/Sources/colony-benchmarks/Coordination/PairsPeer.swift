@@ -14,7 +14,7 @@ struct PairsPeer {
     /// Whether the engine is compared with it; otherwise it is only shown.
     let isCeiling: Bool
     /// Runs for about so long and gives its pairs a second.
-    let measure: (_ span: Duration) throws -> Double
+    let measure: (_ span: Duration) async throws -> Double
 
     /// The client in words.
     static func title(of kind: CoordinationKind) -> String {
@@ -23,7 +23,7 @@ struct PairsPeer {
             "redis-benchmark -c 64 EVALSHA, a script that does the work of the engine's two in turn; two calls are a pair"
         case .postgres: "pgbench -c 64 -j 2 -M prepared, the engine's two statements"
         case .etcd:
-            "etcd's own Go client, the engine's two transactions, 64 at a time; the better of 1 and of 64 connections"
+            "a bare loop on gRPC for Swift, the engine's two transactions, 64 at a time on one connection"
         case .zookeeper: "the C client, the engine's three requests, 64 pairs at a time in one session"
         }
     }
@@ -35,7 +35,7 @@ struct PairsPeer {
         switch server.kind {
         case .redis: try await Self.redis(server, clock: clock)
         case .postgres: try await Self.postgres(server)
-        case .etcd: Self.etcd(server, programs.etcdLocks)
+        case .etcd: Self.etcd(server, programs.etcdLocks, clock: clock)
         case .zookeeper: Self.zookeeper(server, programs.zookeeperPairs)
         }
     }
@@ -124,9 +124,11 @@ extension PairsPeer {
 // MARK: etcd and ZooKeeper
 
 extension PairsPeer {
-    private static func etcd(_ server: CoordinationServer, _ program: String) -> [PairsPeer] {
+    private static func etcd(
+        _ server: CoordinationServer, _ program: String, clock: any MonotonicClock
+    ) -> [PairsPeer] {
         func peer(_ name: String, _ words: [String]) -> PairsPeer {
-            PairsPeer(name: name, isCeiling: true) { span in
+            PairsPeer(name: name, isCeiling: false) { span in
                 try Self.rate(
                     program,
                     [
@@ -135,8 +137,12 @@ extension PairsPeer {
                     ] + words, in: server.folder)
             }
         }
+        let port = Int(server.port)
         return [
-            peer("etcd's Go client, 64 connections", []), peer("etcd's Go client, 1 connection", ["-shared"]),
+            PairsPeer(name: "a bare loop on gRPC for Swift, 1 connection", isCeiling: true) { span in
+                try await EtcdBareLoop.rate(port: port, tasks: 64, for: span, clock: clock)
+            },
+            peer("etcd's Go client, 1 connection", ["-shared"]), peer("etcd's Go client, 64 connections", []),
         ]
     }
 
