@@ -3,6 +3,7 @@ public import ColonyCore
 import Synchronization
 
 extension MemoryLeaseEngine: PermitAdministration {
+    /// Names of which permits are held or claimed now, page by page in byte order.
     public func permitRecords(
         withPrefix prefix: String, after name: LeaseName?, limit: Int
     ) async throws(LeaseError) -> [PermitRecord] {

@@ -3,6 +3,7 @@ public import ColonyCore
 import Synchronization
 
 extension MemoryLeaseEngine: RegistryAdministration {
+    /// Groups that have records now, page by page in byte order.
     public func groups(
         withPrefix prefix: String, after name: LeaseName?, limit: Int
     ) async throws(LeaseError) -> [RegistryGroupSummary] {
@@ -16,6 +17,7 @@ extension MemoryLeaseEngine: RegistryAdministration {
         return summaries
     }
 
+    /// The records of a group, and what is left of those that run out.
     public func standing(of group: LeaseName) async throws(LeaseError) -> RegistryStanding {
         self.change(group) { records, now, _ in
             RegistryStanding(

@@ -73,6 +73,8 @@ extension RemoteLeaseEngine: PermitEngine {
 }
 
 extension RemoteLeaseEngine: PermitAdministration {
+    /// Names of which permits are held or claimed now, as far as the token may see them, page by page in byte order. A store that
+    /// cannot list them is `unsupported`.
     public func permitRecords(
         withPrefix prefix: String, after name: LeaseName?, limit: Int
     ) async throws(LeaseError) -> [PermitRecord] {

@@ -96,6 +96,8 @@ extension RemoteLeaseEngine: RegistryEngine {
 }
 
 extension RemoteLeaseEngine: RegistryAdministration {
+    /// Groups that have records now, as far as the token may see them, page by page in byte order. A store that cannot list them is
+    /// `unsupported`.
     public func groups(
         withPrefix prefix: String, after name: LeaseName?, limit: Int
     ) async throws(LeaseError) -> [RegistryGroupSummary] {
@@ -110,6 +112,7 @@ extension RemoteLeaseEngine: RegistryAdministration {
         }
     }
 
+    /// The records of a group, and what is left of those that run out, where the store behind the daemon tells it.
     public func standing(of group: LeaseName) async throws(LeaseError) -> RegistryStanding {
         let document = try await self.document(of: group)
         let snapshot = try document.snapshot()

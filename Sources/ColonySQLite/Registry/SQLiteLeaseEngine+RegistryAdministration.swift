@@ -12,6 +12,7 @@ extension SQLiteLeaseEngine: RegistryAdministration {
         }
     }
 
+    /// The records of a group, and what is left of those that run out.
     public func standing(of group: LeaseName) async throws(LeaseError) -> RegistryStanding {
         let snapshot = try await self.snapshot(of: group)
         // Ends are no part of the revision; those of records that went meanwhile are left out.
