@@ -128,15 +128,9 @@ extension LeaseTaking {
             return WaitingRoom.Attempt(
                 name: self.name, owner: owner, duration: duration, engine: engine, isImmediate: self.isImmediate)
         case .permits(let engine, let terms):
-            let asking = PermitRequest(
-                terms.permits, of: self.name, limit: terms.limit, owner: owner, for: duration)
-            let claiming = PermitRequest(
+            let request = PermitRequest(
                 terms.permits, of: self.name, limit: terms.limit, owner: owner, for: duration, claim: terms.claim)
-            let plain = PermitLeases(engine, asking)
-            return WaitingRoom.Attempt(
-                name: self.name, owner: owner, duration: duration, engine: plain,
-                contender: terms.claim == nil ? plain : PermitLeases(engine, claiming), claim: terms.claim,
-                key: self.key, lane: terms.lane, isImmediate: self.isImmediate)
+            return WaitingRoom.Attempt(request, on: engine, lane: terms.lane, isImmediate: self.isImmediate)
         }
     }
 

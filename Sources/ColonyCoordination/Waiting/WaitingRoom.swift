@@ -54,18 +54,9 @@ public final class WaitingRoom: Sendable {
     public func acquire(
         _ name: LeaseName, owner: OwnerID, for duration: Duration, upTo limit: Duration, on engine: any LeaseEngine
     ) async throws(LeaseError) -> Acquisition {
-        let attempt = Attempt(
-            name: name, owner: owner, duration: duration, engine: engine,
-            isImmediate: engine is any ImmediateLeaseEngine)
-        let key = OwnerAttempts.Key(lease: attempt.key, owner: owner)
-        let number: Int
-        do {
-            number = try await self.ownerAttempts.begin(key)
-        } catch {
-            throw LeaseError(.cancelled, "the wait for \(name) was cancelled", cause: error)
-        }
-        defer { self.ownerAttempts.end(key, number) }
-        return try await self.acquire(attempt, upTo: limit) { self.ownerAttempts.beginToGiveBack(key, number) }
+        let turn = try await self.beginTurn(of: owner, for: name, on: engine)
+        defer { turn.end() }
+        return try await self.acquire(name, owner: owner, for: duration, upTo: limit, on: engine, in: turn)
     }
 
     /// - Parameter givesBack: Asked before what the owner might hold is given back; a refusal leaves it.
@@ -170,6 +161,17 @@ extension WaitingRoom {
             self.claim = claim
             self.isImmediate = isImmediate
             self.queue = Queue(key: key, lane: lane)
+        }
+
+        /// An attempt at permits: only its first of the line asks with the claim of the request.
+        init(_ request: PermitRequest, on engine: any PermitEngine, lane: Int, isImmediate: Bool) {
+            let asking = PermitRequest(
+                request.permits, of: request.name, limit: request.limit, owner: request.owner, for: request.duration)
+            let plain = PermitLeases(engine, asking)
+            self.init(
+                name: request.name, owner: request.owner, duration: request.duration, engine: plain,
+                contender: request.claim == nil ? plain : PermitLeases(engine, request), claim: request.claim,
+                key: LeaseKey(engine, request.name, .permits), lane: lane, isImmediate: isImmediate)
         }
     }
 

@@ -55,6 +55,7 @@ extension Responder {
         let group = try self.name(match.name, of: "group", token)
         // Whoever may use a group may use all of its keys.
         let key = try self.name(match.item, of: "key", nil)
+        if match.route != .readRecord { try Self.checkWritable(group) }
         switch match.route {
         case .putRecord:
             if let type = request.headers[.contentType] { try Self.check(contentType: type) }
@@ -65,6 +66,13 @@ extension Responder {
         case .removeRecord: return try await self.registry.remove(key, from: group, query: match.query)
         default: return try await self.registry.read(key, in: group, query: match.query)
         }
+    }
+
+    /// Groups of Colony's own, such as that of segments, are looked at and not written: who changed one could have identifiers
+    /// given twice.
+    private static func checkWritable(_ group: LeaseName) throws(Problem) {
+        guard group.rawValue.hasPrefix("colony/") else { return }
+        throw Problem(.forbidden, "the group \(NameRules.quoted(group.rawValue)) is Colony's own and cannot be written")
     }
 
     private func name(

@@ -17,6 +17,9 @@ struct AcquirePermitsRequest {
     /// so long does a daemon that died in the middle of a wait hold up the others.
     static let usualClaim: Duration = .seconds(3)
 
+    /// A shorter claim would ask the store without rest.
+    static let shortestClaim: Duration = .seconds(1)
+
     private static let members: [StaticString] = ["owner", "permits", "limit", "ttl_ms", "wait_ms", "claim_ms"]
 
     init(_ body: ByteBuffer, limits: DaemonConfiguration.Limits) throws(Problem) {
@@ -44,7 +47,12 @@ struct AcquirePermitsRequest {
         self.limit = limit
         self.duration = duration
         self.wait = wait
+        if case .some(.some) = claim, owner == nil, wait == .zero {
+            throw Problem(.invalidRequest, "claim_ms is refused: a place that is kept after the answer needs an owner")
+        }
         self.claim = claim ?? (wait > .zero ? Self.usualClaim : nil)
+        // What waits here repeats its request at every third of its claim.
+        if wait > .zero { self.claim = self.claim.map { max($0, Self.shortestClaim) } }
     }
 
     func request(of name: LeaseName, owner: OwnerID) -> PermitRequest {

@@ -77,6 +77,7 @@ extension PermitService {
         let parameters = try QueryParameters(query, known: ["token"])
         let token = try parameters.integer("token", in: 0...UInt64.max).map { FencingToken(rawValue: $0) }
         let engine = try self.offered()
+        let waited = token == nil && self.waiting.evict(owner, of: name)
         // The end of a grant is told by the engine; that of a place has to be looked for.
         let hadPlace = try await self.record(of: name, engine).claims.contains { $0.owner == owner }
         let isEnded: Bool
@@ -85,7 +86,7 @@ extension PermitService {
         } catch {
             throw Problem(error)
         }
-        guard isEnded || (hadPlace && token == nil) else {
+        guard isEnded || waited || (hadPlace && token == nil) else {
             let grant = token.map { " under token \($0)" } ?? ""
             throw Problem(
                 .notFound,
@@ -122,15 +123,24 @@ extension PermitService {
             body.writeJSON("}")
         }
         body.writeJSON(#"],"waiters":["#)
-        for (index, claim) in record.claims.enumerated() {
+        for (index, waiter) in self.waiters(of: record).enumerated() {
             body.writeJSON(index == 0 ? #"{"owner":"# : #",{"owner":"#)
-            body.writeJSON(string: claim.owner.rawValue)
+            body.writeJSON(string: waiter.owner.rawValue)
             body.writeJSON(#","permits":"#)
-            body.writeJSON(claim.permits)
+            body.writeJSON(waiter.permits)
             body.writeJSON(#","age_ms":"#)
-            body.writeJSON(max(0, claim.age.clampedMilliseconds))
+            body.writeJSON(max(0, waiter.age.clampedMilliseconds))
             body.writeJSON("}")
         }
         body.writeJSON("]}")
+    }
+
+    /// Those who have a place in the store, and then those who wait here behind them.
+    private func waiters(of record: PermitRecord) -> [(owner: OwnerID, permits: Int, age: Duration)] {
+        let now = self.clock.now
+        let places = Set(record.claims.map(\.owner))
+        return record.claims.map { ($0.owner, $0.permits, $0.age) }
+            + self.waiting.waiters(for: record.name).filter { !places.contains($0.owner) }
+            .map { ($0.owner, $0.permits, $0.since.duration(to: now)) }
     }
 }

@@ -4,14 +4,16 @@ import NIOCore
 
 /// What the routes of semaphores do, apart from HTTP: bodies in, answers out.
 ///
-/// The engine decides. This service waits for those who ask for it, and returns permits whose taker is gone.
+/// The engine decides. This service lets those who ask for it wait in turn, and returns permits whose taker is gone.
 final class PermitService: Sendable {
+    let room: WaitingRoom
     let register: WaitRegister<LeaseName>
     let limits: DaemonConfiguration.Limits
     let clock: any MonotonicClock
     let hub: EventHub
     let metrics: CoordinationMetrics
     let seen = SeenLimits()
+    let waiting = WaitingRequests()
     private let engine: (any PermitEngine)?
 
     init(
@@ -23,6 +25,7 @@ final class PermitService: Sendable {
         self.hub = hub
         self.metrics = metrics
         self.clock = clock
+        self.room = WaitingRoom(clock: clock)
         self.register = WaitRegister(limit: limits.waiters, limitPerName: limits.waitersPerName)
     }
 
@@ -39,83 +42,94 @@ final class PermitService: Sendable {
         let asked = try AcquirePermitsRequest(body, limits: self.limits)
         let engine = try self.offered()
         let request = asked.request(of: name, owner: asked.owner ?? .unique())
-        let acquisition: PermitAcquisition
+        return asked.wait == .zero
+            ? try await self.acquireAtOnce(request, isNamed: asked.owner != nil, engine)
+            : try await self.acquireWaiting(request, upTo: asked.wait, engine, client, since: arrival)
+    }
+
+    private func acquireAtOnce(
+        _ request: PermitRequest, isNamed: Bool, _ engine: any PermitEngine
+    ) async throws(Problem) -> Answer {
         do {
-            acquisition = try await engine.takePermits(request)
+            let acquisition = try await engine.takePermits(request)
+            self.seen.note(request.name, request.limit)
+            return try self.answer(acquisition, request)
+        } catch let problem as Problem {
+            throw problem
         } catch {
             self.metrics.acquired(.failed)
-            throw Problem(error)
+            // Nobody else knows an owner that was made here, so nobody else could give back what it may hold.
+            if !isNamed { await Self.giveBack(request.name, owner: request.owner, token: nil, engine) }
+            throw (error as? LeaseError).map { Problem($0) } ?? Problem(.storeFailed, "\(error)")
         }
-        self.seen.note(name, request.limit)
-        if asked.wait == .zero || acquisition.lease != nil {
-            return try self.answer(acquisition, request, since: nil)
+    }
+
+    /// Waits in the room of this process, of which only the first of each semaphore keeps a place in the store.
+    private func acquireWaiting(
+        _ request: PermitRequest, upTo limit: Duration, _ engine: any PermitEngine, _ client: Client,
+        since arrival: MonotonicInstant
+    ) async throws(Problem) -> Answer {
+        let (hub, room) = (self.hub, self.room)
+        defer { hub.poke(.semaphores) }
+        let waiting = self.waiting
+        let ((outcome, isEvicted), end) = try await self.register.run(for: request.name, client: client) {
+            hub.poke(.semaphores)
+            return await waiting.run(request, since: arrival) {
+                await Self.outcome { () async throws(LeaseError) in
+                    let turn = try await room.beginTurn(of: request.owner, forPermitsOf: request.name, on: engine)
+                    let acquisition = try await room.acquire(permits: request, upTo: limit, on: engine, in: turn)
+                    return (acquisition, turn)
+                }
+            }
         }
-        let deadline = arrival.advanced(by: asked.wait)
-        let (outcome, end) = try await self.wait(for: request, until: deadline, engine, client)
+        self.seen.note(request.name, request.limit)
         self.metrics.waits.recordNanoseconds(arrival.duration(to: self.clock.now).clampedNanoseconds)
         if case .failure = outcome { self.metrics.acquired(.failed) }
-        if outcome.lease == nil, asked.owner == nil {
-            // Nobody else knows this owner, so that nothing but its place can end. A place of an owner that the client has
-            // chosen is left to run out: another request of it may have been granted meanwhile.
-            await Self.giveBack(name, owner: request.owner, token: nil, engine)
-        }
-        return try await self.answer(outcome, end, request, engine, client, since: arrival)
-    }
-
-    private func wait(
-        for request: PermitRequest, until deadline: MonotonicInstant, _ engine: any PermitEngine, _ client: Client
-    ) async throws(Problem) -> (Result<PermitAcquisition, LeaseError>, WaitEnd?) {
-        let (hub, clock) = (self.hub, self.clock)
-        defer { hub.poke(.semaphores) }
-        return try await self.register.run(for: request.name, client: client) {
-            hub.poke(.semaphores)
-            return await Self.outcome { () async throws(LeaseError) in
-                try await Self.wait(for: request, until: deadline, on: engine, clock)
-            }
-        }
-    }
-
-    /// Waits and asks in turn. A place in the store is renewed at every third of the time for which it is kept.
-    private static func wait(
-        for request: PermitRequest, until deadline: MonotonicInstant, on engine: any PermitEngine,
-        _ clock: any MonotonicClock
-    ) async throws(LeaseError) -> PermitAcquisition {
-        while true {
-            let left = clock.now.duration(to: deadline)
-            let pause = request.claim.map { min(left, $0 / 3) } ?? left
-            _ = try await engine.waitForPermits(request, upTo: pause)
-            // It is not cancelled with the wait, so that what is granted is known and can be given back.
-            let answer = try await Task {
-                await Self.outcome { () async throws(LeaseError) in try await engine.takePermits(request) }
-            }.value.get()
-            if answer.lease != nil || clock.now >= deadline { return answer }
-        }
-    }
-
-    private func answer(
-        _ outcome: Result<PermitAcquisition, LeaseError>, _ end: WaitEnd?, _ request: PermitRequest,
-        _ engine: any PermitEngine, _ client: Client, since arrival: MonotonicInstant
-    ) async throws(Problem) -> Answer {
         switch (outcome, end) {
-        case (.success(.granted(let lease)), .clientGone):
-            await Self.giveBack(lease.name, owner: lease.owner, token: lease.token, engine)
+        case (.success((.granted(let lease), let turn)), .clientGone):
+            await Self.giveBack(lease, in: turn, engine)
             throw .clientGone
-        case (.success(.granted(let lease)), _) where await client.hasGone():
-            await Self.giveBack(lease.name, owner: lease.owner, token: lease.token, engine)
+        case (.success((.granted(let lease), let turn)), _) where await client.hasGone():
+            await Self.giveBack(lease, in: turn, engine)
             throw .clientGone
-        case (.success(let acquisition), _):
-            var answer = try self.answer(acquisition, request, since: arrival)
-            if let lease = acquisition.lease {
-                answer.undo = { await Self.giveBack(lease.name, owner: lease.owner, token: lease.token, engine) }
-            }
+        case (.success((.granted(let lease), let turn)), _):
+            var answer = self.granted(lease, request, since: arrival)
+            answer.undo = { await Self.giveBack(lease, in: turn, engine) }
             return answer
+        case (.success((.held(let holder), _)), _):
+            throw try await self.refusal(of: request, by: holder, engine)
         case (.failure, .clientGone): throw .clientGone
+        case (.failure(let error), nil) where isEvicted && error.code == .cancelled:
+            throw Problem(
+                .permitsHeld,
+                "an operator has sent \(NameRules.quoted(request.owner.rawValue)) away, who waited for permits of "
+                    + NameRules.quoted(request.name.rawValue))
         case (.failure(let error), .draining) where error.code == .cancelled: throw .draining
         case (.failure(let error), _): throw Problem(error)
         }
     }
 
-    /// Returns permits or a place for a client that will not. The new task does not inherit cancellation.
+    /// Why a request that has waited is refused: by whom, and how many permits are free at this moment.
+    private func refusal(
+        of request: PermitRequest, by holder: LeaseHolder, _ engine: any PermitEngine
+    ) async throws(Problem) -> Problem {
+        self.metrics.acquired(.held)
+        do {
+            let held = try await engine.inspectPermits(request.name).holders.reduce(0) { $0 + $1.permits }
+            return .refused(request, PermitRefusal(available: max(0, request.limit - held), holder: holder))
+        } catch {
+            throw Problem(error)
+        }
+    }
+
+    /// Returns permits for a client that will not.
+    private static func giveBack(_ lease: Lease, in turn: OwnerTurn, _ engine: any PermitEngine) async {
+        await turn.giveBack {
+            await Self.giveBack(lease.name, owner: lease.owner, token: lease.token, engine)
+        }
+    }
+
+    /// Returns permits or a place. The new task does not inherit cancellation.
     private static func giveBack(
         _ name: LeaseName, owner: OwnerID, token: FencingToken?, _ engine: any PermitEngine
     ) async {
@@ -133,21 +147,23 @@ final class PermitService: Sendable {
         }
     }
 
-    private func answer(
-        _ acquisition: PermitAcquisition, _ request: PermitRequest, since arrival: MonotonicInstant?
-    ) throws(Problem) -> Answer {
+    private func answer(_ acquisition: PermitAcquisition, _ request: PermitRequest) throws(Problem) -> Answer {
         switch acquisition {
         case .granted(let lease):
-            self.metrics.acquired(.granted)
-            // A client knows when it asked, and the lease of one that waited began later. Without a wait nothing is added,
-            // so that the client counts from its request.
-            let start = lease.expiry.advanced(by: .zero - lease.duration)
-            let waited = max(.zero, arrival?.duration(to: start) ?? .zero)
-            return Self.answer(lease, permits: request.permits, waited: waited)
+            return self.granted(lease, request, since: nil)
         case .refused(let refusal):
             self.metrics.acquired(.held)
             throw .refused(request, refusal)
         }
+    }
+
+    private func granted(_ lease: Lease, _ request: PermitRequest, since arrival: MonotonicInstant?) -> Answer {
+        self.metrics.acquired(.granted)
+        // A client knows when it asked, and the lease of one that waited began later. Without a wait nothing is added, so that
+        // the client counts from its request.
+        let start = lease.expiry.advanced(by: .zero - lease.duration)
+        let waited = max(.zero, arrival?.duration(to: start) ?? .zero)
+        return Self.answer(lease, permits: request.permits, waited: waited)
     }
 
     private static func answer(_ lease: Lease, permits: Int? = nil, waited: Duration? = nil) -> Answer {
@@ -204,10 +220,6 @@ final class PermitService: Sendable {
         guard isReleased else { throw .lost(name, owner: request.owner, token: request.token) }
         return Answer { $0.writeJSON(#"{"released":true}"#) }
     }
-}
-
-extension Result<PermitAcquisition, LeaseError> {
-    fileprivate var lease: Lease? { if case .success(let acquisition) = self { acquisition.lease } else { nil } }
 }
 
 extension Problem {

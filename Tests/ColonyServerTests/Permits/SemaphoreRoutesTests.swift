@@ -109,6 +109,53 @@ struct SemaphoreRoutesTests {
         }
     }
 
+    @Test("A client that asks again under its owner keeps what it is granted, whatever becomes of its first request")
+    func askAgain() async throws {
+        try await withServer { server in
+            let held = try await self.acquire(server, "a", limit: 1)
+            let connection = try await RawConnection.open(port: server.port)
+            try await connection.send(
+                RawConnection.post(
+                    "\(Self.path)/acquire", #"{"owner":"b","limit":1,"ttl_ms":60000,"wait_ms":60000}"#))
+            try await eventually("it waits") { try await self.waiters(server) == ["b"] }
+            async let again = self.acquire(server, "b", #","wait_ms":30000"#, limit: 1)
+            try await eventually("both wait") {
+                try await server.send(.GET, "/metrics").text.contains("\ncolony_semaphore_waiters 2\n")
+            }
+            _ = try await server.post(
+                "\(Self.path)/release", #"{"owner":"a","token":\#(try #require(held.integer("token")))}"#)
+            try await connection.close()
+            let grant = try await again
+            #expect(grant.status == 200)
+            try await eventually("nobody waits any more") {
+                try await server.send(.GET, "/metrics").text.contains("\ncolony_semaphore_waiters 0\n")
+            }
+            let holders = try #require(try await self.semaphore(server).json["holders"] as? [[String: Any]])
+            #expect(holders.map { $0["owner"] as? String } == ["b"])
+            #expect(holders.first?["token"] as? Int == grant.integer("token"))
+        }
+    }
+
+    @Test("Of those who wait only the first has a place in the store, and an operator sends any of them away")
+    func sentAway() async throws {
+        try await withServer { server in
+            _ = try await self.acquire(server, "a", limit: 1)
+            async let second = self.acquire(server, "b", #","wait_ms":30000"#, limit: 1)
+            try await eventually("b waits") { try await self.waiters(server) == ["b"] }
+            async let third = self.acquire(server, "c", #","wait_ms":30000"#, limit: 1)
+            try await eventually("c waits") { try await self.waiters(server) == ["b", "c"] }
+            for owner in ["c", "b"] {
+                let evicted = try await server.send(.DELETE, "\(Self.path)/holders/\(owner)")
+                #expect(evicted.text == #"{"evicted":true}"#)
+            }
+            for reply in [try await second, try await third] {
+                #expect(reply.code == "permits_held")
+                #expect(reply.detail.contains("sent"))
+            }
+            try await eventually("nobody waits") { try await self.waiters(server).isEmpty }
+        }
+    }
+
     @Test("An operator evicts a holder by its token, and takes a waiter's place away")
     func evicting() async throws {
         try await withServer { server in
@@ -131,6 +178,7 @@ struct SemaphoreRoutesTests {
         "What is wrong in a request is quoted",
         arguments: [
             (#"{"ttl_ms":1000}"#, "limit is missing"), (#"{"limit":2}"#, "ttl_ms is missing"),
+            (#"{"limit":2,"ttl_ms":1000,"claim_ms":60000}"#, "claim_ms is refused: a place that is kept"),
             (#"{"limit":2,"permits":3,"ttl_ms":1000}"#, "3 is not from 1 to the limit of 2"),
             (#"{"limit":0,"ttl_ms":1000}"#, "limit is refused: 0 is not from 1 to 1000000"),
             (#"{"limit":1,"ttl_ms":9}"#, "9 is not from 10 to"),

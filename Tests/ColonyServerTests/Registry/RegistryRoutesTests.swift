@@ -38,6 +38,22 @@ struct RegistryRoutesTests {
         }
     }
 
+    @Test("Groups of Colony's own are looked at and not written")
+    func ownGroups() async throws {
+        try await withServer { server in
+            let path = "/v1/registry/colony%2Fsegments/records/orders"
+            for reply in [
+                try await server.send(.PUT, path, #"{"value":"1 1"}"#), try await server.send(.DELETE, path),
+                try await server.post("\(path)/renew", #"{"owner":"o","ttl_ms":90000}"#),
+            ] {
+                #expect(reply.status == 403)
+                #expect(reply.detail == #"the group "colony/segments" is Colony's own and cannot be written"#)
+            }
+            #expect(try await server.send(.GET, path).status == 404)
+            #expect(try await server.send(.GET, "/v1/registry/colony%2Fsegments").status == 200)
+        }
+    }
+
     @Test("A condition that does not hold is answered with the record that is there")
     func conflicts() async throws {
         try await withServer { server in
