@@ -175,4 +175,6 @@ struct ServerDocument: Decodable {
     }
 
     var guarantee: GuaranteeDocument
+    /// The longest lease that the store gives; a daemon of an earlier version does not say.
+    var longest_lease_ms: Int64?
 }

@@ -48,6 +48,10 @@ public final class RemoteLeaseEngine: LeaseEngine {
     /// gives; see ``connect(to:token:configuration:clock:)``.
     public let guarantee: Guarantee
 
+    /// The longest lease that the daemon's store gives, once it has been asked; see
+    /// ``connect(to:token:configuration:clock:)``. A longer one is shortened, and the lease says so.
+    public let longestLease: Duration
+
     let clock: any MonotonicClock
     let connection: DaemonConnection
 
@@ -65,10 +69,14 @@ public final class RemoteLeaseEngine: LeaseEngine {
     ) throws(InvalidName) {
         self.init(
             connection: try DaemonConnection(url: url, token: token, configuration: configuration), clock: clock,
-            guarantee: Guarantee(reach: .network, survival: .nothing))
+            guarantee: Guarantee(reach: .network, survival: .nothing),
+            longestLease: LeaseLimits.duration.upperBound)
     }
 
-    private init(connection: DaemonConnection, clock: any MonotonicClock, guarantee: Guarantee) {
+    private init(
+        connection: DaemonConnection, clock: any MonotonicClock, guarantee: Guarantee, longestLease: Duration
+    ) {
+        self.longestLease = longestLease
         self.connection = connection
         self.clock = clock
         self.guarantee = guarantee
@@ -89,7 +97,10 @@ public final class RemoteLeaseEngine: LeaseEngine {
             throw LeaseError(.invalidRequest, "\(error)")
         }
         let server = try await connection.get("/v1/server", as: ServerDocument.self)
-        return RemoteLeaseEngine(connection: connection, clock: clock, guarantee: server.guarantee.value)
+        let longestLease = server.longest_lease_ms.map { Duration.milliseconds($0) }
+        return RemoteLeaseEngine(
+            connection: connection, clock: clock, guarantee: server.guarantee.value,
+            longestLease: longestLease ?? LeaseLimits.duration.upperBound)
     }
 
     // MARK: LeaseEngine

@@ -102,6 +102,7 @@ public final class Daemon: Service {
                     ?? configuration.dataDirectory.map { "sqlite:\($0)/colony.db" } ?? "\(type(of: engine))",
                 // Whoever reaches the daemon reaches its locks, whatever reaches the store underneath.
                 guarantee: Guarantee(reach: .network, survival: engine.guarantee.survival),
+                longestLease: engine.longestLease,
                 dataDirectory: configuration.dataDirectory, started: clock.now, needsTokens: gatekeeper.needsTokens),
             limits: configuration.limits, clock: clock, wallClock: wallClock, logger: logger)
         self.responder = responder

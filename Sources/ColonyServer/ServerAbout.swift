@@ -8,6 +8,7 @@ struct ServerAbout: Sendable {
 
     var store: String
     var guarantee: Guarantee
+    var longestLease: Duration
     var dataDirectory: String?
     var started: MonotonicInstant
     var needsTokens: Bool
@@ -25,7 +26,9 @@ struct ServerAbout: Sendable {
             body.writeJSON(string: "\(self.guarantee.reach)")
             body.writeJSON(#","survival":"#)
             body.writeJSON(string: "\(self.guarantee.survival)")
-            body.writeJSON(#"},"data":"#)
+            body.writeJSON(#"},"longest_lease_ms":"#)
+            body.writeJSON(self.longestLease.clampedMilliseconds)
+            body.writeJSON(#","data":"#)
             if let dataDirectory { body.writeJSON(string: dataDirectory) } else { body.writeJSON("null") }
             if let token { Self.write(token, to: &body) }
             body.writeJSON("}")

@@ -99,6 +99,28 @@ private final class LateReleaseEngine: LeaseEngine {
         }
     }
 
+    @Test func `an attempt gives back although a later one was refused meanwhile`() throws {
+        try Simulation(seed: 5).run { simulation in
+            let base = MemoryLeaseEngine(clock: simulation.clock)
+            let engine = FaultyLeaseEngine(base, clock: simulation.clock)
+            let room = WaitingRoom(clock: simulation.clock, requestLimit: .seconds(60))
+            _ = try await base.tryAcquire("job", owner: "other", for: .seconds(60))
+            let first = simulation.spawn {
+                try await room.acquire("job", owner: "a", for: .seconds(600), upTo: .seconds(50), on: engine)
+            }
+            try await simulation.clock.sleep(for: .seconds(1))
+            let second = try await room.acquire("job", owner: "a", for: .seconds(600), upTo: .zero, on: engine)
+            #expect(second.lease == nil)
+            engine.follow(.on(.tryAcquire, .hangAfter))
+            try await base.release("job", owner: "other", token: nil)
+            try await simulation.clock.sleep(for: .seconds(1))
+            #expect(try await base.inspect("job")?.owner == "a", "it is granted, and the answer hangs")
+            first.cancel()
+            _ = await first.result
+            #expect(try await base.inspect("job") == nil, "nobody else would give it back")
+        }
+    }
+
     @Test func `who waits for what an earlier attempt gives back can be cancelled`() throws {
         try Simulation(seed: 3).run { simulation in
             let base = MemoryLeaseEngine(clock: simulation.clock)

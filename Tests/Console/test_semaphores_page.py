@@ -1,12 +1,15 @@
 """Semaphores: who holds permits of how many, who waits, and evicting on purpose."""
 
+import os
+import shutil
+import subprocess
 import urllib.parse
 
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from daemon import Refused
+from daemon import Refused, free_port
 from test_layout import CONTRAST, WIDTHS
 
 
@@ -156,3 +159,29 @@ def test_text_stands_out_from_its_ground(page, scheme):
     open_entry(page, "uploads")
     page.until(lambda: len(members(page)) == 3, "holders and waiters are not shown")
     assert page.driver.execute_script(CONTRAST) == []
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """The port of a Redis of its own."""
+    program = shutil.which("redis-server")
+    if program is None and os.environ.get("CI") != "true":
+        pytest.skip("redis-server is not installed")
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    yield port
+    process.terminate()
+    process.wait(30)
+
+
+@pytest.mark.parametrize("address, sentence", [
+    ("/#/semaphores", "The store of this daemon does not list semaphores."),
+    ("/#/registry", "The store of this daemon does not list groups of records."),
+])
+def test_a_store_that_lists_nothing_is_told(make_daemon, make_page, redis, address, sentence):
+    page = make_page(make_daemon(f"store: redis://127.0.0.1:{redis}\n"))
+    page.open(address)
+    page.until(lambda: page.totals == sentence, f"the sentence is {page.totals}")
+    assert page.text(".page-problem code") == "unsupported"
+    take(page.daemon, "uploads", "host-a")

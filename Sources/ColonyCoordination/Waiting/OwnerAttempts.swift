@@ -4,8 +4,8 @@ import Synchronization
 /// Keeps apart the attempts of owners that ask for one name again while an earlier request of theirs is still being ended.
 ///
 /// What an owner may hold after a failed request is given back by owner, because no token was heard. If the owner has asked
-/// again meanwhile, as a client does whose connection broke, that would end the new grant. So only the latest attempt of
-/// an owner gives back, and none begins while an earlier one does.
+/// again meanwhile, as a client does whose connection broke, that would end the new grant. So an attempt gives nothing back
+/// while a later one is under way or after another was granted, and none begins while one gives back.
 final class OwnerAttempts: Sendable {
     struct Key: Hashable {
         let lease: LeaseKey
@@ -13,44 +13,53 @@ final class OwnerAttempts: Sendable {
     }
 
     private struct Entry {
-        var underWay = 0
+        var underWay: Set<Int> = []
         /// The number of the attempt that began last.
         var latest = 0
-        var isGivingBack = false
+        /// Those that were granted what they asked for, while any is under way.
+        var granted: Set<Int> = []
+        /// Which attempt gives back at this moment.
+        var givesBack: Int?
         var waiting: [OneShotSignal] = []
     }
 
     private let entries = Mutex<[Key: Entry]>([:])
 
-    /// Begins an attempt, after what an earlier one gives back at this moment. Each beginning has an ``end(_:)``.
+    /// Begins an attempt, after what an earlier one gives back at this moment. Each beginning has an ``end(_:_:)``.
     ///
-    /// - Returns: The number of the attempt.
-    /// - Throws: `CancellationError`; then nothing has begun.
-    func begin(_ key: Key) async throws -> Int {
+    /// - Returns: The number of the attempt; `nil`, and nothing has begun, if the deadline passed first.
+    /// - Throws: `CancellationError`; nothing has begun then either.
+    func begin(_ key: Key, until deadline: MonotonicInstant, on clock: any MonotonicClock) async throws -> Int? {
         while true {
             let signal = OneShotSignal()
             let number = self.entries.withLock { entries -> Int? in
                 var entry = entries[key] ?? Entry()
-                if entry.isGivingBack {
+                defer { entries[key] = entry }
+                guard entry.givesBack == nil else {
                     entry.waiting.append(signal)
-                } else {
-                    entry.underWay += 1
-                    entry.latest += 1
+                    return nil
                 }
-                entries[key] = entry
-                return entry.isGivingBack ? nil : entry.latest
+                entry.latest += 1
+                entry.underWay.insert(entry.latest)
+                return entry.latest
             }
             if let number { return number }
-            // Giving back is bounded by the limit of a request.
-            try await signal.wait()
+            guard try await signal.wait(until: deadline, on: clock) else { return nil }
         }
     }
 
-    /// Whether the attempt shall give back what its owner may hold; then others of the owner wait for ``end(_:)``.
+    /// The attempt was granted what it asked for.
+    func grant(_ key: Key, _ number: Int) {
+        self.entries.withLock { _ = $0[key]?.granted.insert(number) }
+    }
+
+    /// Whether the attempt shall give back what its owner may hold; then others of the owner wait for its end.
     func beginToGiveBack(_ key: Key, _ number: Int) -> Bool {
         self.entries.withLock { entries in
-            guard entries[key]?.latest == number else { return false }
-            entries[key]?.isGivingBack = true
+            guard let entry = entries[key], entry.givesBack == nil,
+                entry.underWay.allSatisfy({ $0 <= number }), entry.granted.allSatisfy({ $0 == number })
+            else { return false }
+            entries[key]?.givesBack = number
             return true
         }
     }
@@ -58,18 +67,15 @@ final class OwnerAttempts: Sendable {
     func end(_ key: Key, _ number: Int) {
         let waiting = self.entries.withLock { entries -> [OneShotSignal] in
             guard var entry = entries[key] else { return [] }
-            entry.underWay -= 1
+            entry.underWay.remove(number)
             var waiting: [OneShotSignal] = []
-            if entry.isGivingBack, entry.latest == number {
-                entry.isGivingBack = false
+            if entry.givesBack == number {
+                entry.givesBack = nil
                 swap(&waiting, &entry.waiting)
             }
-            entries[key] = entry.underWay > 0 ? entry : nil
+            entries[key] = entry.underWay.isEmpty ? nil : entry
             return waiting
         }
         for signal in waiting { signal.fire() }
     }
-
-    /// For how many owners and names attempts are under way.
-    var count: Int { self.entries.withLock(\.count) }
 }

@@ -19,8 +19,11 @@ package final class OwnerTurn: Sendable {
     deinit { self.end() }
 
     /// Whether what the owner may hold shall be given back now; then its next attempt waits until this one is over. It shall not
-    /// if the owner has asked again meanwhile: the later attempt answers for what both were granted.
+    /// while a later attempt is under way or after another was granted: that one answers for what both may hold.
     func beginToGiveBack() -> Bool { self.attempts.beginToGiveBack(self.key, self.number) }
+
+    /// The attempt was granted what it asked for, so that others give it back no more.
+    func grant() { self.attempts.grant(self.key, self.number) }
 
     /// Gives back with `action`, unless the owner has asked again meanwhile; then the attempt is over.
     package func giveBack(_ action: () async -> Void) async {
@@ -37,27 +40,36 @@ package final class OwnerTurn: Sendable {
 extension WaitingRoom {
     /// Begins an attempt of an owner that a caller names, after what an earlier one gives back at this moment.
     ///
-    /// - Throws: ``ColonyCore/LeaseError`` with `cancelled`; nothing has begun then.
+    /// - Parameter limit: How long the attempt may take; what is given back may take as long as one request in addition.
+    /// - Throws: ``ColonyCore/LeaseError`` with `cancelled`, or with `unavailable` if that was not enough; nothing has begun then.
     package func beginTurn(
-        of owner: OwnerID, for name: LeaseName, on engine: any LeaseEngine
+        of owner: OwnerID, for name: LeaseName, upTo limit: Duration, on engine: any LeaseEngine
     ) async throws(LeaseError) -> OwnerTurn {
-        try await self.beginTurn(of: owner, at: LeaseKey(engine, name))
+        try await self.beginTurn(of: owner, at: LeaseKey(engine, name), upTo: limit)
     }
 
-    /// As ``beginTurn(of:for:on:)``, of an owner that asks for permits.
+    /// As ``beginTurn(of:for:upTo:on:)``, of an owner that asks for permits.
     package func beginTurn(
-        of owner: OwnerID, forPermitsOf name: LeaseName, on engine: any PermitEngine
+        of owner: OwnerID, forPermitsOf name: LeaseName, upTo limit: Duration, on engine: any PermitEngine
     ) async throws(LeaseError) -> OwnerTurn {
-        try await self.beginTurn(of: owner, at: LeaseKey(engine, name, .permits))
+        try await self.beginTurn(of: owner, at: LeaseKey(engine, name, .permits), upTo: limit)
     }
 
-    private func beginTurn(of owner: OwnerID, at lease: LeaseKey) async throws(LeaseError) -> OwnerTurn {
+    private func beginTurn(
+        of owner: OwnerID, at lease: LeaseKey, upTo limit: Duration
+    ) async throws(LeaseError) -> OwnerTurn {
         let key = OwnerAttempts.Key(lease: lease, owner: owner)
+        let deadline = self.calls.clock.now.advanced(by: max(.zero, limit) + self.calls.requestLimit)
+        let number: Int?
         do {
-            return OwnerTurn(self.ownerAttempts, key, try await self.ownerAttempts.begin(key))
+            number = try await self.ownerAttempts.begin(key, until: deadline, on: self.calls.clock)
         } catch {
             throw LeaseError(.cancelled, "the wait for \(lease.name) was cancelled", cause: error)
         }
+        guard let number else {
+            throw LeaseError(.unavailable, "an earlier request of \(owner) for \(lease.name) is still being given back")
+        }
+        return OwnerTurn(self.ownerAttempts, key, number)
     }
 
     /// As ``acquire(_:owner:for:upTo:on:)``, within a turn that lasts until its caller has passed the grant on.
@@ -68,7 +80,7 @@ extension WaitingRoom {
         let attempt = Attempt(
             name: name, owner: owner, duration: duration, engine: engine,
             isImmediate: engine is any ImmediateLeaseEngine)
-        return try await self.acquire(attempt, upTo: limit) { turn.beginToGiveBack() }
+        return try await self.acquire(attempt, upTo: limit, in: turn)
     }
 
     /// Takes permits, waiting in turn up to `limit`, as ``acquire(_:owner:for:upTo:on:)`` takes a name.
@@ -83,6 +95,14 @@ extension WaitingRoom {
         let attempt = Attempt(
             request, on: engine, lane: request.claim == nil ? request.permits : 0,
             isImmediate: engine is any ImmediateLeaseEngine)
-        return try await self.acquire(attempt, upTo: limit) { turn.beginToGiveBack() }
+        return try await self.acquire(attempt, upTo: limit, in: turn)
+    }
+
+    private func acquire(
+        _ attempt: Attempt, upTo limit: Duration, in turn: OwnerTurn
+    ) async throws(LeaseError) -> Acquisition {
+        let answer = try await self.acquire(attempt, upTo: limit) { turn.beginToGiveBack() }
+        if answer.lease != nil { turn.grant() }
+        return answer
     }
 }

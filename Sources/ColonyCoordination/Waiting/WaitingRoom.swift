@@ -54,7 +54,7 @@ public final class WaitingRoom: Sendable {
     public func acquire(
         _ name: LeaseName, owner: OwnerID, for duration: Duration, upTo limit: Duration, on engine: any LeaseEngine
     ) async throws(LeaseError) -> Acquisition {
-        let turn = try await self.beginTurn(of: owner, for: name, on: engine)
+        let turn = try await self.beginTurn(of: owner, for: name, upTo: limit, on: engine)
         defer { turn.end() }
         return try await self.acquire(name, owner: owner, for: duration, upTo: limit, on: engine, in: turn)
     }

@@ -27,7 +27,8 @@ extension Responder {
     private func answerSemaphore(
         _ match: RouteMatch, _ request: Request, _ token: AccessToken?, _ client: Client
     ) async throws(Problem) -> Answer {
-        defer { if match.route.method != .get { self.hub.poke(.semaphores) } }
+        // Renewals are no news, as those of leases are none.
+        defer { if match.route.method != .get, match.route != .renewPermits { self.hub.poke(.semaphores) } }
         let name = try self.name(match.name, of: "semaphore", token)
         switch match.route {
         case .acquirePermits:
@@ -51,7 +52,7 @@ extension Responder {
     private func answerRecord(
         _ match: RouteMatch, _ request: Request, _ token: AccessToken?
     ) async throws(Problem) -> Answer {
-        defer { if match.route.method != .get { self.hub.poke(.registry) } }
+        defer { if match.route == .putRecord || match.route == .removeRecord { self.hub.poke(.registry) } }
         let group = try self.name(match.name, of: "group", token)
         // Whoever may use a group may use all of its keys.
         let key = try self.name(match.item, of: "key", nil)

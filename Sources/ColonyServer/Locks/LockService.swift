@@ -69,7 +69,7 @@ final class LockService: Sendable {
         // The turn lasts until the answer has been sent, so that a client that asks again under its owner does not lose to
         // what is given back for a connection of it that broke.
         let (outcome, reason) = try await self.wait(for: name, client: client) { room, engine throws(LeaseError) in
-            let turn = try await room.beginTurn(of: owner, for: name, on: engine)
+            let turn = try await room.beginTurn(of: owner, for: name, upTo: request.wait, on: engine)
             let acquisition = try await room.acquire(
                 name, owner: owner, for: request.duration, upTo: request.wait, on: engine, in: turn)
             return (acquisition, turn)

@@ -165,10 +165,10 @@ struct OpenAPISchemas {
             (
                 "Server",
                 .closed(
-                    required: ["version", "uptime_ms", "store", "guarantee", "data"],
+                    required: ["version", "uptime_ms", "store", "guarantee", "longest_lease_ms", "data"],
                     [
                         ("version", text), ("uptime_ms", .reference("Milliseconds")), ("store", text),
-                        ("guarantee", self.guarantee),
+                        ("guarantee", self.guarantee), ("longest_lease_ms", .reference("Milliseconds")),
                         ("data", ["type": ["string", "null"]]), ("token", .reference("AccessToken")),
                     ])
             ),

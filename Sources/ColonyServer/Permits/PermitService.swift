@@ -76,7 +76,8 @@ final class PermitService: Sendable {
             hub.poke(.semaphores)
             return await waiting.run(request, since: arrival) {
                 await Self.outcome { () async throws(LeaseError) in
-                    let turn = try await room.beginTurn(of: request.owner, forPermitsOf: request.name, on: engine)
+                    let turn = try await room.beginTurn(
+                        of: request.owner, forPermitsOf: request.name, upTo: limit, on: engine)
                     let acquisition = try await room.acquire(permits: request, upTo: limit, on: engine, in: turn)
                     return (acquisition, turn)
                 }

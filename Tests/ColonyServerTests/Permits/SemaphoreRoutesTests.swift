@@ -156,6 +156,58 @@ struct SemaphoreRoutesTests {
         }
     }
 
+    @Test("Permits that are granted at the moment their client goes away are not left held")
+    func grantMeetsDisconnect() async throws {
+        try await withServer { server in
+            for round in 0..<20 {
+                let path = "/v1/semaphores/r\(round)"
+                _ = try await server.post("\(path)/acquire", #"{"owner":"holder","limit":1,"ttl_ms":60000}"#)
+                let connection = try await RawConnection.open(port: server.port)
+                try await connection.send(
+                    RawConnection.post(
+                        "\(path)/acquire", #"{"owner":"gone","limit":1,"ttl_ms":60000,"wait_ms":60000}"#))
+                try await eventually("it waits") {
+                    (try await server.send(.GET, path).json["waiters"] as? [Any])?.count == 1
+                }
+                // The daemon learns of the two events in this order, but on different threads.
+                try await connection.close()
+                _ = try await server.post("\(path)/release", #"{"owner":"holder"}"#)
+                try await eventually("nothing is held, and nobody has a place") {
+                    let semaphore = try await server.send(.GET, path)
+                    return semaphore.integer("held") == 0 && (semaphore.json["waiters"] as? [Any])?.isEmpty == true
+                }
+            }
+        }
+    }
+
+    @Test("A request whose answer was lost is repeated with the same owner and finds the same grant")
+    func lostAnswer() async throws {
+        try await withServer { server in
+            let connection = try await RawConnection.open(port: server.port)
+            try await connection.send(
+                RawConnection.post("\(Self.path)/acquire", #"{"owner":"a","limit":1,"ttl_ms":60000}"#))
+            try await eventually("it is granted") { try await self.semaphore(server).integer("held") == 1 }
+            try await connection.close()
+            let holders = try #require(try await self.semaphore(server).json["holders"] as? [[String: Any]])
+            let again = try await self.acquire(server, "a", limit: 1)
+            #expect(again.status == 200)
+            #expect(again.integer("token") == holders.first?["token"] as? Int)
+            #expect(try await self.semaphore(server).integer("held") == 1)
+        }
+    }
+
+    @Test("A store that cannot list its semaphores and groups says so, and has them all the same")
+    func noLists() async throws {
+        try await withServer(engine: PermitsAlone()) { server in
+            #expect(try await self.acquire(server, "a").status == 200)
+            #expect(try await self.semaphore(server).integer("held") == 1)
+            let list = try await server.send(.GET, "/v1/semaphores")
+            #expect(list.status == 501)
+            #expect(list.code == "unsupported")
+            #expect(list.detail == "the store behind this server cannot list semaphores")
+        }
+    }
+
     @Test("An operator evicts a holder by its token, and takes a waiter's place away")
     func evicting() async throws {
         try await withServer { server in

@@ -9,6 +9,7 @@ const lookPause = 2_000;
 export class CoordinationPage {
     #context;
     #title;
+    #absence;
     #key = null;
     #problem = element("div", { class: "page-problem" });
     #filter;
@@ -23,11 +24,12 @@ export class CoordinationPage {
 
     /**
      * @param {object} context What the frame offers.
-     * @param {{title: string, filterLabel: string}} words
+     * @param {{title: string, filterLabel: string, absence: string}} words `absence` is said over a store without them.
      */
-    constructor(context, { title, filterLabel }) {
+    constructor(context, { title, filterLabel, absence }) {
         this.#context = context;
         this.#title = title;
+        this.#absence = absence;
         this.#filter = element("input", {
             type: "search", id: "filter", placeholder: filterLabel, "aria-label": filterLabel, autocomplete: "off",
             spellcheck: "false", "aria-keyshortcuts": "/", on: { input: () => this.#filtered() },
@@ -74,6 +76,7 @@ export class CoordinationPage {
         try {
             this.#loading = this.load();
             await this.#loading;
+            this.body.hidden = false;
             replaceChildren(this.#problem);
             if (!this.#isStopped) this.#context.onLoaded(new Date());
         } catch (error) {
@@ -136,6 +139,11 @@ export class CoordinationPage {
 
     #failed(error) {
         const problem = explained(error);
+        // Nothing else would ever be said on a page of what the store has not got.
+        if (problem.status === 501) {
+            replaceChildren(this.hero, this.#absence);
+            this.body.hidden = true;
+        }
         const isToldElsewhere = problem.status === 401 || problem.code === "unreachable";
         replaceChildren(this.#problem, isToldElsewhere ? null : problemElement(problem));
         this.#context.onFailed(problem);

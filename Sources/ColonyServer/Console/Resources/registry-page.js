@@ -29,7 +29,10 @@ export class RegistryPage extends CoordinationPage {
     #shown = new Map();
 
     constructor(context) {
-        super(context, { title: "Elections & registry", filterLabel: "Filter by the start of the group" });
+        super(context, {
+            title: "Elections & registry", filterLabel: "Filter by the start of the group",
+            absence: "The store of this daemon does not list groups of records.",
+        });
         const electionTable = table("Elections", ["Election", "Leader", "Term", "Led for", ""]);
         this.#electionRows = new KeyedRows(electionTable, () => this.#makeElection());
         this.#elections = section("elections-title", "Elections", electionTable);

@@ -18,7 +18,10 @@ export class SemaphoresPage extends CoordinationPage {
     #pages = 1;
 
     constructor(context) {
-        super(context, { title: "Semaphores", filterLabel: "Filter by the start of the name" });
+        super(context, {
+            title: "Semaphores", filterLabel: "Filter by the start of the name",
+            absence: "The store of this daemon does not list semaphores.",
+        });
         this.#table = element("table", { class: "tags semaphores", hidden: true, "aria-label": "Semaphores" },
             element("thead", {}, element("tr", {}, ["Semaphore", "In use", "Holders", "Waiters"].map((label) =>
                 element("th", { scope: "col" }, label)))));
