@@ -93,7 +93,7 @@ struct VerifyCommand: AsyncParsableCommand {
         _ show: (ConformanceProgress) -> Void, into reports: inout [ConformanceReport]
     ) async {
         // A port that a store has not got is no promise that it has broken, unless it was asked about.
-        guard Suite.client(leases) != nil || !self.only.isEmpty else { return }
+        guard await engines.offers(Suite.port, leases) || !self.only.isEmpty else { return }
         let harness = LiveLeaseHarness(longestLease: leases.longestLease) { try await engines.makeLeases() }
         reports.append(await Suite.run(on: harness, title: "\(engines.place)", reporting: show))
     }
