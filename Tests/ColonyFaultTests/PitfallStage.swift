@@ -24,9 +24,9 @@ final class PitfallStage: Sendable {
             Stage(folder: self.folder.path, programs: FaultSuiteTests.programs, session: .seconds(9)))
         self.servers = running.servers
         self.url = running.url
-        for server in self.servers { try server.start() }
         let engine = try self.engine()
         try await self.eventually("the store answers") {
+            try self.start()
             do {
                 _ = try await engine.inspect("colony")
                 return true
