@@ -363,7 +363,7 @@ var tests: [Target] {
             name: "ColonyFaultTests",
             dependencies: [
                 "ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers", "colony",
-                "colony-fault-probe", "colony-faults",
+                "colony-fault-probe", "colony-faults", "ColonyCoordination", "EngineUnderFaults",
             ],
             swiftSettings: settings
         ),
@@ -372,6 +372,15 @@ var tests: [Target] {
         // What tests of several targets need to start servers of other people.
         .target(
             name: "RealServers", dependencies: ["ColonyCore"], path: "Tests/RealServers", swiftSettings: settings),
+
+        // Every engine by its URL, and one that is broken on purpose.
+        .target(
+            name: "EngineUnderFaults",
+            dependencies: [
+                "ColonyCore", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyPostgres", "ColonyZooKeeper",
+                "ColonyEtcd",
+            ],
+            path: "Tests/EngineUnderFaults", swiftSettings: settings),
 
         // What happens under faults, what must not, and who brings the faults about.
         .target(name: "FaultHistory", path: "Tests/FaultHistory", swiftSettings: settings),
@@ -402,8 +411,8 @@ var tests: [Target] {
         .executableTarget(
             name: "colony-fault-probe",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyPostgres",
-                "ColonyZooKeeper", "ColonyEtcd", "ColonySimulation", "FaultHistory", .grdb,
+                "ColonyCore", "ColonyCoordination", "ColonySQLite", "ColonySimulation", "EngineUnderFaults",
+                "FaultHistory", .grdb,
             ],
             path: "Tests/colony-fault-probe",
             swiftSettings: settings

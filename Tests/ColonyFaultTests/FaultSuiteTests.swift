@@ -16,7 +16,7 @@ struct FaultSuiteTests {
         return tests.deletingLastPathComponent().path
     }()
 
-    private static func canRun(_ store: StoreUnderTest) -> Bool {
+    static func canRun(_ store: StoreUnderTest) -> Bool {
         guard let obstacle = store.obstacle, !InstalledPrograms.isMissingAnError else { return true }
         print("skipped: faults on \(store.name): \(obstacle)")
         return false

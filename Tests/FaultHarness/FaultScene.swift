@@ -27,7 +27,13 @@ package final class FaultScene: Sendable {
     private var historyFile: String { "\(self.folder.path)/history.jsonl" }
 
     /// Starts a contender whose shortest work under the lock is longer than the scene.
-    package func start(_ who: String, on url: String, lease: Duration) throws {
+    ///
+    /// - Parameters:
+    ///   - isSleeper: Whether it does not renew, and writes on after it has lost the lock.
+    ///   - environment: What it has beside the environment of this process, such as a wall clock of its own.
+    package func start(
+        _ who: String, on url: String, lease: Duration, isSleeper: Bool = false, environment: [String: String] = [:]
+    ) throws {
         let process = ServerProcess(
             "contender-\(who)",
             ServerProcess.Command(
@@ -35,7 +41,7 @@ package final class FaultScene: Sendable {
                 [
                     url, "orders/42", "--who", who, "--register", "\(self.folder.path)/register.db", "--history",
                     self.historyFile, "--ttl", "\(lease.clampedMilliseconds)", "--hold", "1000000",
-                ], in: self.folder.path))
+                ] + (isSleeper ? ["--sleeper"] : []), environment: environment, in: self.folder.path))
         try process.start()
         self.contenders.withLock { $0[who] = process }
     }
@@ -43,6 +49,12 @@ package final class FaultScene: Sendable {
     package func kill(_ who: String) {
         self.contenders.withLock { $0[who] }?.kill()
     }
+
+    /// Stops a contender where it is.
+    package func suspend(_ who: String) { self.contenders.withLock { $0[who] }?.suspend() }
+
+    /// Lets it go on.
+    package func resume(_ who: String) { self.contenders.withLock { $0[who] }?.resume() }
 
     /// Writes to the history that from here on nothing is wrong any more.
     package func heal() throws {

@@ -39,11 +39,16 @@ package struct Stage: Sendable {
     package let programs: String
     /// Hosts for the servers, if this run has a network of its own; at least three.
     package let hosts: [PrivateNetwork.Host]
+    /// How long sessions last, on servers whose leases end with them: no lease is longer than nine tenths of one.
+    package let session: Duration
 
-    package init(folder: String, programs: String, hosts: [PrivateNetwork.Host]) {
+    package init(
+        folder: String, programs: String, hosts: [PrivateNetwork.Host] = [], session: Duration = .milliseconds(2_400)
+    ) {
         self.folder = folder
         self.programs = programs
         self.hosts = hosts
+        self.session = session
     }
 
     /// A place for each of `count` servers.
@@ -134,7 +139,7 @@ extension StoreUnderTest {
         let places = try stage.places(3, ports: 3)
         let hosts = places.map { "\($0.address):\($0.ports[0])" }.joined(separator: ",")
         return RunningStore(
-            url: "zookeeper://\(hosts)?session_timeout_ms=2400&timeout_ms=1000",
+            url: "zookeeper://\(hosts)?session_timeout_ms=\(stage.session.clampedMilliseconds)&timeout_ms=1000",
             servers: try ServerLaunchers.zookeeper(at: places, in: stage.folder),
             version: archiveVersion)
     }

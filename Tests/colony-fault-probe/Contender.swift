@@ -2,6 +2,7 @@ import ColonyCoordination
 import ColonyCore
 import ColonySQLite
 import ColonySimulation
+import EngineUnderFaults
 import FaultHistory
 import Synchronization
 

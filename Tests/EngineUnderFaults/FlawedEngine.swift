@@ -20,7 +20,7 @@ final class FlawedEngine: LeaseEngine {
     init(_ url: EngineURL) throws {
         self.flaw = url.options["flaw"].flatMap(Flaw.init)
         if self.flaw == nil, url.options["flaw"] != "none" {
-            throw BadArguments(description: "flaw is none or one of \(Flaw.allCases.map(\.rawValue))")
+            throw NoSuchEngine(description: "flaw is none or one of \(Flaw.allCases.map(\.rawValue))")
         }
         self.store = SQLiteLeaseEngine(path: url.path)
     }

@@ -1,4 +1,4 @@
-import ColonyCore
+package import ColonyCore
 import ColonyEtcd
 import ColonyPostgres
 import ColonyRedis
@@ -7,8 +7,9 @@ import ColonySQLite
 import ColonyZooKeeper
 
 /// Makes the engine of a URL, by the schemes that the command line has.
-enum EngineUnderFaults {
-    static func make(_ text: String) throws -> any LeaseEngine {
+package enum EngineUnderFaults {
+    /// - Throws: ``NoSuchEngine``, or what the engine says of its URL.
+    package static func make(_ text: String) throws -> any LeaseEngine {
         let url = try EngineURL(text)
         switch url.scheme {
         case "sqlite": return SQLiteLeaseEngine(path: url.path)
@@ -25,7 +26,12 @@ enum EngineUnderFaults {
         #if ZooKeeper
         case "zookeeper": return try ZooKeeperLeaseEngine(url: url)
         #endif
-        default: throw BadArguments(description: "there is no engine for \(url)")
+        default: throw NoSuchEngine(description: "there is no engine for \(url)")
         }
     }
+}
+
+/// A URL that stands for none of the engines.
+package struct NoSuchEngine: Error, CustomStringConvertible {
+    package let description: String
 }
