@@ -15,7 +15,17 @@ let settings: [SwiftSetting] = [
 let package = Package(
     name: "colony-benchmarks",
     platforms: [.macOS(.v15)],
-    dependencies: [.package(name: "colony", path: "..")],
+    // With every engine, so that each is measured beside its server's own client.
+    dependencies: [
+        .package(name: "colony", path: "..", traits: ["AllEngines"]),
+        // What a bare client of etcd is made of: as Colony has it.
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
+        .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.2"),
+        .package(url: "https://github.com/grpc/grpc-swift-protobuf", from: "2.4.1"),
+    ],
     targets: [
         // What the hashes are compared with.
         .systemLibrary(
@@ -29,12 +39,23 @@ let package = Package(
                 "CAllocations",
                 "CXXHash",
                 .product(name: "ColonyCaches", package: "colony"),
+                .product(name: "ColonyCoordination", package: "colony"),
                 .product(name: "ColonyCore", package: "colony"),
+                .product(name: "ColonyEtcd", package: "colony"),
                 .product(name: "ColonyHashing", package: "colony"),
+                .product(name: "ColonyPostgres", package: "colony"),
                 .product(name: "ColonyRedis", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),
+                .product(name: "ColonyZooKeeper", package: "colony"),
+                .product(name: "GRPCCore", package: "grpc-swift-2"),
+                .product(name: "GRPCNIOTransportHTTP2", package: "grpc-swift-nio-transport"),
+                .product(name: "GRPCProtobuf", package: "grpc-swift-protobuf"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "SwiftProtobuf", package: "swift-protobuf"),
             ],
-            swiftSettings: settings
+            // The generated messages of etcd ask for it.
+            swiftSettings: settings + [.define("Etcd")]
         ),
         .testTarget(
             name: "BenchmarksTests",

@@ -44,11 +44,14 @@ struct WorkloadTests {
             facts: [.init("bound", 12.5, "ms")], target: .atMost(25, "ms"))
         let report = BenchmarkReport(
             machine: .current(), versions: ["colony": "0"], command: "make bench", scale: 1,
-            measurements: [reached, missed], skipped: ["etcd": "etcd is not installed"])
+            measurements: [reached, missed], skipped: ["etcd": "etcd is not installed"],
+            load: BenchmarkReport.Load(before: 0.25, after: 1.5))
         #expect(report.table.contains("2,000,000 pairs/s"))
         #expect(report.table.contains("≥ 1,500,000 pairs/s"))
         #expect(report.table.contains("MISSED"))
         #expect(report.table.contains("bound: 12.5 ms"))
+        #expect(report.table.contains("load average 0.25 before the run, 1.5 at its end"))
+        #expect(BenchmarkReport.Load(before: nil, after: 1) == nil)
         #expect(report.table.contains("etcd is not installed"))
         #expect(!report.allTargetsMet)
         let copy = try JSONDecoder().decode(BenchmarkReport.self, from: JSONEncoder().encode(report))

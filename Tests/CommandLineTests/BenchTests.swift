@@ -24,6 +24,44 @@ import Testing
         }
     }
 
+    @Test(arguments: ["memory:", "sqlite:"])
+    func `bench measures locks on a store that is named, and leaves none of them held`(scheme: String) async throws {
+        try await Scene.run { scene in
+            let url = scheme == "memory:" ? scheme : "sqlite:\(scene.path("some.db"))"
+            let outcome = try await scene.colony(
+                "bench", "locks", "--store", url, "--contenders", "4", "--scale", "0.01", "--json")
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            try Self.expectStoreFigures(outcome.output)
+            if scheme == "sqlite:" {
+                #expect(
+                    try await scene.colony("lock", "list", "--store", url, "--json").output.contains("bench") == false)
+            }
+        }
+    }
+
+    /// That both figures of a store are there and are figures.
+    static func expectStoreFigures(_ json: String) throws {
+        let report = try JSONSerialization.jsonObject(with: Data(json.utf8)) as? [String: Any]
+        let measurements = try #require(report?["measurements"] as? [[String: Any]])
+        #expect(measurements.compactMap { $0["workload"] as? String } == ["store-pairs", "store-hand-over"])
+        #expect(measurements.allSatisfy { ($0["figure"] as? Double ?? 0) > 0 && ($0["count"] as? Int ?? 0) > 0 })
+    }
+
+    @Test func `what bench cannot measure on a store is refused with the reason`() async throws {
+        try await Scene.run { scene in
+            let block = try await scene.colony("bench", "ids", "--store", "memory:")
+            #expect(block.code == 64 && block.errors.contains("bench locks --store"))
+            let few = try await scene.colony("bench", "locks", "--store", "memory:", "--contenders", "1")
+            #expect(few.code == 64 && few.errors.contains("not 1"))
+            let alone = try await scene.colony("bench", "locks", "--contenders", "4")
+            #expect(alone.code == 64 && alone.errors.contains("--store"))
+            let other = try await scene.colony("bench", "locks", "--store", "memory:", "--only", "sqlite-1")
+            #expect(other.code == 64 && other.errors.contains("There are store-pairs, store-hand-over"))
+            let nowhere = try await scene.colony("bench", "locks", "--store", "mysql://127.0.0.1")
+            #expect(nowhere.code == 64 && nowhere.errors.contains("mysql"))
+        }
+    }
+
     @Test func `a trace is replayed with every policy, and printed as the contract says`() async throws {
         try await Scene.run { scene in
             let file = "\(scene.folder)/loop.trace"

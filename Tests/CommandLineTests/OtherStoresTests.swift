@@ -30,6 +30,16 @@ struct OtherStoresTests {
         }
     }
 
+    @Test func `bench measures locks on Redis, and leaves none of them held`() async throws {
+        try await Self.withRedis { scene, url in
+            let outcome = try await scene.colony(
+                "bench", "locks", "--store", url, "--contenders", "4", "--scale", "0.02", "--json")
+            #expect(outcome.code == 0, "\(outcome.errors)")
+            try BenchTests.expectStoreFigures(outcome.output)
+            #expect(try await scene.colony("lock", "list", "--store", url).output.contains("colony-bench") == false)
+        }
+    }
+
     @Test func `a daemon serves locks and numbers from Redis, and keeps queues in its data directory`() async throws {
         try await Self.withRedis { scene, url in
             try await scene.whileServing(store: url) { daemon in

@@ -1,10 +1,14 @@
 // Locks on etcd, by etcd's own client: acquire and release in a loop from many clients, one name each.
 //
-// Two ways are measured, and the report compares with the faster one:
+// Three ways are measured, each beside what it is like:
 //
-//	mutex: concurrency.Mutex, etcd's own lock. Its session, and with it the lease, is made once per client.
-//	txn:   the least that a lock can be: one transaction that puts the key, bound to the session's lease, if nobody has
-//	       it, and one that deletes it.
+//	mutex:  concurrency.Mutex, etcd's own lock. Its session, and with it the lease, is made once per client.
+//	txn:    the least that a lock can be: one transaction that puts the key, bound to the session's lease, if nobody has
+//	        it, and one that deletes it.
+//	engine: the two transactions of ColonyEtcd: one that puts the key of an owner into the folder of the name if that is
+//	        empty and else reads who comes first, and one that deletes the key if it is still the same.
+//
+// With -shared, all clients share one connection and one session, as the tasks of a program that uses ColonyEtcd do.
 //
 // Prints one line of JSON.
 package main
@@ -42,9 +46,28 @@ func main() {
 	endpoint := flag.String("endpoint", "127.0.0.1:2379", "where etcd listens")
 	clients := flag.Int("clients", 64, "clients, each with a connection and a name of its own")
 	seconds := flag.Float64("seconds", 5, "how long to measure, after a tenth of it to warm up")
-	mode := flag.String("mode", "mutex", "mutex or txn")
+	mode := flag.String("mode", "mutex", "mutex, txn, or engine")
+	shared := flag.Bool("shared", false, "one connection and one session for all clients")
 	flag.Parse()
 	ctx := context.Background()
+
+	connect := func() (*clientv3.Client, *concurrency.Session) {
+		client, err := clientv3.New(clientv3.Config{Endpoints: []string{*endpoint}, DialTimeout: 10 * time.Second})
+		if err != nil {
+			fail(err)
+		}
+		session, err := concurrency.NewSession(client, concurrency.WithTTL(30))
+		if err != nil {
+			fail(err)
+		}
+		return client, session
+	}
+	var commonClient *clientv3.Client
+	var commonSession *concurrency.Session
+	if *shared {
+		commonClient, commonSession = connect()
+		defer commonClient.Close()
+	}
 
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
@@ -56,19 +79,18 @@ func main() {
 	for number := 0; number < *clients; number++ {
 		go func(number int) {
 			defer done.Done()
-			client, err := clientv3.New(clientv3.Config{Endpoints: []string{*endpoint}, DialTimeout: 10 * time.Second})
-			if err != nil {
-				fail(err)
-			}
-			defer client.Close()
-			session, err := concurrency.NewSession(client, concurrency.WithTTL(30))
-			if err != nil {
-				fail(err)
+			client, session := commonClient, commonSession
+			if !*shared {
+				client, session = connect()
+				defer client.Close()
 			}
 			name := fmt.Sprintf("bench/lock-%d", number)
 			pair := mutexPair(ctx, session, name)
-			if *mode == "txn" {
+			switch *mode {
+			case "txn":
 				pair = transactionPair(ctx, client, session, name)
+			case "engine":
+				pair = enginePair(ctx, client, session, name)
 			}
 			ready.Done()
 			<-start
@@ -135,6 +157,38 @@ func transactionPair(
 			return fmt.Errorf("the lock %s is held by another", name)
 		}
 		_, err = client.Delete(ctx, name)
+		return err
+	}
+}
+
+func enginePair(
+	ctx context.Context, client *clientv3.Client, session *concurrency.Session, name string,
+) func() error {
+	folder := name + "/"
+	key := folder + "00000000-0000-4000-8000-000000000000"
+	// As long as what the engine writes.
+	value := "colony1 held 30000000000 1764273600000 25000000000000 1764273630000 25030000000000 0 " +
+		"00000000-0000-4000-8000-000000000000 00000000-0000-4000-8000-000000000000 00000000-0000-4000-8000-000000000000"
+	return func() error {
+		answer, err := client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(folder), "=", 0).WithPrefix()).
+			Then(clientv3.OpPut(key, value, clientv3.WithLease(session.Lease()))).
+			Else(clientv3.OpGet(folder, clientv3.WithPrefix(), clientv3.WithLimit(1),
+				clientv3.WithSort(clientv3.SortByCreateRevision, clientv3.SortAscend))).
+			Commit()
+		if err != nil {
+			return err
+		}
+		if !answer.Succeeded {
+			return fmt.Errorf("the lock %s is held by another", name)
+		}
+		answer, err = client.Txn(ctx).
+			If(clientv3.Compare(clientv3.CreateRevision(key), "=", answer.Header.Revision)).
+			Then(clientv3.OpDelete(key, clientv3.WithPrevKV())).
+			Commit()
+		if err == nil && !answer.Succeeded {
+			err = fmt.Errorf("the lock %s was taken away", name)
+		}
 		return err
 	}
 }

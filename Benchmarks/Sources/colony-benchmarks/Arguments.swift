@@ -7,6 +7,7 @@ struct Arguments {
     var directory = "."
     var colony = ".build/release/colony"
     var etcdLocks = "Benchmarks/.peers/etcd-locks"
+    var zookeeperPairs = "Benchmarks/.peers/zookeeper-pairs"
     var rabbitMQQueues = "Benchmarks/.peers/rabbitmq-queues"
     var uuidPeers = "Benchmarks/Peers/uuid"
     var caffeinePeer = "Benchmarks/Peers/caffeine"
@@ -15,9 +16,12 @@ struct Arguments {
 
     static let usage = """
         usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE]
-               [--rabbitmq-queues FILE] [--uuid-peers FOLDER] [--caffeine-peer FOLDER] [--caffeine FILE] [NAME...]
+               [--zookeeper-pairs FILE] [--rabbitmq-queues FILE] [--uuid-peers FOLDER] [--caffeine-peer FOLDER]
+               [--caffeine FILE] [NAME...]
 
-        Measures the workloads called NAME, or all; "queues" names all those of queues. `make bench` builds what is needed and runs all.
+        Measures the workloads called NAME, or all. "queues" names all those of queues, "coordination" all those of engines on
+        their servers, and "coordination-redis", -postgres, -etcd, and -zookeeper those of one. `make bench` builds what is
+        needed and runs all.
         """
 
     init(_ words: some Sequence<String>) throws {
@@ -38,6 +42,7 @@ struct Arguments {
             case "--directory": self.directory = try value(of: word)
             case "--colony": self.colony = try value(of: word)
             case "--etcd-locks": self.etcdLocks = try value(of: word)
+            case "--zookeeper-pairs": self.zookeeperPairs = try value(of: word)
             case "--rabbitmq-queues": self.rabbitMQQueues = try value(of: word)
             case "--uuid-peers": self.uuidPeers = try value(of: word)
             case "--caffeine-peer": self.caffeinePeer = try value(of: word)

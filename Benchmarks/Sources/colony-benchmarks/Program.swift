@@ -11,6 +11,7 @@ enum Program {
     static func main() async {
         do {
             if try await LockWorkloads.runAsWorkerIfAsked() { return }
+            try await LeaderProcess.runIfAsked()
             let arguments = try Arguments(CommandLine.arguments.dropFirst())
             let report = try await Self.run(arguments)
             if arguments.json {
@@ -38,13 +39,20 @@ enum Program {
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
             LoadingWorkload.all, BloomWorkload.all, RedisComparison.all, queues,
         ]
-        let all = Array(blocks.joined())
-        let chosen = Set(arguments.names.flatMap { $0 == "queues" ? queues.map(\.name) : [$0] })
+        let clients = PairsPeer.Programs(etcdLocks: arguments.etcdLocks, zookeeperPairs: arguments.zookeeperPairs)
+        let coordination = CoordinationKind.allCases.map {
+            ($0, CoordinationComparison(kind: $0, clients: clients).all)
+        }
+        var groups = ["queues": queues, "coordination": coordination.flatMap(\.1)]
+        for (kind, workloads) in coordination { groups["coordination-\(kind.rawValue)"] = workloads }
+        let all = Array(blocks.joined()) + coordination.flatMap(\.1)
+        let chosen = Set(arguments.names.flatMap { groups[$0]?.map(\.name) ?? [$0] })
         let onRequest = QueueWorkloads.onRequest.filter { chosen.contains($0.name) }
         for name in chosen where !(all + onRequest).contains(where: { $0.name == name }) {
             throw WorkloadError("no workload is called \(name); there are \(all.map(\.name).joined(separator: ", "))")
         }
         let options = WorkloadOptions(scale: arguments.scale, directory: arguments.directory)
+        let load = Machine.loadAverage
         var measurements: [Measurement] = []
         var skipped: [String: String] = [:]
         for workload in all + onRequest where chosen.isEmpty || chosen.contains(workload.name) {
@@ -60,7 +68,8 @@ enum Program {
         return BenchmarkReport(
             machine: .current(), versions: Versions.find(colony: arguments.colony),
             command: (["colony-benchmarks"] + CommandLine.arguments.dropFirst()).joined(separator: " "),
-            scale: arguments.scale, measurements: measurements, skipped: skipped)
+            scale: arguments.scale, measurements: measurements, skipped: skipped,
+            load: BenchmarkReport.Load(before: load, after: Machine.loadAverage))
     }
 }
 
@@ -71,6 +80,10 @@ enum Versions {
         let programs: [(name: String, file: String, arguments: [String])] = [
             ("colony", colony, ["--version"]), ("etcd", "/usr/bin/etcd", ["--version"]),
             ("Linux", "/usr/bin/uname", ["-r"]),
+            ("Redis", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "redis-server"]),
+            ("PostgreSQL", "/usr/bin/env", ["sh", "-c", "pgbench --version | cut -d ' ' -f 3"]),
+            ("ZooKeeper", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "zookeeper"]),
+            ("Go", "/usr/bin/env", ["go", "env", "GOVERSION"]),
             ("RabbitMQ", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "rabbitmq-server"]),
             ("Erlang", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "erlang-base"]),
             ("SQLite", "/usr/bin/env", ["pkg-config", "--modversion", "sqlite3"]),

@@ -73,7 +73,7 @@ extension LeaseTaking {
                 """)
         case .first:
             do throws(CoordinationError) {
-                let held = try await self.acquireAnew(waiting: limit, id: owner.id, owner: owner)
+                let held = try await self.acquireAnew(waiting: limit, id: owner.identity(key), owner: owner)
                 owner.settle(held, key)
                 return held
             } catch {
@@ -89,7 +89,8 @@ extension LeaseTaking {
         let limit = limit ?? self.configuration.waiting
         // Reading the clock is the dearest part of taking a lock in memory, so it is done for those who ask.
         let start = self.configuration.onEvent == nil ? nil : self.keeper.clock.now
-        let attempt = self.attempt(by: id)
+        var attempt = self.attempt(by: id)
+        if let owner { attempt.onDoubt = { [key = attempt.key] in owner.doubt(key) } }
         let answer: Acquisition
         do throws(LeaseError) {
             if self.isImmediate, limit <= .zero {
@@ -127,15 +128,9 @@ extension LeaseTaking {
             return WaitingRoom.Attempt(
                 name: self.name, owner: owner, duration: duration, engine: engine, isImmediate: self.isImmediate)
         case .permits(let engine, let terms):
-            let asking = PermitRequest(
-                terms.permits, of: self.name, limit: terms.limit, owner: owner, for: duration)
-            let claiming = PermitRequest(
+            let request = PermitRequest(
                 terms.permits, of: self.name, limit: terms.limit, owner: owner, for: duration, claim: terms.claim)
-            let plain = PermitLeases(engine, asking)
-            return WaitingRoom.Attempt(
-                name: self.name, owner: owner, duration: duration, engine: plain,
-                contender: terms.claim == nil ? plain : PermitLeases(engine, claiming), claim: terms.claim,
-                key: self.key, lane: terms.lane, isImmediate: self.isImmediate)
+            return WaitingRoom.Attempt(request, on: engine, lane: terms.lane, isImmediate: self.isImmediate)
         }
     }
 

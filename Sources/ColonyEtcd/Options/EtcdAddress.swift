@@ -1,4 +1,6 @@
 #if Etcd
+import ColonyCore
+
 /// Where a member of an etcd cluster answers its clients.
 public struct EtcdAddress: Hashable, Sendable, CustomStringConvertible {
     /// The host: a name or a numeric address, IPv6 without brackets.
@@ -16,25 +18,8 @@ public struct EtcdAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `host`, `host:port`, `[ipv6]`, or `[ipv6]:port`; `nil` for anything else.
     init?(_ text: String) {
-        var host = text[...]
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let bracket = text.firstIndex(of: "]") else { return nil }
-            let rest = text[text.index(after: bracket)...]
-            guard rest.isEmpty || rest.hasPrefix(":") else { return nil }
-            host = text[text.index(after: text.startIndex)..<bracket]
-            port = rest.isEmpty ? nil : rest.dropFirst()
-        } else if let colon = text.lastIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-        }
-        guard !host.isEmpty else { return nil }
-        guard let port else {
-            self.init(host: String(host))
-            return
-        }
-        guard let number = Int(port), (1...65_535).contains(number) else { return nil }
-        self.init(host: String(host), port: number)
+        guard let address = HostAndPort(text) else { return nil }
+        self.init(host: address.host, port: address.port ?? 2379)
     }
 
     /// What the host is written as.
@@ -46,8 +31,6 @@ public struct EtcdAddress: Hashable, Sendable, CustomStringConvertible {
         return parts.count == 4 && parts.allSatisfy { UInt8($0) != nil } ? .ipv4 : .name
     }
 
-    public var description: String {
-        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
-    }
+    public var description: String { HostAndPort.text(host: self.host, port: self.port) }
 }
 #endif

@@ -85,25 +85,8 @@ extension PostgresOptions {
 extension PostgresOptions.Server {
     /// Reads `host`, `host:port`, `[ipv6]`, or `[ipv6]:port`; `nil` for anything else.
     init?(_ text: String) {
-        var host = text[...]
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let bracket = text.firstIndex(of: "]") else { return nil }
-            let rest = text[text.index(after: bracket)...]
-            guard rest.isEmpty || rest.hasPrefix(":") else { return nil }
-            host = text[text.index(after: text.startIndex)..<bracket]
-            port = rest.isEmpty ? nil : rest.dropFirst()
-        } else if let colon = text.firstIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-        }
-        guard !host.isEmpty else { return nil }
-        guard let port else {
-            self.init(host: String(host))
-            return
-        }
-        guard let number = Int(port), (1...65535).contains(number) else { return nil }
-        self.init(host: String(host), port: number)
+        guard let address = HostAndPort(text) else { return nil }
+        self.init(host: address.host, port: address.port ?? 5432)
     }
 }
 #endif

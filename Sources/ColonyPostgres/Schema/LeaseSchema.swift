@@ -66,15 +66,18 @@ enum LeaseSchema {
         CREATE OR REPLACE FUNCTION $schema$.microseconds(p_interval interval) RETURNS bigint
         LANGUAGE sql IMMUTABLE STRICT AS $body$ SELECT greatest(1, (date_part('epoch', p_interval) * 1000000)::bigint) $body$;
 
-        -- The first in the queue of a name whose engine is alive.
+        -- The first in the queue of a name whose engine is alive. Not in plain SQL, which would be planned anew at each call.
         CREATE OR REPLACE FUNCTION $schema$.head(
             p_name text, OUT o_owner text, OUT o_ticket bigint, OUT o_engine text, OUT o_dies timestamptz
-        ) LANGUAGE sql STABLE AS $body$
+        ) LANGUAGE plpgsql STABLE AS $body$
+        BEGIN
             SELECT q.owner, q.ticket, q.engine, e.seen_at + \(deadAfter)
+            INTO o_owner, o_ticket, o_engine, o_dies
             FROM $schema$.waiter q JOIN $schema$.engine e ON e.id = q.engine
             WHERE q.name = p_name
                 AND e.seen_at BETWEEN clock_timestamp() - \(deadAfter) AND clock_timestamp() + \(deadAfter)
-            ORDER BY q.ticket LIMIT 1
+            ORDER BY q.ticket LIMIT 1;
+        END
         $body$;
 
         -- Tells who has to look at a name that is free now.

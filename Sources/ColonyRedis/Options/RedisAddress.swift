@@ -1,3 +1,5 @@
+import ColonyCore
+
 /// Where a Redis server listens.
 public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
     /// The host: a name or a numeric address, IPv6 without brackets.
@@ -15,29 +17,9 @@ public struct RedisAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Reads `host`, `host:port`, `[ipv6]`, or `[ipv6]:port`; `nil` for anything else.
     init?(_ text: String) {
-        var host = text[...]
-        var port: Substring?
-        if text.hasPrefix("[") {
-            guard let bracket = text.firstIndex(of: "]") else { return nil }
-            let rest = text[text.index(after: bracket)...]
-            guard rest.isEmpty || rest.hasPrefix(":") else { return nil }
-            host = text[text.index(after: text.startIndex)..<bracket]
-            port = rest.isEmpty ? nil : rest.dropFirst()
-        } else if let colon = text.lastIndex(of: ":") {
-            host = text[..<colon]
-            port = text[text.index(after: colon)...]
-            // Servers write IPv6 without brackets, as in `::1:6379`.
-        }
-        guard !host.isEmpty else { return nil }
-        guard let port else {
-            self.init(host: String(host))
-            return
-        }
-        guard let number = Int(port), (1...65535).contains(number) else { return nil }
-        self.init(host: String(host), port: number)
+        guard let address = HostAndPort(text) else { return nil }
+        self.init(host: address.host, port: address.port ?? 6379)
     }
 
-    public var description: String {
-        self.host.contains(":") ? "[\(self.host)]:\(self.port)" : "\(self.host):\(self.port)"
-    }
+    public var description: String { HostAndPort.text(host: self.host, port: self.port) }
 }

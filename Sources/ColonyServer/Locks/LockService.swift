@@ -66,22 +66,27 @@ final class LockService: Sendable {
     private func acquireWaiting(
         _ name: LeaseName, owner: OwnerID, _ request: AcquireRequest, client: Client, since arrival: MonotonicInstant
     ) async throws(Problem) -> Answer {
+        // The turn lasts until the answer has been sent, so that a client that asks again under its owner does not lose to
+        // what is given back for a connection of it that broke.
         let (outcome, reason) = try await self.wait(for: name, client: client) { room, engine throws(LeaseError) in
-            try await room.acquire(name, owner: owner, for: request.duration, upTo: request.wait, on: engine)
+            let turn = try await room.beginTurn(of: owner, for: name, on: engine)
+            let acquisition = try await room.acquire(
+                name, owner: owner, for: request.duration, upTo: request.wait, on: engine, in: turn)
+            return (acquisition, turn)
         }
         self.metrics.waits.recordNanoseconds(arrival.duration(to: self.clock.now).clampedNanoseconds)
         if case .failure = outcome { self.metrics.acquired(.failed) }
         switch (outcome, reason) {
-        case (.success(.granted(let lease)), .clientGone):
-            await self.giveBack(name, owner: owner, token: lease.token)
+        case (.success((.granted(let lease), let turn)), .clientGone):
+            await self.giveBack(lease, in: turn)
             throw .clientGone
-        case (.success(.granted(let lease)), _) where await client.hasGone():
-            await self.giveBack(name, owner: owner, token: lease.token)
+        case (.success((.granted(let lease), let turn)), _) where await client.hasGone():
+            await self.giveBack(lease, in: turn)
             throw .clientGone
-        case (.success(let acquisition), _):
+        case (.success((let acquisition, let turn)), _):
             var answer = try self.answer(acquisition, name: name, since: arrival)
             if let lease = acquisition.lease {
-                answer.undo = { await self.giveBack(name, owner: owner, token: lease.token) }
+                answer.undo = { await self.giveBack(lease, in: turn) }
             }
             return answer
         case (.failure, .clientGone):
@@ -94,10 +99,12 @@ final class LockService: Sendable {
     }
 
     /// Releases for a client that will not. The new task does not inherit cancellation.
-    private func giveBack(_ name: LeaseName, owner: OwnerID, token: FencingToken) async {
+    private func giveBack(_ lease: Lease, in turn: OwnerTurn) async {
         let engine = self.engine
-        // If this fails, the lease runs out by itself.
-        await Task { _ = try? await engine.release(name, owner: owner, token: token) }.value
+        await turn.giveBack {
+            // If this fails, the lease runs out by itself.
+            await Task { _ = try? await engine.release(lease.name, owner: lease.owner, token: lease.token) }.value
+        }
     }
 
     /// Runs something that waits, and ends it when the client goes away, when the server drains, or when the task is

@@ -9,13 +9,23 @@ enum HandOverLoad {
     static func run(
         handOvers: Int, tasks: Int, of lock: DistributedLock, clock: any MonotonicClock
     ) async throws -> [Duration] {
+        try await self.run(among: Array(repeating: lock, count: tasks), clock: clock) { $0 >= handOvers }
+    }
+
+    /// The same with a lock for each task, all of one name.
+    ///
+    /// - Parameter isEnough: Whether so many hand-overs are; asked at each of them, by whoever holds the lock.
+    @concurrent
+    static func run(
+        among locks: [DistributedLock], clock: any MonotonicClock, until isEnough: @escaping @Sendable (Int) -> Bool
+    ) async throws -> [Duration] {
         struct Book {
             var releasedAt: MonotonicInstant?
             var samples: [Duration] = []
         }
         let book = SharedBook(Book())
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for _ in 0..<tasks {
+            for lock in locks {
                 group.addTask {
                     var isDone = false
                     while !isDone {
@@ -27,7 +37,7 @@ enum HandOverLoad {
                         isDone = book.state.withLock { book in
                             if let releasedAt = book.releasedAt { book.samples.append(releasedAt.duration(to: now)) }
                             book.releasedAt = clock.now
-                            return book.samples.count >= handOvers
+                            return isEnough(book.samples.count)
                         }
                         try await held.release()
                     }

@@ -105,7 +105,7 @@ extension LockWorkloads {
         }
     }
 
-    private static func handOver(of workload: Workload, _ samples: [Duration]) -> Measurement {
+    static func handOver(of workload: Workload, _ samples: [Duration]) -> Measurement {
         let percentiles = Percentiles(samples)
         let milliseconds = samples.map { Double($0.clampedNanoseconds) / 1e6 }
         return Measurement(

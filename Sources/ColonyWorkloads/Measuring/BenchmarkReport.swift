@@ -12,11 +12,29 @@ public struct BenchmarkReport: Sendable, Codable {
     public var measurements: [Measurement]
     /// What could not be measured here, each with its reason. A workload on this list never counts as reached.
     public var skipped: [String: String]
+    /// How busy the machine was around the run, if that is known.
+    public var load: Load?
+
+    /// The load averages of the minute before a run and of its last minute. The first should be near zero: what else runs
+    /// on the machine takes from the figures.
+    public struct Load: Sendable, Codable, Hashable {
+        /// Before the first workload.
+        public var before: Double
+        /// After the last workload.
+        public var after: Double
+
+        /// Puts the two together; `nil` unless both are known.
+        public init?(before: Double?, after: Double?) {
+            guard let before, let after else { return nil }
+            self.before = before
+            self.after = after
+        }
+    }
 
     /// Makes a report.
     public init(
         machine: Machine, versions: [String: String], command: String, scale: Double, measurements: [Measurement],
-        skipped: [String: String] = [:]
+        skipped: [String: String] = [:], load: Load? = nil
     ) {
         self.machine = machine
         self.versions = versions
@@ -24,6 +42,7 @@ public struct BenchmarkReport: Sendable, Codable {
         self.scale = scale
         self.measurements = measurements
         self.skipped = skipped
+        self.load = load
     }
 
     /// Whether every measured target was reached and nothing was skipped.
@@ -50,6 +69,9 @@ public struct BenchmarkReport: Sendable, Codable {
         }
         var text = "\(self.machine.description)\n"
         text += self.versions.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: " · ") + "\n"
+        if let load {
+            text += "load average \(Figure.text(load.before)) before the run, \(Figure.text(load.after)) at its end\n"
+        }
         text += "command: \(self.command)\n\n"
         text += Self.aligned(rows)
         text += "\n"

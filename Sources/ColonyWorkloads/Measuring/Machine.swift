@@ -22,6 +22,16 @@ public struct Machine: Sendable, Codable, Hashable, CustomStringConvertible {
         )
     }
 
+    /// How many tasks wanted a processor at once, over the last minute; `nil` where the system does not say.
+    public static var loadAverage: Double? {
+        #if os(Linux)
+        let text = try? String(contentsOfFile: "/proc/loadavg", encoding: .utf8)
+        return text?.split(separator: " ").first.flatMap { Double($0) }
+        #else
+        return nil
+        #endif
+    }
+
     /// One line: processor, cores, memory, system.
     public var description: String {
         "\(self.processor), \(self.cores) cores, \(self.memoryMebibytes) MiB, \(self.system)"

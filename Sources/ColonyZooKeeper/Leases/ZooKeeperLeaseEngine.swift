@@ -85,6 +85,14 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
     /// Exclusive among all who reach the ensemble, and kept by a majority of it.
     public var guarantee: Guarantee { .linearizable }
 
+    /// Nine tenths of the session's timeout: of the one that the ensemble has agreed to once a server is connected, before
+    /// that of the one that it is asked for.
+    public var longestLease: Duration {
+        var timeout = self.options.sessionTimeout
+        if case .connected(let agreed) = self.sessions.present?.standing { timeout = agreed }
+        return min(ZooKeeperSession.certainty(timeout), LeaseLimits.duration.upperBound)
+    }
+
     /// Ends the session, and with it every lease and every wait of this engine. Calls after it are refused with `closed`.
     ///
     /// The ensemble ends the leases at once if it can be reached, else when the session's timeout is over.

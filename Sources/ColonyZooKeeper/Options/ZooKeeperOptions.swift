@@ -70,8 +70,8 @@ public struct ZooKeeperOptions: Sendable {
     /// What is wrong with the options, or `nil`.
     var defect: String? {
         if self.servers.isEmpty { return "no host is given" }
-        for server in self.servers where server.isEmpty || server.contains("/") || server.contains(" ") {
-            return "\(NameRules.quoted(server)) is no host"
+        for server in self.servers where HostAndPort(server) == nil {
+            return "\(NameRules.quoted(server)) is no HOST or HOST:PORT with a port from 1"
         }
         if self.user == nil, self.password != nil { return "a password is given without a user" }
         if self.user != nil, self.password == nil { return "a user is given without a password" }
@@ -102,12 +102,7 @@ public struct ZooKeeperOptions: Sendable {
     /// After a failure the client takes the next server but one, so among an even number it would never try half of them,
     /// and of two only the one that failed. The first is therefore named twice then.
     package var connectString: String {
-        var servers = self.servers.map { server in
-            guard server.hasPrefix("[") else { return server.contains(":") ? server : "\(server):2181" }
-            let parts = server.dropFirst().split(separator: "]", maxSplits: 1, omittingEmptySubsequences: false)
-            let port = parts.count > 1 && parts[1].hasPrefix(":") ? String(parts[1]) : ":2181"
-            return parts[0] + port
-        }
+        var servers = self.servers.compactMap(HostAndPort.init).map { "\($0.host):\($0.port ?? 2181)" }
         if servers.count.isMultiple(of: 2), let first = servers.first { servers.append(first) }
         return servers.joined(separator: ",")
     }

@@ -110,7 +110,9 @@ package final class ZooKeeperSession: Sendable {
     ///
     /// A server that follows tells its leader of signs of life once in half a tick at the latest, and what it has not told
     /// dies with it. A tenth of the timeout is kept back for that; with a timeout of ten seconds it is half of the usual tick.
-    var certainty: Duration { self.state.withLock(\.timeout) / 10 * 9 }
+    var certainty: Duration { Self.certainty(self.state.withLock(\.timeout)) }
+
+    static func certainty(_ timeout: Duration) -> Duration { timeout / 10 * 9 }
 
     /// A signal for the next change of ``standing``; fired already if `standing` is no longer what the caller saw.
     func news(after seen: Standing) -> OneShotSignal {

@@ -9,10 +9,14 @@ struct BenchCommand: AsyncParsableCommand {
         abstract: "Measure how fast this machine is with Colony.",
         discussion: """
             Example: colony bench locks --directory /var/lib/app
+            Example: colony bench locks --store redis://127.0.0.1:6379
             Example: colony bench caches --trace keys.txt.xz --size 1000
 
             Prints each figure with what it should reach. Run it on an idle machine; durable figures are those of the disk \
             under --directory.
+
+            With --store, measures locks on a store that runs already: pairs of acquire and release from 64 tasks, and how long a \
+            lock takes from one of several contenders to the next. Names begin with colony-bench/.
 
             With --trace, prints how often caches of each eviction policy would have hit, beside the optimum that no policy \
             can pass. A trace has one key a line, as plain text or compressed with gzip or xz.
@@ -34,6 +38,7 @@ struct BenchCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Where to write. What is written is removed again.", valueName: "dir"))
     var directory = "."
 
+    @OptionGroup(title: "Stores (locks)") var store: MeasuredStoreOptions
     @OptionGroup(title: "Traces (caches)") var trace: TraceOptions
 
     @OptionGroup var output: OutputOptions
@@ -43,7 +48,8 @@ struct BenchCommand: AsyncParsableCommand {
             throw ValidationError("--scale must be greater than zero, not \(self.scale).")
         }
         try self.trace.check(for: self.blocks)
-        let names = BenchBlock.allCases.flatMap { $0.workloads + $0.onRequest }.map(\.name)
+        try self.store.check(for: self.blocks)
+        let names = self.store.names ?? BenchBlock.allCases.flatMap { $0.workloads + $0.onRequest }.map(\.name)
         for name in self.only where !names.contains(name) {
             throw ValidationError(
                 "There is no workload \(NameRules.quoted(name)). There are \(names.joined(separator: ", ")).")
@@ -56,13 +62,14 @@ struct BenchCommand: AsyncParsableCommand {
             StandardOutput.write(self.output.json ? try JSONText.of(report) : TraceOptions.table(of: report))
             return
         }
-        let blocks = self.blocks.isEmpty ? BenchBlock.allCases : self.blocks
+        let workloads = try self.workloads()
         let progress = ProgressLine()
         let options = WorkloadOptions(scale: self.scale, directory: self.directory) { name, share in
             progress.show("\(name) \(Int(share * 100)) %")
         }
+        let load = Machine.loadAverage
         var measurements: [Measurement] = []
-        for workload in blocks.flatMap({ self.workloads(of: $0) }) {
+        for workload in workloads {
             progress.show(workload.name)
             measurements.append(try await workload.run(options))
         }
@@ -70,8 +77,16 @@ struct BenchCommand: AsyncParsableCommand {
         let words = CommandLine.arguments.dropFirst().joined(separator: " ")
         let report = BenchmarkReport(
             machine: .current(), versions: ["colony": Version.current], command: "colony \(words)", scale: self.scale,
-            measurements: measurements)
+            measurements: measurements, load: BenchmarkReport.Load(before: load, after: Machine.loadAverage))
         StandardOutput.write(self.output.json ? try JSONText.of(report) : report.table)
+    }
+
+    private func workloads() throws -> [Workload] {
+        if let workloads = try self.store.workloads() {
+            return workloads.filter { self.only.isEmpty || self.only.contains($0.name) }
+        }
+        let blocks = self.blocks.isEmpty ? BenchBlock.allCases : self.blocks
+        return blocks.flatMap { self.workloads(of: $0) }
     }
 
     private func workloads(of block: BenchBlock) -> [Workload] {

@@ -1,0 +1,1 @@
+../../../../Sources/ColonyEtcd/Client/PingAnswering.swift

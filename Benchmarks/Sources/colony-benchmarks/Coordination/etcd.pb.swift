@@ -1,0 +1,1 @@
+../../../../Sources/ColonyEtcd/Wire/etcd.pb.swift
