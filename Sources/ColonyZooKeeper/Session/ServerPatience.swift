@@ -19,7 +19,8 @@ package struct ServerPatience: Sendable {
         case cut
     }
 
-    private let timeout: Duration
+    /// What was asked for, until the ensemble has agreed to something.
+    private var timeout: Duration
     private let servers: Int
     /// How many requests wait for an answer.
     private var owed = 0
@@ -65,7 +66,9 @@ package struct ServerPatience: Sendable {
     /// A request came to its end without an answer.
     package mutating func lost() { self.owed -= 1 }
 
-    package mutating func connected(at now: MonotonicInstant) -> MonotonicInstant? {
+    /// - Parameter timeout: What the ensemble has agreed to.
+    package mutating func connected(at now: MonotonicInstant, timeout: Duration) -> MonotonicInstant? {
+        self.timeout = timeout
         self.isConnected = true
         self.silentSince = now
         self.server = nil

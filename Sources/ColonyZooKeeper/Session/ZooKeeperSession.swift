@@ -240,7 +240,7 @@ package final class ZooKeeperSession: Sendable {
                 state.timeout = timeout
                 state.identity = identity
             }
-            self.look(at: self.patience.withLock { $0.connected(at: self.clock.now) })
+            self.look(at: self.patience.withLock { $0.connected(at: self.clock.now, timeout: timeout) })
         case ZOO_EXPIRED_SESSION_STATE:
             self.finish(.expired)
         case ZOO_AUTH_FAILED_STATE:
