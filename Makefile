@@ -1,7 +1,7 @@
 # The newcomer's two commands are `make serve` and `make test`; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve services test faults bench check format docs clean
+.PHONY: help serve services test faults guarantees bench check format docs clean
 
 # Passed on to `colony serve`, for example: make serve ARGS="--http 127.0.0.1:7500"
 ARGS ?=
@@ -11,7 +11,7 @@ TRAITS ?=
 traits = $(if $(TRAITS),--traits $(TRAITS))
 
 help: ## List the commands
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 
 serve: ## Set up, build for release, and start the daemon on the embedded engine
 	@dev/setup serve
@@ -27,6 +27,10 @@ test: ## Set up and run all tests: Swift, HTTP fuzzing, the console in a browser
 
 faults: ## Kill, stop, and cut off servers and contenders of locks, and check what they saw; ARGS="redis --minutes 5"
 	@dev/faults $(ARGS)
+
+guarantees: ## Put every engine to its promises, and write what held into the README's table
+	@dev/setup test
+	@dev/guarantees $(ARGS)
 
 bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine
 	@dev/bench $(ARGS)

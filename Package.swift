@@ -62,8 +62,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", .asyncHTTPClient, .nioCore, .nioHTTP1,
-            .nioFoundationCompat,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", .asyncHTTPClient,
+            .nioCore, .nioHTTP1, .nioFoundationCompat,
         ],
         swiftSettings: settings
     ),

@@ -13,11 +13,17 @@ public struct ConformanceFailure: Error, Hashable, Sendable, CustomStringConvert
 
 /// The machine was so slow that a case could prove nothing: a lease that had to be alive may have run out by then.
 ///
-/// It says nothing against the engine. The case is run again.
-struct Inconclusive: Error, CustomStringConvertible {
-    let message: String
+/// It says nothing against the engine. The case is run again, with longer leases; after three tries it is skipped.
+public struct Inconclusive: Error, Hashable, Sendable, CustomStringConvertible {
+    /// What was over too soon.
+    public let message: String
 
-    var description: String { self.message }
+    /// - Parameter message: What was over too soon.
+    public init(_ message: String) {
+        self.message = message
+    }
+
+    public var description: String { self.message }
 }
 
 /// Fails the case unless `condition` holds.

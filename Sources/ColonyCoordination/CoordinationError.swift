@@ -68,6 +68,7 @@ extension CoordinationError {
             case .invalidRequest: .invalidRequest
             case .storageFailed: .storageFailed
             case .closed: .closed
+            case .unsupported: .guaranteeNotMet
             default: .unavailable
             }
         self.init(code, error.message, cause: error)

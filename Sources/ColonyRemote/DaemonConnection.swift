@@ -222,6 +222,7 @@ extension DaemonConnection.Answer {
         let message = "the daemon at \(self.place) says: \(problem.detail ?? problem.title ?? code)"
         switch code {
         case "store_failed": return LeaseError(.storageFailed, message)
+        case "unsupported", "not_offered": return LeaseError(.unsupported, message)
         case "too_many_waiters", "too_many_requests", "draining", "store_unavailable":
             return LeaseError(.unavailable, message)
         default:

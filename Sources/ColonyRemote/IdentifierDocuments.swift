@@ -54,7 +54,7 @@ extension IdentifierError {
         let code: Code =
             switch error.code {
             case .cancelled: .cancelled
-            case .invalidRequest: .invalidRequest
+            case .invalidRequest, .unsupported: .invalidRequest
             case .storageFailed: .storageFailed
             default: .unavailable
             }

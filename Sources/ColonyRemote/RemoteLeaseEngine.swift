@@ -1,6 +1,6 @@
 public import ColonyCore
 
-/// The locks of a daemon, reached through its HTTP interface.
+/// The locks, permits, and records of a daemon, reached through its HTTP interface.
 ///
 /// ```swift
 /// let lock = DistributedLock("orders/42", on: try .colony("http://127.0.0.1:7400"))
@@ -9,6 +9,9 @@ public import ColonyCore
 /// The daemon decides; this engine carries questions and answers. It never renews by itself and keeps no state but open
 /// connections, so any number of engines may talk to one daemon. A broken connection, a time-out, and a daemon that is
 /// starting or shutting down are ``LeaseError/Code/unavailable``: it is unknown whether the daemon acted.
+///
+/// Of permits and records it has what the daemon's store has: over a store of leases alone they are
+/// ``LeaseError/Code/unsupported``.
 ///
 /// Cancelling a wait closes its connection, by which the daemon learns at once that nobody waits there any more.
 public final class RemoteLeaseEngine: LeaseEngine {

@@ -1,4 +1,5 @@
 import ColonyCaches
+import ColonyCoordination
 public import ColonyCore
 public import ColonyIdentifiers
 public import ColonyQueues
@@ -11,7 +12,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks, queues, identifiers, and a shared cache, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, semaphores, the registry, queues, identifiers, and a shared cache, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -47,7 +48,8 @@ public final class Daemon: Service {
     ///
     /// - Parameters:
     ///   - configuration: Checked by ``DaemonConfiguration/validate()``.
-    ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers.
+    ///   - engine: Where leases live. Listing, breaking, and renewing many are offered as far as it has those powers, and so
+    ///     are semaphores and the registry: on an engine of leases alone they are `not_offered`.
     ///   - segments: Where ranges of numbers live, which Snowflake identifiers and numbered series are made of. It should
     ///     be in the same store as the leases. Without it the daemon says `not_offered` to who asks for them.
     ///   - queues: Where queues live; it should be the same store, too. Without it the daemon says `not_offered` likewise.
@@ -68,6 +70,7 @@ public final class Daemon: Service {
         self.closeEngine = closeEngine
         self.logger = logger
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
+        let coordination = CoordinationMetrics(registry: metrics)
         let metrics = DaemonMetrics(registry: metrics)
         let cache: SharedCache
         do throws(CacheError) {
@@ -88,6 +91,11 @@ public final class Daemon: Service {
             queues: QueueService(
                 engine: queues, settings: configuration.queues, limits: configuration.limits, hub: hub,
                 clock: clock, wallClock: wallClock),
+            permits: PermitService(
+                engine: engine as? any PermitEngine, limits: configuration.limits, hub: hub, metrics: coordination,
+                clock: clock),
+            registry: RegistryService(
+                engine: engine as? any RegistryEngine, limits: configuration.limits, metrics: coordination),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description

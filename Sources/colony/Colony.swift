@@ -6,7 +6,7 @@ struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
         abstract:
-            "Locks, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
+            "Locks, semaphores, elections, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
@@ -16,9 +16,8 @@ struct Colony: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, ElectCommand.self, QueueCommand.self, IdCommand.self,
-            CacheCommand.self,
-            VerifyCommand.self,
+            ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, QueueCommand.self,
+            IdCommand.self, CacheCommand.self, VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]
     )

@@ -1,6 +1,8 @@
 import ColonyConformance
 import ColonyCore
+import ColonyMemory
 import Foundation
+import Synchronization
 import Testing
 
 @Suite("Conformance report", .timeLimit(.minutes(5)))
@@ -88,6 +90,36 @@ struct ConformanceReportTests {
         }
         let entry = await check.run(on: ManualLeaseHarness(), limit: .milliseconds(50))
         #expect(entry.outcome == .failed("it did not end within 50 ms of real time"))
+    }
+
+    @Test func `what a slow machine cannot prove is tried with longer leases, and skipped in the end`() async throws {
+        let engine = MemoryLeaseEngine()
+        let scales = Mutex<[Double]>([])
+        let check = LeaseCase("needs a lease of four seconds", .renewal) { context in
+            scales.withLock { $0.append(context.harness.timeScale) }
+            if context.scaled(.seconds(10)) < .seconds(4) { throw Inconclusive("the lease ran out too soon") }
+        }
+        #expect(await check.run(on: LiveLeaseHarness(timeScale: 0.05) { engine }).outcome == .passed)
+        #expect(scales.withLock { $0.map { ($0 * 100).rounded() } } == [5, 15, 45])
+
+        scales.withLock { $0 = [] }
+        let outcome = await check.run(on: LiveLeaseHarness(timeScale: 0.01) { engine }).outcome
+        guard case .skipped(let reason) = outcome else {
+            Issue.record("\(outcome)")
+            return
+        }
+        #expect(reason.contains("too slow"))
+        #expect(scales.withLock(\.count) == 3)
+    }
+
+    @Test func `on a clock that is moved, the durations stay what they are`() async {
+        let scales = Mutex<[Double]>([])
+        let check = LeaseCase("proves nothing", .renewal) { context in
+            scales.withLock { $0.append(context.harness.timeScale) }
+            throw Inconclusive("it never proves anything")
+        }
+        _ = await check.run(on: ManualLeaseHarness())
+        #expect(scales.withLock { $0 } == [1, 1, 1])
     }
 
     @Test func `progress is told for each case`() async {

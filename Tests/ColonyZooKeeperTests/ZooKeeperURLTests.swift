@@ -16,6 +16,12 @@ struct ZooKeeperURLTests {
         #expect(!options.description.contains("secret"))
     }
 
+    @Test func `among an even number of servers each is tried`() throws {
+        let options = try ZooKeeperOptions(url: EngineURL("zookeeper://a,b"))
+        #expect(options.servers == ["a", "b"])
+        #expect(options.connectString == "a:2181,b:2181,a:2181")
+    }
+
     @Test(arguments: [
         "zookeeper:", "zookeeper://h/a//b", "zookeeper://h/..", "zookeeper://h/zookeeper", "zookeeper://h/zookeeper/x",
         "zookeeper://u@h", "zookeeper://h?ttl=1", "zookeeper://h?timeout_ms=x", "zookeeper://h?session_timeout_ms=0",

@@ -29,6 +29,10 @@ public protocol LeaseHarness: Sendable {
     /// How much work the cases that run many operations do, relative to the full amount: greater than zero, at most 1.
     var effort: Double { get }
 
+    /// The longest lease that the store gives, see ``ColonyCore/LeaseEngine/longestLease``. Cases ask for no longer ones,
+    /// but for the one that is about it.
+    var longestLease: Duration { get }
+
     /// Lets at least `duration` pass on the engine's clock.
     func advance(by duration: Duration) async throws
 
@@ -40,6 +44,9 @@ public protocol LeaseHarness: Sendable {
 extension LeaseHarness {
     /// Twenty seconds.
     public var patience: Duration { .seconds(20) }
+
+    /// The upper bound of ``ColonyCore/LeaseLimits/duration``.
+    public var longestLease: Duration { LeaseLimits.duration.upperBound }
 }
 
 /// A harness for engines that live on real time, such as servers and files.
@@ -50,6 +57,8 @@ public struct LiveLeaseHarness: LeaseHarness {
     public let grace: Duration
     /// How much work the cases that run many operations do, relative to the full amount.
     public let effort: Double
+    /// The longest lease that the store gives.
+    public let longestLease: Duration
     private let connect: @Sendable () async throws -> any LeaseEngine
     private let hostClock = HostClock()
 
@@ -57,9 +66,11 @@ public struct LiveLeaseHarness: LeaseHarness {
     ///   - timeScale: 0.05 makes a lease of ten seconds one of half a second, which a busy machine still renews in time.
     ///   - grace: Ten seconds are beyond any delay of a machine that works at all.
     ///   - effort: A fifth keeps a run against a server with a slow disk below a minute.
+    ///   - longestLease: What a client that has reached the store says.
     ///   - connect: Makes one more client of the store.
     public init(
         timeScale: Double = 0.05, grace: Duration = .seconds(10), effort: Double = 0.2,
+        longestLease: Duration = LeaseLimits.duration.upperBound,
         connect: @escaping @Sendable () async throws -> any LeaseEngine
     ) {
         precondition(
@@ -68,6 +79,7 @@ public struct LiveLeaseHarness: LeaseHarness {
         self.timeScale = timeScale
         self.grace = grace
         self.effort = effort
+        self.longestLease = longestLease
         self.connect = connect
     }
 

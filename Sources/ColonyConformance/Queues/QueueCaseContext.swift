@@ -103,7 +103,7 @@ public final class QueueCaseContext: Sendable {
     /// Stops the case as proving nothing if what began at `start` and was to last for `duration` may be over.
     public func demand(_ duration: Duration, since start: MonotonicInstant) throws {
         if start.duration(to: self.harness.clock.now) >= self.scaled(duration) {
-            throw Inconclusive(message: "the machine is too slow")
+            throw Inconclusive("the machine is too slow")
         }
     }
 
@@ -170,7 +170,7 @@ public final class QueueCaseContext: Sendable {
         if self.harness.timeScale < 1, outcome == .settled, outcomes.contains(.stale),
             deliveries.contains(where: { $0.leaseEnd <= now })
         {
-            throw Inconclusive(message: "the machine is too slow")
+            throw Inconclusive("the machine is too slow")
         }
         try expect(
             outcomes == Array(repeating: outcome, count: deliveries.count),

@@ -43,7 +43,8 @@ public struct CaseContext<Engine: Sendable>: Sendable {
     // MARK: Time
 
     /// A lease that does not run out while a case is running, however slow the machine.
-    public var ample: Duration { .seconds(600) }
+    /// Twice as much is a legal duration, too.
+    public var ample: Duration { min(.seconds(600), self.harness.longestLease / 2) }
 
     /// `duration` at the scale of the harness, and legal as the duration of a lease.
     public func scaled(_ duration: Duration) -> Duration {

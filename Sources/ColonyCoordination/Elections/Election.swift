@@ -106,8 +106,10 @@ extension Election {
         do throws(CoordinationError) {
             try await leadership.write(metadata)
         } catch {
-            // The record of a leader that has nothing to say only makes observers look sooner.
-            if metadata == nil, error.code == .unavailable, leadership.isLeader { return leadership }
+            // The record of a leader that has nothing to say only makes observers look sooner. Of a remote store it is known
+            // only now whether it keeps records.
+            let isDispensable = error.code == .unavailable || error.code == .guaranteeNotMet
+            if metadata == nil, isDispensable, leadership.isLeader { return leadership }
             _ = try? await leadership.resign()
             throw error
         }

@@ -73,7 +73,7 @@ extension LeaseTaking {
                 """)
         case .first:
             do throws(CoordinationError) {
-                let held = try await self.acquireAnew(waiting: limit, id: owner.id, owner: owner)
+                let held = try await self.acquireAnew(waiting: limit, id: owner.identity(key), owner: owner)
                 owner.settle(held, key)
                 return held
             } catch {
@@ -89,7 +89,8 @@ extension LeaseTaking {
         let limit = limit ?? self.configuration.waiting
         // Reading the clock is the dearest part of taking a lock in memory, so it is done for those who ask.
         let start = self.configuration.onEvent == nil ? nil : self.keeper.clock.now
-        let attempt = self.attempt(by: id)
+        var attempt = self.attempt(by: id)
+        if let owner { attempt.onDoubt = { [key = attempt.key] in owner.doubt(key) } }
         let answer: Acquisition
         do throws(LeaseError) {
             if self.isImmediate, limit <= .zero {

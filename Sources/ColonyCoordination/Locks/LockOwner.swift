@@ -14,8 +14,12 @@ import Synchronization
 /// ```
 ///
 /// All tasks that share an owner share its locks: an owner does not keep them out of each other's way.
+///
+/// When an acquisition has failed and the store could not be reached to give back what it might have granted, that release may
+/// reach the store much later. So that it cannot end a later grant, the owner goes on there under another identity, for
+/// that lock: its own with `~` and a number. A grant of the former identity that nobody heard of runs out by itself.
 public final class LockOwner: Sendable {
-    /// The identity in the store.
+    /// The identity in the store, see ``identity(for:on:)`` for the exception.
     public let id: OwnerID
 
     private enum Slot {
@@ -24,12 +28,31 @@ public final class LockOwner: Sendable {
     }
 
     private let slots = Mutex<[LeaseKey: Slot]>([:])
+    /// How many releases that may still be under way were sent under each lock's identities.
+    private let doubts = Mutex<[LeaseKey: Int]>([:])
 
     /// Makes an owner that holds nothing.
     ///
     /// - Parameter id: Its identity in the store; one that nobody else has unless given.
     public init(id: OwnerID = .unique()) {
         self.id = id
+    }
+
+    /// The identity under which the next acquisition of `name` asks.
+    public func identity(for name: LeaseName, on engine: any LeaseEngine) -> OwnerID {
+        self.identity(LeaseKey(engine, name))
+    }
+
+    func identity(_ key: LeaseKey) -> OwnerID {
+        let doubts = self.doubts.withLock { $0[key] ?? 0 }
+        if doubts == 0 { return self.id }
+        // An identity that leaves no room for a number is no one's that a reader would look for.
+        return (try? OwnerID("\(self.id)~\(doubts)")) ?? .unique()
+    }
+
+    /// A release of this owner's present identity may be under way for long.
+    func doubt(_ key: LeaseKey) {
+        self.doubts.withLock { $0[key, default: 0] += 1 }
     }
 
     enum Entry {

@@ -143,6 +143,14 @@ extension Semaphore {
         try await self.taking(count).hold(waiting: limit, as: nil, body)
     }
 
+    /// As ``withPermits(_:waiting:_:)``, for an owner whom operators recognise.
+    package func withPermits<Value: Sendable>(
+        _ count: Int, waiting limit: Duration?, as owner: LockOwner,
+        _ body: @escaping @Sendable (Lease) async throws -> Value
+    ) async throws -> Value {
+        try await self.taking(count).hold(waiting: limit, as: owner, body)
+    }
+
     /// Who holds permits and who waits for them now, as far as the engine knows.
     ///
     /// - Throws: ``CoordinationError`` with code `unavailable` if the engine does not answer within the limit that

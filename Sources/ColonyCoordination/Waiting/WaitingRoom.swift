@@ -18,6 +18,8 @@ public final class WaitingRoom: Sendable {
     /// How engines are asked, here and by the blocks that use this room.
     let calls: EngineCalls
     private let queues = Mutex<[Queue: Deque<Ticket>]>([:])
+    /// Those of owners that callers name; owners of locks are kept apart where they are made.
+    let ownerAttempts = OwnerAttempts()
 
     /// - Parameters:
     ///   - clock: What deadlines are counted on; the host's clock outside tests.
@@ -36,7 +38,11 @@ public final class WaitingRoom: Sendable {
     ///
     /// An engine that cannot be reached is asked again, with the same owner, until the limit passes; one that hangs counts
     /// as such after the request limit, so a call may last that much longer. Whenever the call throws, what the owner
-    /// might hold by then is given back, also when the task was cancelled at any point.
+    /// might hold by then is given back, also when the task was cancelled at any point. It is not if the same owner has asked
+    /// for the name again meanwhile: then the later call answers for both.
+    ///
+    /// If the engine could not be reached to give back either, that request may still reach it: ask with another owner then,
+    /// as locks do, or leave the duration of a lease between.
     ///
     /// - Parameters:
     ///   - duration: How long the lease runs without a renewal; from ``LeaseLimits/duration``.
@@ -48,14 +54,24 @@ public final class WaitingRoom: Sendable {
     public func acquire(
         _ name: LeaseName, owner: OwnerID, for duration: Duration, upTo limit: Duration, on engine: any LeaseEngine
     ) async throws(LeaseError) -> Acquisition {
-        try await self.acquire(
-            Attempt(
-                name: name, owner: owner, duration: duration, engine: engine,
-                isImmediate: engine is any ImmediateLeaseEngine),
-            upTo: limit)
+        let attempt = Attempt(
+            name: name, owner: owner, duration: duration, engine: engine,
+            isImmediate: engine is any ImmediateLeaseEngine)
+        let key = OwnerAttempts.Key(lease: attempt.key, owner: owner)
+        let number: Int
+        do {
+            number = try await self.ownerAttempts.begin(key)
+        } catch {
+            throw LeaseError(.cancelled, "the wait for \(name) was cancelled", cause: error)
+        }
+        defer { self.ownerAttempts.end(key, number) }
+        return try await self.acquire(attempt, upTo: limit) { self.ownerAttempts.beginToGiveBack(key, number) }
     }
 
-    func acquire(_ attempt: Attempt, upTo limit: Duration) async throws(LeaseError) -> Acquisition {
+    /// - Parameter givesBack: Asked before what the owner might hold is given back; a refusal leaves it.
+    func acquire(
+        _ attempt: Attempt, upTo limit: Duration, givesBack: () -> Bool = { true }
+    ) async throws(LeaseError) -> Acquisition {
         let deadline = self.calls.clock.now.advanced(by: max(.zero, limit))
         do throws(LeaseError) {
             if limit <= .zero || self.isEmpty(attempt.queue) {
@@ -64,11 +80,11 @@ public final class WaitingRoom: Sendable {
             }
             let answer = try await self.standInLine(attempt, until: deadline)
             // Whoever goes away leaves no claim that others would have to wait out.
-            if answer.lease == nil, attempt.claim != nil { await self.giveBack(attempt) }
+            if answer.lease == nil, attempt.claim != nil, givesBack() { await self.giveBack(attempt) }
             return answer
         } catch {
             // What the engine refused was not done; otherwise the grant may be there without our knowing.
-            if error.code == .cancelled || error.code == .unavailable {
+            if error.code == .cancelled || error.code == .unavailable, givesBack() {
                 await self.giveBack(attempt)
             }
             throw error
@@ -130,6 +146,8 @@ extension WaitingRoom {
         let claim: Duration?
         /// Whether the engine answers within the call, so that no request needs a limit.
         let isImmediate: Bool
+        /// Told when what the owner might hold could not be given back for certain: a release may be under way for long.
+        var onDoubt: (@Sendable () -> Void)?
         let queue: Queue
 
         var key: LeaseKey { self.queue.key }
@@ -249,9 +267,13 @@ extension WaitingRoom {
     }
 
     private func giveBack(_ attempt: Attempt) async {
-        // What cannot be given back runs out by itself.
-        _ = try? await self.calls.once(isShielded: true) { () throws(LeaseError) in
-            try await attempt.engine.release(attempt.name, owner: attempt.owner, token: nil)
+        do throws(LeaseError) {
+            _ = try await self.calls.once(isShielded: true) { () throws(LeaseError) in
+                try await attempt.engine.release(attempt.name, owner: attempt.owner, token: nil)
+            }
+        } catch {
+            // What cannot be given back runs out by itself.
+            attempt.onDoubt?()
         }
     }
 }

@@ -9,6 +9,10 @@ public protocol LeaseEngine: AnyObject, Sendable {
     /// What a grant of this engine is worth; constant for the life of the engine.
     var guarantee: Guarantee { get }
 
+    /// The longest lease that the engine gives; it shortens longer ones, and the lease says so. The upper bound of
+    /// ``LeaseLimits/duration``, unless the store keeps less.
+    var longestLease: Duration { get }
+
     /// Grants `name` to `owner` if it is free or its lease has run out, in one atomic step.
     ///
     /// Repeating the call with the same owner while it holds the name extends the lease to `duration` from now, keeps
@@ -63,6 +67,11 @@ public protocol LeaseEngine: AnyObject, Sendable {
     func waitForChange(
         of name: LeaseName, from token: FencingToken, upTo limit: Duration
     ) async throws(LeaseError) -> Bool
+}
+
+extension LeaseEngine {
+    /// The upper bound of ``LeaseLimits/duration``.
+    public var longestLease: Duration { LeaseLimits.duration.upperBound }
 }
 
 /// The legal ranges of what an engine is asked for.

@@ -4,7 +4,7 @@
 public struct LeaseError: Error, Sendable, CustomStringConvertible {
     /// What is known after the failure, and what to do next.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
-        private enum Wrapped: String { case unavailable, cancelled, invalidRequest, storageFailed, closed }
+        private enum Wrapped: String { case unavailable, cancelled, invalidRequest, storageFailed, closed, unsupported }
         private let wrapped: Wrapped
 
         /// The engine could not be reached or did not answer in time. *Unknown* whether it acted. Ask again with the
@@ -19,6 +19,9 @@ public struct LeaseError: Error, Sendable, CustomStringConvertible {
         public static let storageFailed = Self(wrapped: .storageFailed)
         /// The engine was shut down. *Not done*.
         public static let closed = Self(wrapped: .closed)
+        /// The store behind the engine has not got this power, such as a daemon over a store that keeps no records. *Not
+        /// done*; do not repeat it.
+        public static let unsupported = Self(wrapped: .unsupported)
 
         public var description: String { self.wrapped.rawValue }
     }

@@ -43,10 +43,12 @@ extension MemoryLeaseEngine: RegistryEngine {
     }
 
     public func snapshot(of group: LeaseName) async throws(LeaseError) -> RegistrySnapshot {
-        self.change(group) { records, _, _ in
-            RegistrySnapshot(
-                records: records.entries.keys.sorted().compactMap { records.record($0) }, revision: records.revision)
-        }
+        self.change(group) { records, _, _ in Self.snapshot(of: records) }
+    }
+
+    static func snapshot(of records: RegistryGroup) -> RegistrySnapshot {
+        RegistrySnapshot(
+            records: records.entries.keys.sorted().compactMap { records.record($0) }, revision: records.revision)
     }
 
     @discardableResult
@@ -73,7 +75,7 @@ extension MemoryLeaseEngine: RegistryEngine {
     }
 
     /// Works on a group under the lock, without what has run out by then, and wakes who waits if that changed the group.
-    private func change<Answer>(
+    func change<Answer>(
         _ name: LeaseName,
         _ body: (inout RegistryGroup, MonotonicInstant, () -> RegistryRevision) -> Answer
     ) -> Answer {

@@ -7,7 +7,7 @@ extension QueueError {
         let code: Code =
             switch error.code {
             case .cancelled: .cancelled
-            case .invalidRequest: .invalidRequest
+            case .invalidRequest, .unsupported: .invalidRequest
             case .storageFailed: .storageFailed
             default: .unavailable
             }

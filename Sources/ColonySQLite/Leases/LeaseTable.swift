@@ -186,7 +186,7 @@ extension LeaseTable {
         }
     }
 
-    private static func name(_ text: String, _ connection: Connection) throws(StoreError) -> LeaseName {
+    static func name(_ text: String, _ connection: Connection) throws(StoreError) -> LeaseName {
         do {
             return try LeaseName(text)
         } catch {

@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyQueues
 import NIOCore
@@ -7,8 +8,12 @@ struct Problem: Error {
     var code: ProblemCode
     /// What was wrong this time, as a sentence that quotes the offending value.
     var detail: String
-    /// Who stands in the way, for ``ProblemCode/held``.
+    /// Who stands in the way, for ``ProblemCode/held`` and ``ProblemCode/permitsHeld``.
     var holder: LeaseHolder?
+    /// How many permits nobody holds, for ``ProblemCode/permitsHeld``.
+    var available: Int?
+    /// The record that is there, for ``ProblemCode/recordConflict``; `nil` if there is none.
+    var record: RegistryRecord?
     /// Which queue has no room, and what it does then, for ``ProblemCode/queueFull``.
     var room: (queue: QueueName, overflow: QueueSettings.Overflow?)?
     /// The methods that are allowed, for ``ProblemCode/methodNotAllowed``.
@@ -60,6 +65,7 @@ struct Problem: Error {
         switch error.code {
         case .invalidRequest: self.init(.invalidRequest, error.message)
         case .storageFailed: self.init(.storeFailed, error.message)
+        case .unsupported: self.init(.unsupported, error.message)
         case .cancelled: self.init(.storeUnavailable, "the request was cancelled before the store answered")
         default: self.init(.storeUnavailable, error.message)
         }
@@ -82,6 +88,14 @@ struct Problem: Error {
             buffer.writeJSON(holder.token.rawValue)
             buffer.writeJSON(#","remaining_ms":"#)
             buffer.writeJSON(max(0, holder.remaining.clampedMilliseconds))
+        }
+        if let available {
+            buffer.writeJSON(#","available":"#)
+            buffer.writeJSON(available)
+        }
+        if let record {
+            buffer.writeJSON(#","record":"#)
+            RegistryAnswers.write(record, to: &buffer)
         }
         if let room {
             buffer.writeJSON(#","queue":"#)

@@ -21,6 +21,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case methodNotAllowed = "method_not_allowed"
     case bodyTimeout = "body_timeout"
     case held
+    case permitsHeld = "permits_held"
+    case recordConflict = "record_conflict"
     case lost
     case schemeMismatch = "scheme_mismatch"
     case segmentsExhausted = "segments_exhausted"
@@ -66,7 +68,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .notFound, .unknownQueue, .unknownExchange: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
-        case .held, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
+        case .held, .permitsHeld, .recordConflict, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
         case .unroutable: 422
         case .versionMismatch: 412
@@ -98,6 +100,8 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .methodNotAllowed: "The method is not allowed here"
         case .bodyTimeout: "The body came too slowly"
         case .held: "Another owner holds the lock"
+        case .permitsHeld: "Too few permits are free"
+        case .recordConflict: "The record is not as the condition has it"
         case .lost: "The lease is over"
         case .schemeMismatch: "The tag or the namespace is used in another way"
         case .segmentsExhausted: "The tag has no numbers left"

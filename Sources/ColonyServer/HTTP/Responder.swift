@@ -17,6 +17,8 @@ final class Responder: Sendable {
     let exchanges: ExchangeService
     let topics: TopicService
     let schedules: ScheduleService
+    let permits: PermitService
+    let registry: RegistryService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -31,7 +33,8 @@ final class Responder: Sendable {
 
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
-        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        permits: PermitService, registry: RegistryService, gatekeeper: Gatekeeper, about: ServerAbout,
+        limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
         wallClock: any WallClock,
         logger: Logger
     ) {
@@ -42,6 +45,8 @@ final class Responder: Sendable {
         self.exchanges = ExchangeService(queues: queues)
         self.topics = TopicService(queues: queues)
         self.schedules = ScheduleService(queues: queues, logger: logger)
+        self.permits = permits
+        self.registry = registry
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -63,6 +68,8 @@ final class Responder: Sendable {
         self.locks.register.drain()
         self.identifiers.drain()
         self.queues.drain()
+        self.permits.register.drain()
+        self.registry.register.drain()
         self.topics.streams.drain()
         self.hub.close()
         self.caches.cache.invalidations.close()
@@ -173,6 +180,10 @@ final class Responder: Sendable {
             .publishThrough, .publishTopic, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             return try await self.answerRouting(match, request, token, client)
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            return try await self.answerCoordination(match, request, token, client)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
@@ -217,6 +228,8 @@ final class Responder: Sendable {
             ("colony_event_streams", self.hub.count, "Open event streams."),
             ("colony_lock_waiters", counts.waiters, "Requests that wait for a lock."),
             ("colony_queue_waiters", self.queues.register.count, "Requests that wait for something in a queue."),
+            ("colony_semaphore_waiters", self.permits.register.count, "Requests that wait for permits."),
+            ("colony_registry_waiters", self.registry.register.count, "Requests that wait for a change of a group."),
             ("colony_topic_streams", self.topics.streams.count, "Open streams of topics."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
             (

@@ -33,7 +33,7 @@ extension RouteMatch {
     }
 
     /// The name below a prefix and what comes behind it; `nil` if the path is none of those.
-    private static func parts(
+    static func parts(
         of path: Substring.UTF8View, below prefix: [UInt8]
     ) -> (name: Substring.UTF8View?, action: Substring.UTF8View?)? {
         guard path.starts(with: prefix) else { return nil }

@@ -12,6 +12,8 @@ enum Route: UInt8, CaseIterable, Sendable {
     case declareExchange, listExchanges, inspectExchange, deleteExchange, bindExchange, unbindExchange, publishThrough
     case publishTopic, topicEvents, listTopics, retainTopic, forgetTopic, subscribeQueue, unsubscribeQueue
     case putSchedule, listSchedules, inspectSchedule, removeSchedule
+    case acquirePermits, renewPermits, releasePermits, listSemaphores, inspectSemaphore, awaitPermits, evictHolder
+    case listGroups, readGroup, groupChanges, putRecord, readRecord, removeRecord, renewRecord
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -27,6 +29,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .publishMessages, .cancelMessages, .receiveMessages, .settleMessages, .redriveDeadLetters: .post
         case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
         case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
+        case .acquirePermits, .renewPermits, .releasePermits, .renewRecord: .post
+        case .putRecord: .put
+        case .evictHolder, .removeRecord: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
         case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
         case .breakLock, .emptyCache, .deleteEntry, .deleteQueue, .purgeQueue, .cancelMessage: .delete
@@ -78,6 +83,18 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .subscribeQueue, .unsubscribeQueue: "/v1/topics/{topic}/subscriptions/{queue}"
         case .listSchedules: "/v1/schedules"
         case .putSchedule, .inspectSchedule, .removeSchedule: "/v1/schedules/{schedule}"
+        case .listSemaphores: "/v1/semaphores"
+        case .inspectSemaphore: "/v1/semaphores/{semaphore}"
+        case .acquirePermits: "/v1/semaphores/{semaphore}/acquire"
+        case .renewPermits: "/v1/semaphores/{semaphore}/renew"
+        case .releasePermits: "/v1/semaphores/{semaphore}/release"
+        case .awaitPermits: "/v1/semaphores/{semaphore}/free"
+        case .evictHolder: "/v1/semaphores/{semaphore}/holders/{owner}"
+        case .listGroups: "/v1/registry"
+        case .readGroup: "/v1/registry/{group}"
+        case .groupChanges: "/v1/registry/{group}/changes"
+        case .putRecord, .readRecord, .removeRecord: "/v1/registry/{group}/records/{key}"
+        case .renewRecord: "/v1/registry/{group}/records/{key}/renew"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -98,7 +115,10 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .unsubscribeQueue, .putSchedule, .removeSchedule: .write
         case .deleteExchange, .retainTopic, .forgetTopic: .admin
         case .listExchanges, .inspectExchange, .topicEvents, .listTopics, .listSchedules, .inspectSchedule: .read
-        case .breakLock, .emptyCache: .admin
+        case .acquirePermits, .renewPermits, .releasePermits, .putRecord, .removeRecord, .renewRecord: .write
+        case .listSemaphores, .inspectSemaphore, .awaitPermits, .listGroups, .readGroup, .groupChanges, .readRecord:
+            .read
+        case .breakLock, .emptyCache, .evictHolder: .admin
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
         case .list, .inspect, .events, .server, .metrics: .read
@@ -116,7 +136,7 @@ struct RouteMatch {
     /// The lock's or queue's name, the tag, the cache key, the identifier or its kind, or the file's name, still
     /// percent-encoded.
     var name: Substring.UTF8View
-    /// What stands below the name, such as the number of a message; empty where nothing does.
+    /// What stands below the name, such as the number of a message or the key of a record; empty where nothing does.
     var item: Substring.UTF8View
     var query: Substring.UTF8View
 }
@@ -132,7 +152,7 @@ extension RouteMatch {
         let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
         let (candidates, name, item) =
             Self.queueCandidates(path) ?? Self.routingCandidates(path)
-            ?? Self.candidates(path)
+            ?? Self.coordinationCandidates(path) ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

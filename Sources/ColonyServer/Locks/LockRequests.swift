@@ -153,7 +153,7 @@ extension Problem {
 }
 
 extension JSONReader {
-    fileprivate mutating func readOwner() throws(JSONDefect) -> OwnerID {
+    mutating func readOwner() throws(JSONDefect) -> OwnerID {
         let text = try self.readString()
         do throws(InvalidName) {
             return try OwnerID(text)

@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyQueues
@@ -43,7 +44,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks with fencing tokens; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
+                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -78,10 +79,11 @@ struct OpenAPIDocument {
         if path.contains("{name}") { parameters.insert(self.nameParameter, at: 0) }
         if path.contains("{tag}") { parameters.insert(self.tagParameter, at: 0) }
         if path.contains("{id}") { parameters.insert(self.idParameter(route), at: 0) }
-        if path.contains("{key}") { parameters.insert(self.keyParameter, at: 0) }
+        if path.contains("{key}") { parameters.insert(self.keyParameter(route), at: 0) }
         if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
         if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
-        for place in ["exchange", "topic", "schedule"] where path.contains("{\(place)}") {
+        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule"] where path.contains("{\(place)}")
+        {
             parameters.insert(self.namedParameter(place), at: 0)
         }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
@@ -135,7 +137,8 @@ struct OpenAPIDocument {
 
     private func namedParameter(_ place: String) -> JSONValue {
         [
-            "name": .string(place), "in": "path", "required": true, "schema": .reference("Name"),
+            "name": .string(place), "in": "path", "required": true,
+            "schema": .reference(place == "owner" ? "Owner" : "Name"),
             "description": .string("The \(place), percent-encoded; a slash is %2F, and # is %23."),
         ]
     }
@@ -180,9 +183,10 @@ struct OpenAPIDocument {
         ]
     }
 
-    private var keyParameter: JSONValue {
-        [
-            "name": "key", "in": "path", "required": true, "schema": .reference("CacheKey"),
+    private func keyParameter(_ route: Route) -> JSONValue {
+        let isOfRecord = route.template.description.contains("/records/")
+        return [
+            "name": "key", "in": "path", "required": true, "schema": .reference(isOfRecord ? "Name" : "CacheKey"),
             "description": "The key, percent-encoded; a slash is %2F.",
         ]
     }
@@ -230,7 +234,29 @@ struct OpenAPIDocument {
         ]
         let number: JSONValue = ["type": "integer", "minimum": 0, "maximum": .number(UInt64(Int64.max))]
         switch route {
-        case .list:
+        case .awaitPermits:
+            let permits: JSONValue = [
+                "type": "integer", "minimum": 1, "maximum": .number(UInt64(PermitLimits.permits)),
+            ]
+            var limit = query("limit", permits, "How many permits there are in all.")
+            if case .object(let members) = limit { limit = .object(members + [("required", true)]) }
+            return [
+                limit, query("permits", permits, "How many are wanted, up to `limit`; 1 without it."),
+                query("owner", .reference("Owner"), "Who wants them: its own place stands in nobody's way."),
+                query("wait_ms", wait, "Wait this long until they are free."),
+            ]
+        case .evictHolder:
+            return [query("token", .reference("Token"), "Only this grant; without it, a place in the queue as well.")]
+        case .removeRecord:
+            return [
+                query("if_version", .reference("Revision"), "Only the record in this version."),
+                query("if_owner", .reference("Owner"), "Only a record of this owner. Not both."),
+            ]
+        case .groupChanges:
+            var since = query("since", .reference("Revision"), "The `revision` that is known already.")
+            if case .object(let members) = since { since = .object(members + [("required", true)]) }
+            return [since, query("wait_ms", wait, "Wait this long for another state.")]
+        case .list, .listSemaphores, .listGroups:
             return [
                 query("prefix", ["type": "string", "maxLength": 255], "Only names that start with this.")
             ] + page("names", .reference("Name"))
@@ -356,6 +382,8 @@ struct OpenAPIDocument {
 
     private static func schema(of codes: [ProblemCode]) -> String {
         if codes.contains(.held) { return "HeldProblem" }
+        if codes.contains(.permitsHeld) { return "PermitsHeldProblem" }
+        if codes.contains(.recordConflict) { return "RecordProblem" }
         return codes.contains(.queueFull) ? "FullProblem" : "Problem"
     }
 
@@ -433,6 +461,11 @@ struct OpenAPIDocument {
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             codes += [.invalidName, .notOffered, .unsupported, .storeFailed, .storeUnavailable]
             codes += route.routingDescription.problems
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            codes += [.invalidName, .notOffered, .unsupported, .storeFailed, .storeUnavailable]
+            codes += route.coordinationDescription.problems
         case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]

@@ -6,8 +6,8 @@ struct OpenAPISchemas {
 
     var all: JSONValue {
         .object(
-            self.values + self.requests + self.answers + self.identifiers + self.caches + self.queues + self.routing
-                + self.problems)
+            self.values + self.requests + self.answers + self.coordination + self.identifiers + self.caches
+                + self.queues + self.routing + self.problems)
     }
 
     private var values: [(String, JSONValue)] {
@@ -215,6 +215,19 @@ struct OpenAPISchemas {
                         ("remaining_ms", .reference("Milliseconds")),
                     ])
             ),
+            (
+                "PermitsHeldProblem",
+                .closed(
+                    required: .array([
+                        "type", "title", "status", "code", "detail", "holder", "token", "remaining_ms", "available",
+                    ]),
+                    members + [
+                        ("holder", ["type": "string"]), ("token", .reference("Token")),
+                        ("remaining_ms", .reference("Milliseconds")),
+                        ("available", ["type": "integer", "minimum": 0]),
+                    ])
+            ),
+            ("RecordProblem", .closed(required: required, members + [("record", .reference("Record"))])),
         ]
     }
 

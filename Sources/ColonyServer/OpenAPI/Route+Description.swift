@@ -47,6 +47,10 @@ extension Route {
             .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             self.routingDescription.summary
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            self.coordinationDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -88,7 +92,11 @@ extension Route {
             .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             self.routingDescription.success
-        case .events: "A stream of events named `locks` and `queues`."
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            self.coordinationDescription.success
+        case .events: "A stream of events named `locks`, `queues`, `semaphores`, and `registry`."
         case .server: "What this server is."
         case .openAPI: "The document."
         case .healthz, .readyz: "Yes."
@@ -114,6 +122,10 @@ extension Route {
             .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             self.routingDescription.request
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            self.coordinationDescription.request
         default: nil
         }
     }
@@ -146,6 +158,10 @@ extension Route {
             .publishThrough, .publishTopic, .topicEvents, .listTopics, .retainTopic, .forgetTopic, .subscribeQueue,
             .unsubscribeQueue, .putSchedule, .listSchedules, .inspectSchedule, .removeSchedule:
             self.routingDescription.answer
+        case .acquirePermits, .renewPermits, .releasePermits, .listSemaphores, .inspectSemaphore, .awaitPermits,
+            .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
+            .renewRecord:
+            self.coordinationDescription.answer
         default: "Status"
         }
     }

@@ -181,8 +181,10 @@ extension ZooKeeperLeaseEngine {
     /// Makes the node of a lock, and the root above it where that is missing.
     ///
     /// The node of a lock is a container, which the ensemble deletes when it has been empty for a while.
+    ///
+    /// - Parameter folder: What stands between the root and the node; it stays.
     func makeParents(
-        of parent: String, on session: ZooKeeperSession, until deadline: MonotonicInstant
+        of parent: String, below folder: String? = nil, on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) {
         let usesContainers = !self.lacksContainers.load(ordering: .relaxed)
         let reply = await session.send(
@@ -197,7 +199,7 @@ extension ZooKeeperLeaseEngine {
         default: return try await self.tryAgain(reply.outcome, "make the node \(parent)", until: deadline)
         }
         var path = ""
-        for part in self.options.root.dropFirst().split(separator: "/") {
+        for part in (folder ?? self.options.root).dropFirst().split(separator: "/") {
             path += "/\(part)"
             let reply = await session.send(.create(path: path, data: [], kind: .persistent)).value()
             if reply.isDone || reply.outcome == .nodeExists { continue }

@@ -206,6 +206,12 @@ extension ZooKeeperLeaseEngine {
     func sessionEnded(_ session: ZooKeeperSession) {
         let alarms = self.nodes.withLock { $0.forgetAll(of: ObjectIdentifier(session)) }
         for alarm in alarms { self.expiries.cancel(alarm) }
+        for alarm in self.permits.withLock({ $0.forgetAll(of: ObjectIdentifier(session)) }) {
+            self.permitEnds.cancel(alarm)
+        }
+        for alarm in self.records.withLock({ $0.forgetAll(of: ObjectIdentifier(session)) }) {
+            self.recordEnds.cancel(alarm)
+        }
     }
 }
 #endif

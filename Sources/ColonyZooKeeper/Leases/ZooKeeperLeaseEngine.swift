@@ -33,6 +33,13 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
     let sessions: SessionSource
     let nodes = Mutex(LocalNodes())
     let expiries: Alarms<String>
+    /// The holds and claims of permits that this engine has made.
+    let permits = Mutex(LocalPermits())
+    let permitEnds: Alarms<String>
+    /// The records that this engine keeps alive.
+    let records = Mutex(LocalRecords())
+    let recordEnds: Alarms<String>
+    let turns = Turns()
     /// Whether the servers are so old that they have no nodes that end when they are empty.
     let lacksContainers = Atomic<Bool>(false)
 
@@ -65,6 +72,8 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
         self.wallClock = wallClock
         self.sessions = SessionSource(options: options, clock: clock, generator: generator)
         self.expiries = Alarms(clock: clock) { engine.value?.runOut($0) }
+        self.permitEnds = Alarms(clock: clock) { engine.value?.permitRanOut($0) }
+        self.recordEnds = Alarms(clock: clock) { engine.value?.recordRanOut($0) }
         engine.set(self)
         self.sessions.whenSessionsEnd { engine.value?.sessionEnded($0) }
     }
@@ -75,6 +84,14 @@ public final class ZooKeeperLeaseEngine: LeaseEngine {
 
     /// Exclusive among all who reach the ensemble, and kept by a majority of it.
     public var guarantee: Guarantee { .linearizable }
+
+    /// Nine tenths of the session's timeout: of the one that the ensemble has agreed to once a server is connected, before
+    /// that of the one that it is asked for.
+    public var longestLease: Duration {
+        var timeout = self.options.sessionTimeout
+        if case .connected(let agreed) = self.sessions.present?.standing { timeout = agreed }
+        return min(ZooKeeperSession.certainty(timeout), LeaseLimits.duration.upperBound)
+    }
 
     /// Ends the session, and with it every lease and every wait of this engine. Calls after it are refused with `closed`.
     ///

@@ -98,13 +98,18 @@ public struct ZooKeeperOptions: Sendable {
     }
 
     /// The servers as the C client reads them: ports everywhere, and no brackets, because it looks for the last colon.
+    ///
+    /// After a failure the client takes the next server but one, so among an even number it would never try half of them,
+    /// and of two only the one that failed. The first is therefore named twice then.
     package var connectString: String {
-        self.servers.map { server in
+        var servers = self.servers.map { server in
             guard server.hasPrefix("[") else { return server.contains(":") ? server : "\(server):2181" }
             let parts = server.dropFirst().split(separator: "]", maxSplits: 1, omittingEmptySubsequences: false)
             let port = parts.count > 1 && parts[1].hasPrefix(":") ? String(parts[1]) : ":2181"
             return parts[0] + port
-        }.joined(separator: ",")
+        }
+        if servers.count.isMultiple(of: 2), let first = servers.first { servers.append(first) }
+        return servers.joined(separator: ",")
     }
 }
 #endif

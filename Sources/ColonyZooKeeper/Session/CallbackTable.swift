@@ -1,6 +1,12 @@
 #if ZooKeeper
 import Synchronization
 
+/// Memory that the library writes an answer to.
+protocol CallbackMemory: Sendable {
+    /// What was written about a node, once the answer has come.
+    var stat: NodeStat? { get }
+}
+
 /// Who waits for which callback of the C library.
 ///
 /// The library is given numbers in place of addresses. A number is looked up and struck off when its callback comes, so each
@@ -10,7 +16,7 @@ enum CallbackTable {
     private struct Call {
         let handler: @Sendable (ZooKeeperReply) -> Void
         /// Memory that the library writes to before it calls back.
-        var kept: (any Sendable)?
+        var kept: (any CallbackMemory)?
     }
 
     private static let numbers = Atomic<UInt>(0)
@@ -32,7 +38,7 @@ enum CallbackTable {
         return number
     }
 
-    static func keep(_ memory: any Sendable, for ticket: UInt) {
+    static func keep(_ memory: any CallbackMemory, for ticket: UInt) {
         self.calls.withLock { $0[ticket]?.kept = memory }
     }
 
@@ -41,8 +47,10 @@ enum CallbackTable {
     }
 
     static func answered(_ ticket: UInt, _ reply: ZooKeeperReply) {
-        let call = self.calls.withLock { $0.removeValue(forKey: ticket) }
-        call?.handler(reply)
+        guard let call = self.calls.withLock({ $0.removeValue(forKey: ticket) }) else { return }
+        var reply = reply
+        if reply.isDone, let stat = call.kept?.stat { reply.stat = stat }
+        call.handler(reply)
     }
 
     // MARK: Watches

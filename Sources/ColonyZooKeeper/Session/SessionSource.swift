@@ -32,6 +32,12 @@ package final class SessionSource: Sendable {
         self.onEnd.withLock { $0 = handler }
     }
 
+    /// How long to let others go first after a number of decisions that came too late.
+    func pause(after conflicts: Int) -> Duration {
+        let backoff = Backoff(initial: .milliseconds(1), maximum: .milliseconds(50))
+        return self.generator.withLock { backoff.delay(after: conflicts, using: &$0) }
+    }
+
     func randomNumber() -> UInt64 { self.generator.withLock { $0.next() } }
 
     /// The session, once a server is connected.

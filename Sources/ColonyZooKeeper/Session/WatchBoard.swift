@@ -25,6 +25,14 @@ final class WatchBoard: Sendable {
     /// It may fire without reason; the caller looks again. ``forget(_:_:)`` ends the wait.
     func signal(for subject: Subject, on session: ZooKeeperSession) -> OneShotSignal {
         let signal = OneShotSignal()
+        self.watch(subject, signal, on: session)
+        return signal
+    }
+
+    /// The same with a signal that may be that of other subjects, too.
+    ///
+    /// What is asked of the session after this call is answered as of a moment after the watch was set.
+    func watch(_ subject: Subject, _ signal: OneShotSignal, on session: ZooKeeperSession) {
         let watch = self.entries.withLock { entries -> UInt? in
             if entries[subject] != nil {
                 entries[subject]?.signals.append(signal)
@@ -34,7 +42,7 @@ final class WatchBoard: Sendable {
             entries[subject] = Entry(watch: watch, signals: [signal])
             return watch
         }
-        guard let watch else { return signal }
+        guard let watch else { return }
         let request: ZooKeeperRequest =
             switch subject {
             case .data(let path): .data(path: path, watch: watch)
@@ -44,7 +52,6 @@ final class WatchBoard: Sendable {
             // The library sets a watch only with an answer that says it was done.
             if !reply.isDone { self?.fire(subject) }
         }
-        return signal
     }
 
     func forget(_ signal: OneShotSignal, _ subject: Subject) {

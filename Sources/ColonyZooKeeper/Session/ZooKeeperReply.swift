@@ -91,6 +91,10 @@ package struct NodeStat: Sendable {
     var createdAt: Int64 = 0
     /// When the data was last written, by the same clock.
     var modifiedAt: Int64 = 0
+    /// The number of the transaction that last wrote the data.
+    var modification: Int64 = 0
+    /// The number of the transaction that last made or deleted a child.
+    var childModification: Int64 = 0
     /// How often the data was written since.
     var version: Int32 = 0
     /// The session with which the node ends; zero for a node that stays.
@@ -104,6 +108,8 @@ package struct NodeStat: Sendable {
         self.creation = stat.czxid
         self.createdAt = stat.ctime
         self.modifiedAt = stat.mtime
+        self.modification = stat.mzxid
+        self.childModification = stat.pzxid
         self.version = stat.version
         self.session = stat.ephemeralOwner
         self.children = stat.numChildren

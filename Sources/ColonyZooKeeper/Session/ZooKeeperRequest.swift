@@ -18,12 +18,26 @@ package enum ZooKeeperRequest: Sendable {
     case set(path: String, data: [UInt8], version: Int32)
     /// Lets the server catch up with the leader before it answers what is asked next.
     case sync(path: String)
-    /// Ends one node and makes an ephemeral one of this session, both or neither.
-    case move(from: String, to: String, data: [UInt8])
+    /// Several changes, all or none.
+    case transaction([Change])
+
+    /// A part of a transaction.
+    package enum Change: Sendable {
+        case create(path: String, data: [UInt8], kind: Kind)
+        /// A version of -1 is any.
+        case delete(path: String, version: Int32)
+        case set(path: String, data: [UInt8], version: Int32)
+    }
 
     package static func delete(path: String) -> Self { .delete(path: path, version: -1) }
     package static func data(path: String) -> Self { .data(path: path, watch: nil) }
     package static func children(path: String) -> Self { .children(path: path, watch: nil) }
+    /// Ends one node and makes an ephemeral one of this session, both or neither.
+    package static func move(from source: String, to target: String, data: [UInt8]) -> Self {
+        .transaction([
+            .delete(path: source, version: -1), .create(path: target, data: data, kind: .ephemeral),
+        ])
+    }
 }
 
 extension ZooKeeperRequest {
@@ -78,8 +92,13 @@ extension ZooKeeperRequest {
         case .sync(let path):
             return zoo_async(
                 handle, path, { code, _, ticket in CallbackTable.answered(ticket, ZooKeeperReply(code)) }, context)
-        case .move(let source, let target, let data):
-            return Self.move(source, target, data, on: handle, context, isProtected: isProtected, ticket: ticket)
+        case .transaction(let changes):
+            // The library writes the outcome of each part, and the names of new nodes, when the answer comes.
+            let memory = TransactionMemory(changes, isProtected: isProtected)
+            CallbackTable.keep(memory, for: ticket)
+            return zoo_amulti(
+                handle, Int32(changes.count), memory.parts, memory.results,
+                { code, ticket in CallbackTable.answered(ticket, ZooKeeperReply(code)) }, context)
         }
     }
 
@@ -94,32 +113,6 @@ extension ZooKeeperRequest {
         guard let names, let data = names.pointee.data else { return [] }
         return (0..<Int(names.pointee.count)).compactMap { index in data[index].map { String(cString: $0) } }
     }
-
-    private static func move(
-        _ source: String, _ target: String, _ data: [UInt8], on handle: OpaquePointer, _ context: UnsafeRawPointer?,
-        isProtected: Bool, ticket: UInt
-    ) -> Int32 {
-        // The library writes the outcome of each part, and the name of the new node, when the answer comes.
-        let memory = MoveMemory(pathBytes: target.utf8.count + 1)
-        CallbackTable.keep(memory, for: ticket)
-        return source.withCString { source in
-            target.withCString { target in
-                data.withUnsafeBytes { bytes in
-                    withUnsafeTemporaryAllocation(of: zoo_op_t.self, capacity: 2) { parts in
-                        guard let first = parts.baseAddress else { return ZSYSTEMERROR.rawValue }
-                        zoo_delete_op_init(first, source, -1)
-                        zoo_create_op_init(
-                            first + 1, target, bytes.baseAddress?.assumingMemoryBound(to: CChar.self),
-                            Int32(bytes.count), colony_acl(isProtected ? 1 : 0), ZOO_EPHEMERAL, memory.path,
-                            Int32(memory.pathBytes))
-                        return zoo_amulti(
-                            handle, 2, first, memory.results,
-                            { code, ticket in CallbackTable.answered(ticket, ZooKeeperReply(code)) }, context)
-                    }
-                }
-            }
-        }
-    }
 }
 
 extension ZooKeeperRequest.Kind {
@@ -133,24 +126,59 @@ extension ZooKeeperRequest.Kind {
     }
 }
 
-/// What the library writes to when a transaction is answered. The table of callbacks keeps it until then.
+/// What the library reads a transaction from, and writes its outcome to when it is answered. The table of callbacks keeps it
+/// until then.
 ///
-/// - Note: `@unchecked Sendable` because nobody but the library touches the memory, and only before the answer.
-private final class MoveMemory: @unchecked Sendable {
-    let results = UnsafeMutablePointer<zoo_op_result_t>.allocate(capacity: 2)
-    let path: UnsafeMutablePointer<CChar>
-    let pathBytes: Int
+/// - Note: `@unchecked Sendable` because nobody but the library touches the memory between the making and the end.
+private final class TransactionMemory: CallbackMemory, @unchecked Sendable {
+    let parts: UnsafeMutablePointer<zoo_op_t>
+    let results: UnsafeMutablePointer<zoo_op_result_t>
+    private let written = UnsafeMutablePointer<Stat>.allocate(capacity: 1)
+    private var hasWrite = false
+    private var blocks: [UnsafeMutableBufferPointer<CChar>] = []
 
-    init(pathBytes: Int) {
-        self.pathBytes = pathBytes
-        self.path = UnsafeMutablePointer<CChar>.allocate(capacity: pathBytes)
-        self.path.initialize(repeating: 0, count: pathBytes)
-        self.results.initialize(repeating: zoo_op_result_t(), count: 2)
+    init(_ changes: [ZooKeeperRequest.Change], isProtected: Bool) {
+        self.parts = .allocate(capacity: changes.count)
+        self.parts.initialize(repeating: zoo_op_t(), count: changes.count)
+        self.results = .allocate(capacity: changes.count)
+        self.written.initialize(to: Stat())
+        self.results.initialize(repeating: zoo_op_result_t(), count: changes.count)
+        for (index, change) in changes.enumerated() {
+            let part = self.parts + index
+            switch change {
+            case .create(let path, let data, let kind):
+                let name = self.block(Array(path.utf8) + [0])
+                zoo_create_op_init(
+                    part, self.block(Array(path.utf8) + [0]).baseAddress, self.block(data).baseAddress,
+                    Int32(data.count), colony_acl(isProtected ? 1 : 0), kind.flag, name.baseAddress, Int32(name.count))
+            case .delete(let path, let version):
+                zoo_delete_op_init(part, self.block(Array(path.utf8) + [0]).baseAddress, version)
+            case .set(let path, let data, let version):
+                zoo_set_op_init(
+                    part, self.block(Array(path.utf8) + [0]).baseAddress, self.block(data).baseAddress,
+                    Int32(data.count), version, self.hasWrite ? nil : self.written)
+                self.hasWrite = true
+            }
+        }
     }
 
+    /// The state of the first node that was written. All parts of a transaction have its number.
+    var stat: NodeStat? { self.hasWrite ? NodeStat(self.written.pointee) : nil }
+
     deinit {
+        self.written.deallocate()
+        self.parts.deallocate()
         self.results.deallocate()
-        self.path.deallocate()
+        for block in self.blocks { block.deallocate() }
+    }
+
+    /// A copy at an address of its own.
+    private func block(_ bytes: [UInt8]) -> UnsafeMutableBufferPointer<CChar> {
+        let block = UnsafeMutableBufferPointer<CChar>.allocate(capacity: max(1, bytes.count))
+        block.initialize(repeating: 0)
+        for (index, byte) in bytes.enumerated() { block[index] = CChar(bitPattern: byte) }
+        self.blocks.append(block)
+        return block
     }
 }
 #endif

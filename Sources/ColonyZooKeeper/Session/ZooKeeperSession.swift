@@ -37,6 +37,8 @@ package final class ZooKeeperSession: Sendable {
     }
 
     private struct State {
+        /// The session's number in the table of callbacks.
+        var number: UInt = 0
         /// The library's handle as a number, or zero while there is none.
         var handle: UInt = 0
         /// Whether the credentials have been handed over, before which nothing may be asked.
@@ -56,6 +58,10 @@ package final class ZooKeeperSession: Sendable {
     let clock: any MonotonicClock
     let board = WatchBoard()
     private let calls: Alarms<PendingReply>
+    private let patience: Mutex<ServerPatience>
+    private let looks: Alarms<UInt>
+    /// Held while the library is asked about a handle without the lock of the state, and before the handle is given back.
+    private let looking = Mutex(())
     private let onEnd: @Sendable (ZooKeeperSession) -> Void
     private let state = Mutex(State())
 
@@ -69,10 +75,19 @@ package final class ZooKeeperSession: Sendable {
         self.clock = clock
         self.onEnd = onEnd
         self.calls = Alarms(clock: clock) { $0.finish(ZooKeeperReply(.timedOut)) }
+        self.patience = Mutex(
+            ServerPatience(timeout: options.sessionTimeout, servers: options.servers.count, at: clock.now))
+        self.looks = Alarms(clock: clock) { number in
+            // Finding out which server it is may wait for the look-up of a host, so it has a thread of its own.
+            startThread(named: "colony-zk-look") {
+                CallbackTable.session(UnsafeRawPointer(bitPattern: number))?.lookAtServer()
+            }
+        }
     }
 
     func start() {
         let number = CallbackTable.enter(self)
+        self.state.withLock { $0.number = number }
         startThread(named: "colony-zk-open") { self.open(as: number) }
     }
 
@@ -95,7 +110,9 @@ package final class ZooKeeperSession: Sendable {
     ///
     /// A server that follows tells its leader of signs of life once in half a tick at the latest, and what it has not told
     /// dies with it. A tenth of the timeout is kept back for that; with a timeout of ten seconds it is half of the usual tick.
-    var certainty: Duration { self.state.withLock(\.timeout) / 10 * 9 }
+    var certainty: Duration { Self.certainty(self.state.withLock(\.timeout)) }
+
+    static func certainty(_ timeout: Duration) -> Duration { timeout / 10 * 9 }
 
     /// A signal for the next change of ``standing``; fired already if `standing` is no longer what the caller saw.
     func news(after seen: Standing) -> OneShotSignal {
@@ -124,7 +141,12 @@ package final class ZooKeeperSession: Sendable {
     /// Sends a request without a deadline of its own; the answer comes on a thread of the library, at the latest when the
     /// connection breaks.
     func submit(_ request: ZooKeeperRequest, _ handler: @escaping @Sendable (ZooKeeperReply) -> Void) {
-        let ticket = CallbackTable.enter(handler)
+        let sentAt = self.clock.now
+        let ticket = CallbackTable.enter { [weak self] reply in
+            self?.countAnswer(reply, sentAt: sentAt)
+            handler(reply)
+        }
+        self.look(at: self.patience.withLock { $0.sent(at: sentAt) })
         // Under the lock, so that nobody closes the handle meanwhile. The library only puts the request into its queue.
         let code = self.state.withLock { state -> Int32 in
             guard state.end == nil, !state.isClosing, let handle = OpaquePointer(bitPattern: state.handle) else {
@@ -133,6 +155,45 @@ package final class ZooKeeperSession: Sendable {
             return request.submit(on: handle, ticket: ticket, isProtected: self.options.user != nil)
         }
         if code != ZOK.rawValue { CallbackTable.answered(ticket, ZooKeeperReply(code)) }
+    }
+
+    // MARK: Silent servers
+
+    private func countAnswer(_ reply: ZooKeeperReply, sentAt: MonotonicInstant) {
+        let now = self.clock.now
+        self.patience.withLock { patience in
+            switch reply.outcome {
+            case .connectionLost, .sessionOver: patience.lost()
+            default: patience.answered(at: now, sentAt: sentAt)
+            }
+        }
+    }
+
+    private func look(at moment: MonotonicInstant?) {
+        guard let moment else { return }
+        let number = self.state.withLock { $0.end == nil ? $0.number : 0 }
+        if number != 0 { _ = self.looks.set(number, at: moment) }
+    }
+
+    /// Ends the connection to a server that has been silent for too long; the library goes to the next one, with the session.
+    private func lookAtServer() {
+        let server = self.looking.withLock { _ -> String? in
+            let handle = self.state.withLock { $0.end == nil && !$0.isClosing ? $0.handle : 0 }
+            guard let pointer = OpaquePointer(bitPattern: handle), let text = zoo_get_current_server(pointer) else {
+                return nil
+            }
+            return String(cString: text)
+        }
+        guard let server else { return }
+        let now = self.clock.now
+        switch self.patience.withLock({ $0.step(at: now, server: server) }) {
+        case .rest: return
+        case .lookAgain(let moment): self.look(at: moment)
+        case .cut:
+            // Other sessions of this process with the same server are ended as well; they need another one as much.
+            _ = colony_end_connections(server)
+            self.look(at: self.patience.withLock { $0.next(at: now) })
+        }
     }
 
     // MARK: Beginning and end
@@ -164,6 +225,7 @@ package final class ZooKeeperSession: Sendable {
             return (state.news, state.end != nil)
         }
         for signal in news { signal.fire() }
+        self.look(at: self.clock.now)
         if mustClose { self.giveBack() }
     }
 
@@ -178,12 +240,14 @@ package final class ZooKeeperSession: Sendable {
                 state.timeout = timeout
                 state.identity = identity
             }
+            self.look(at: self.patience.withLock { $0.connected(at: self.clock.now) })
         case ZOO_EXPIRED_SESSION_STATE:
             self.finish(.expired)
         case ZOO_AUTH_FAILED_STATE:
             self.finish(.denied)
         default:
             self.announce { $0.isConnected = false }
+            self.look(at: self.patience.withLock { $0.disconnected(at: self.clock.now) })
         }
     }
 
@@ -221,6 +285,8 @@ package final class ZooKeeperSession: Sendable {
         startThread(named: "colony-zk-close") {
             let pointer = OpaquePointer(bitPattern: handle)
             let number = UInt(bitPattern: pointer.flatMap { zoo_get_context($0) })
+            // Whoever asks about the handle at this moment has finished then, and nobody begins any more.
+            self.looking.withLock { _ in }
             _ = zookeeper_close(pointer)
             CallbackTable.dropSession(number)
             // What the library had promised to call back for and never will.

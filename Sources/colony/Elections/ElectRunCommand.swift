@@ -63,7 +63,7 @@ struct ElectRunCommand: AsyncParsableCommand {
             purpose, name: self.election.name, engine: try self.stores.engine(),
             words: try CommandLineWords.ofThisProcess().command,
             ttl: self.ttl.value, wait: self.wait?.value, grace: self.grace.value,
-            report: LockReport(name: self.election.name, isJSON: self.output.json, noun: purpose.noun))
+            report: LockReport(purpose, name: self.election.name, isJSON: self.output.json))
         Failure.exit(ExitCode(try await session.run()))
     }
 }

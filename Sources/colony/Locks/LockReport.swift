@@ -1,21 +1,20 @@
 import ColonyCoordination
 import ColonyCore
 
-/// What `colony lock run` and `colony elect run` say on standard error; standard output belongs to the command.
+/// What `colony lock run`, `colony semaphore run`, and `colony elect run` say on standard error; standard output belongs to the command.
 ///
 /// With `--json` each event is one JSON object a line.
 struct LockReport: Sendable {
     let name: LeaseName
     let isJSON: Bool
-    /// What a person calls the thing that is waited for.
-    private let noun: String
+    private let purpose: LockSession.Purpose
     private let clock: any MonotonicClock
 
     init(
-        name: LeaseName, isJSON: Bool, noun: String = LockSession.Purpose.lock.noun,
+        _ purpose: LockSession.Purpose = .lock, name: LeaseName, isJSON: Bool,
         clock: any MonotonicClock = HostClock()
     ) {
-        self.noun = noun
+        self.purpose = purpose
         self.name = name
         self.isJSON = isJSON
         self.clock = clock
@@ -74,21 +73,29 @@ struct LockReport: Sendable {
 
     private func obstacle(on engine: any LeaseEngine) async -> String {
         do throws(LeaseError) {
-            guard let record = try await engine.inspect(self.name) else { return "free at this moment" }
-            return "held by \(record.owner) for \(record.age.wholeSeconds)"
+            guard let holder = try await self.holder(on: engine) else { return "free at this moment" }
+            return "held by \(holder.owner) for \(holder.age.wholeSeconds)"
         } catch {
             return error.message
         }
     }
 
+    /// Whoever is in the way; of several who hold permits, the one who has held them longest.
+    private func holder(on engine: any LeaseEngine) async throws(LeaseError) -> (owner: OwnerID, age: Duration)? {
+        if case .permits(_, _, let engine) = self.purpose {
+            return try await engine.inspectPermits(self.name).holders.first.map { ($0.owner, $0.age) }
+        }
+        return try await engine.inspect(self.name).map { ($0.owner, $0.age) }
+    }
+
     func busySentence(on engine: any LeaseEngine, wait: Duration?) async -> String {
         let limit = wait ?? .zero
         let holder =
-            (try? await engine.inspect(self.name)).flatMap { $0 }
+            (try? await self.holder(on: engine)).flatMap { $0 }
             .map { ", held by \($0.owner) for \($0.age.wholeSeconds)" } ?? ""
         return limit > .zero
-            ? "the \(self.noun) \(self.name) was not free within \(limit.text)\(holder). Try again later."
-            : "the \(self.noun) \(self.name) is busy\(holder). Try again later."
+            ? "the \(self.purpose.noun) \(self.name) was not free within \(limit.text)\(holder). Try again later."
+            : "the \(self.purpose.noun) \(self.name) is busy\(holder). Try again later."
     }
 
     func lossSentence(_ error: CoordinationError, end: CommandEnd?) -> String {

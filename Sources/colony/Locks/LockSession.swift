@@ -12,20 +12,23 @@ import Musl
 import Glibc
 #endif
 
-/// One `colony lock run` or `colony elect run`: waits for the lock or the leadership, runs the command under it, and gives it
-/// back.
+/// One `colony lock run`, `colony semaphore run`, or `colony elect run`: waits for the lock, the permits, or the leadership, runs
+/// the command under it, and gives it back.
 final class LockSession: Sendable {
     /// What the command runs under.
     enum Purpose: Sendable {
         case lock
         /// The leadership of an election, of which this is told to observers.
         case leadership(metadata: String?)
+        /// Some of the permits that a semaphore has in all.
+        case permits(Int, of: Int, on: any PermitEngine)
 
         /// What a person calls the thing that is waited for.
         var noun: String {
             switch self {
             case .lock: "lock"
             case .leadership: "leadership"
+            case .permits: "semaphore"
             }
         }
 
@@ -34,6 +37,7 @@ final class LockSession: Sendable {
             switch self {
             case .lock: "COLONY_LOCK_NAME"
             case .leadership: "COLONY_ELECTION_NAME"
+            case .permits: "COLONY_SEMAPHORE_NAME"
             }
         }
     }
@@ -135,6 +139,11 @@ final class LockSession: Sendable {
         case .lock:
             let lock = DistributedLock(self.name, on: self.engine, configuration: configuration)
             try await lock.withLock(waiting: limit, as: LockOwner(id: name)) { lease in
+                try await self.run(command, lease.token, progress)
+            }
+        case .permits(let count, let permits, let engine):
+            let semaphore = Semaphore(self.name, permits: permits, on: engine, configuration: configuration)
+            try await semaphore.withPermits(count, waiting: limit, as: LockOwner(id: name)) { lease in
                 try await self.run(command, lease.token, progress)
             }
         case .leadership(let metadata):

@@ -14,7 +14,7 @@ import Glibc
 struct CommandLineWords: Sendable {
     /// What the parser reads: text, without the name of the program.
     let parsed: [String]
-    /// Whether the words ask for `colony lock run`, `colony elect run`, or `colony queue consume`, which handle signals instead of dying of them.
+    /// Whether the words ask for `colony lock run`, `colony semaphore run`, `colony elect run`, or `colony queue consume`, which handle signals instead of dying of them.
     let runsCommand: Bool
     /// Whether the caller is a program that reads JSON, also if the rest of the words is wrong.
     let wantsJSON: Bool
@@ -24,7 +24,8 @@ struct CommandLineWords: Sendable {
     /// - Throws: `ValidationError` for a word that is not UTF-8 and is not part of a command to run.
     init(_ words: [[UInt8]]) throws {
         let terminator = words.firstIndex(of: Array("--".utf8)) ?? words.endIndex
-        let runsCommand = [["lock", "run"], ["elect", "run"], ["queue", "consume"]].contains { names in
+        let runsCommand = [["lock", "run"], ["semaphore", "run"], ["elect", "run"], ["queue", "consume"]].contains {
+            names in
             words.prefix(2).elementsEqual(names.map { Array($0.utf8) })
         }
         self.runsCommand = runsCommand

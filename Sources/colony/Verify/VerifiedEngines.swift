@@ -1,3 +1,4 @@
+import ColonyConformance
 import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
@@ -29,6 +30,24 @@ struct VerifiedEngines: Sendable {
     /// Whether the place has numbers: on a coordination server of others they need a registry.
     func haveSegments(_ leases: any LeaseEngine) -> Bool {
         self.haveQueues || leases is any RegistryEngine
+    }
+
+    /// Whether the place has a port that engines of leases may have. Of a daemon only its store tells.
+    func offers(_ port: ConformanceReport.Port, _ leases: any LeaseEngine) async -> Bool {
+        do throws(LeaseError) {
+            switch port {
+            case .permits:
+                guard let engine = leases as? any PermitEngine else { return false }
+                _ = try await engine.inspectPermits("colony")
+            case .registry:
+                guard let engine = leases as? any RegistryEngine else { return false }
+                _ = try await engine.snapshot(of: "colony")
+            case .leases, .segments, .queues: break
+            }
+            return true
+        } catch {
+            return error.code != .unsupported
+        }
     }
 
     func makeLeases() async throws -> any LeaseEngine {

@@ -52,7 +52,8 @@ struct VerifyCommand: AsyncParsableCommand {
             switch port {
             case .leases:
                 let report = await LeaseConformance.run(
-                    on: LiveLeaseHarness { try await engines.makeLeases() }, title: "\(place)"
+                    on: LiveLeaseHarness(longestLease: leases.longestLease) { try await engines.makeLeases() },
+                    title: "\(place)"
                 ) { event in
                     if case .began(let check, let number, let count) = event {
                         show(.began(name: check.name, number: number, count: count))
@@ -92,8 +93,8 @@ struct VerifyCommand: AsyncParsableCommand {
         _ show: (ConformanceProgress) -> Void, into reports: inout [ConformanceReport]
     ) async {
         // A port that a store has not got is no promise that it has broken, unless it was asked about.
-        guard Suite.client(leases) != nil || !self.only.isEmpty else { return }
-        let harness = LiveLeaseHarness { try await engines.makeLeases() }
+        guard await engines.offers(Suite.port, leases) || !self.only.isEmpty else { return }
+        let harness = LiveLeaseHarness(longestLease: leases.longestLease) { try await engines.makeLeases() }
         reports.append(await Suite.run(on: harness, title: "\(engines.place)", reporting: show))
     }
 }

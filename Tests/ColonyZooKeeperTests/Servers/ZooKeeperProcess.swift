@@ -174,6 +174,15 @@ final class ZooKeeperEnsemble: Sendable {
         return try ZooKeeperLeaseEngine(url: try EngineURL("zookeeper://\(hosts)\(suffix)"))
     }
 
+    /// Waits until all serve, and one of them leads.
+    func agrees() async throws {
+        try await eventually("all serve, and agree on their leader") {
+            let modes = self.servers.map(\.mode)
+            return modes.filter { $0 == "leader" }.count == 1
+                && modes.filter { $0 == "follower" }.count == modes.count - 1
+        }
+    }
+
     func leader() throws -> ZooKeeperProcess {
         try #require(self.servers.first { $0.mode == "leader" }, "the ensemble has no leader")
     }

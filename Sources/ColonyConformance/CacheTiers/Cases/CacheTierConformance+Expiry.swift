@@ -75,12 +75,12 @@ extension CacheTierConformance {
             if let present = try await context.look(endless) {
                 _ = try await context.tier.compareAndSet(CacheWrite(endless, text: "2"), expecting: present.version)
             } else {
-                throw Inconclusive(message: "the entry ended before it could be replaced")
+                throw Inconclusive("the entry ended before it could be replaced")
             }
             try await context.outlive(.seconds(5))
             try await context.expectValue(nil, at: timed, "after its time")
             guard try await context.look(endless) != nil else {
-                throw Inconclusive(message: "the entry may have ended before it was replaced")
+                throw Inconclusive("the entry may have ended before it was replaced")
             }
         },
         CacheTierCase("the time that is left is told truly, or not at all", .expiry) { context in

@@ -38,7 +38,7 @@ extension LeaseConformance {
                 let owner = OwnerID.unique()
                 // Somebody else may use these names on a shared store, even another run of this case.
                 guard let lease = try await context.engine.tryAcquire(name, owner: owner, for: .seconds(5)).lease else {
-                    throw Inconclusive(message: "somebody else holds \(name)")
+                    throw Inconclusive("somebody else holds \(name)")
                 }
                 let record = try await context.other.inspect(name)
                 _ = try await context.engine.release(name, owner: owner, token: lease.token)

@@ -25,7 +25,7 @@ extension LeaseConformance {
             let before = context.now
             guard let renewed = try await context.engine.renew(lease, for: long) else {
                 try expect(context.now >= asked.advanced(by: short), "a lease that is held could not be renewed")
-                throw Inconclusive(message: "the lease ran out before it could be renewed")
+                throw Inconclusive("the lease ran out before it could be renewed")
             }
             try expect(
                 renewed.expiry >= before.advanced(by: long), "the renewed lease ends too early: \(renewed.expiry)")
@@ -107,7 +107,7 @@ extension LeaseConformance {
                     try expect(
                         context.now >= lease.expiry,
                         "a lease could not be renewed \(renewedBy.duration(to: asked).text) after")
-                    throw Inconclusive(message: "the lease ran out before it could be renewed")
+                    throw Inconclusive("the lease ran out before it could be renewed")
                 }
                 lease = renewed
                 renewedBy = context.now

@@ -103,7 +103,7 @@ extension LeaseConformance {
             let longer = context.scaled(.seconds(20))
             guard try await context.engine.renew(lease, for: longer) != nil else {
                 try expect(context.now >= lease.expiry, "a lease that is held could not be renewed")
-                throw Inconclusive(message: "the lease ran out before it could be renewed")
+                throw Inconclusive("the lease ran out before it could be renewed")
             }
             let end = try await context.outcome(of: task, upTo: .seconds(50), "the wait for a renewed lease").get()
             try expect(end >= before.advanced(by: longer), "the wait said that the lease is over before it was")

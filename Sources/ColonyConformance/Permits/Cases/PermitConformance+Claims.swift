@@ -181,17 +181,17 @@ extension PermitConformance {
                 try await context.pass(.seconds(6))
                 let asked = context.now
                 if last.duration(to: asked) >= claim {
-                    throw Inconclusive(message: "the claim ran out before it could be repeated")
+                    throw Inconclusive("the claim ran out before it could be repeated")
                 }
                 try await context.refusal(request, on: context.other)
                 // The claim may have run out between the look at the clock and the engine's.
                 if last.duration(to: context.now) >= claim {
-                    throw Inconclusive(message: "the claim ran out before it could be repeated")
+                    throw Inconclusive("the claim ran out before it could be repeated")
                 }
                 last = asked
             }
             let order = try await context.engine.inspectPermits(name).claims.map(\.owner)
-            if last.duration(to: context.now) >= claim { throw Inconclusive(message: "the claim may have run out") }
+            if last.duration(to: context.now) >= claim { throw Inconclusive("the claim may have run out") }
             try expect(
                 order == [try context.owner(1), try context.owner(2)], "a repeated claim lost its place: \(order)")
             try await context.giveBack(held)

@@ -12,7 +12,7 @@ extension PermitConformance {
             let before = context.now
             guard let renewed = try await context.other.renewPermits(lease, for: long) else {
                 try expect(context.now >= asked.advanced(by: short), "permits that are held could not be renewed")
-                throw Inconclusive(message: "the lease ran out before it could be renewed")
+                throw Inconclusive("the lease ran out before it could be renewed")
             }
             try expect(
                 renewed.name == name && renewed.owner == lease.owner && renewed.token == lease.token,
@@ -37,7 +37,7 @@ extension PermitConformance {
                 try context.request(1, of: name, limit: 1, as: 1, for: long), on: context.other)
             if again.token != lease.token {
                 try expect(context.now >= asked.advanced(by: short), "a repeat of a held lease changed its token")
-                throw Inconclusive(message: "the lease ran out before it could be repeated")
+                throw Inconclusive("the lease ran out before it could be repeated")
             }
             let next = try await context.takeEventually(
                 try context.request(1, of: name, limit: 1, as: 2), upTo: .seconds(40))

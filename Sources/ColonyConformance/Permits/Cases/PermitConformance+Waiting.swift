@@ -168,7 +168,7 @@ extension PermitConformance {
             let longer = context.scaled(.seconds(20))
             guard try await context.engine.renewPermits(lease, for: longer) != nil else {
                 try expect(context.now >= lease.expiry, "permits that are held could not be renewed")
-                throw Inconclusive(message: "the permits ran out before they could be renewed")
+                throw Inconclusive("the permits ran out before they could be renewed")
             }
             let end = try await context.outcome(of: task, upTo: .seconds(40), "the wait for renewed permits").get()
             try expect(end >= before.advanced(by: longer), "permits were passed on before they had run out")

@@ -134,7 +134,7 @@ extension QueueConformance {
             try await context.publish(["later"], to: queue) { $0.availability = .after(delay) }
             let seen = try await context.engine.waitForChange(of: queue, since: 0, upTo: .zero)
             let early = try await context.receive(from: queue, lease: .seconds(10))
-            if !early.isEmpty { throw Inconclusive(message: "the delay was over at once") }
+            if !early.isEmpty { throw Inconclusive("the delay was over at once") }
             try await context.outlive(.seconds(10))
             // Nothing is asked for here, but the queue does what has become due.
             _ = try await context.other.settle([], in: queue)

@@ -54,7 +54,7 @@ extension RegistryConformance {
             let long = context.scaled(.seconds(30))
             guard try await context.other.renewRecord("a", in: group, owner: owner, for: long) else {
                 try expect(context.now >= asked.advanced(by: short), "a record could not be renewed by its owner")
-                throw Inconclusive(message: "the record ran out before it could be renewed")
+                throw Inconclusive("the record ran out before it could be renewed")
             }
             let found = try await context.engine.snapshot(of: group)["a"]
             try expect(

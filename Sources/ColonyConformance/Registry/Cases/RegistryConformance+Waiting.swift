@@ -43,7 +43,7 @@ extension RegistryConformance {
             try await context.put(
                 "short", for: "a", in: group, try context.ephemeral(1, for: context.scaled(.seconds(5))))
             let seen = try await context.engine.snapshot(of: group)
-            if seen.records.isEmpty { throw Inconclusive(message: "the record ran out too early") }
+            if seen.records.isEmpty { throw Inconclusive("the record ran out too early") }
             try await context.pass(.seconds(6))
             // Another client has looked meanwhile, and the store may have removed the record at that.
             try await context.expectRecords(of: group, [], "after a record had run out")
@@ -165,7 +165,7 @@ extension RegistryConformance {
             let longer = context.scaled(.seconds(20))
             guard try await context.engine.renewRecord("a", in: group, owner: owner, for: longer) else {
                 try expect(context.now >= asked.advanced(by: short), "a record could not be renewed by its owner")
-                throw Inconclusive(message: "the record ran out before it could be renewed")
+                throw Inconclusive("the record ran out before it could be renewed")
             }
             for task in tasks {
                 _ = try await context.outcome(of: task, upTo: .seconds(40), "a wait for a renewed record").get()

@@ -117,7 +117,7 @@ extension RegistryConformance {
             try await context.put("one", for: "a", in: group, try context.ephemeral(1, for: duration))
             let answer = try await context.engine.put(
                 RegistryWrite([], for: "a", lifetime: try context.ephemeral(1), if: .absent), in: group)
-            if case .written = answer { throw Inconclusive(message: "the record ran out too early") }
+            if case .written = answer { throw Inconclusive("the record ran out too early") }
             _ = try await context.answer(upTo: .seconds(12), "the end of a record after a conflict") {
                 try await context.other.snapshot(of: group).records.isEmpty ? true : nil
             }
@@ -173,7 +173,7 @@ extension RegistryConformance {
             let owned = try await context.other.snapshot(of: group)
             try expect(
                 owned.revision > last, "after an ephemeral write the revision went from \(last) to \(owned.revision)")
-            if owned.records.isEmpty { throw Inconclusive(message: "the record ran out too early") }
+            if owned.records.isEmpty { throw Inconclusive("the record ran out too early") }
             try await context.pass(.seconds(6))
             let ended = try await context.other.snapshot(of: group).revision
             try expect(

@@ -189,8 +189,8 @@ export class Api {
     }
 }
 
-/** What is a number of 64 bits, of which a JavaScript number holds 53: tokens, and the numbers of messages. */
-const exactMembers = new Set(["token", "id", "next"]);
+/** What is a number of 64 bits, of which a JavaScript number holds 53: tokens, the numbers of messages, and versions. */
+const exactMembers = new Set(["token", "id", "next", "version", "revision"]);
 
 /** Keeps such a number exact. */
 function exactNumber(key, value, context) {

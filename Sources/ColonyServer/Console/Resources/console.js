@@ -13,6 +13,10 @@ import { locksKeys, locksMarks } from "./locks-help.js";
 import { LocksPage } from "./locks-page.js";
 import { queuesKeys, queuesMarks } from "./queues-help.js";
 import { QueuesPage } from "./queues-page.js";
+import { registryKeys, registryMarks } from "./registry-help.js";
+import { RegistryPage } from "./registry-page.js";
+import { semaphoresKeys, semaphoresMarks } from "./semaphores-help.js";
+import { SemaphoresPage } from "./semaphores-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
 
 /**
@@ -26,6 +30,20 @@ const pages = {
         make: (context) => new LocksPage(context),
         keys: locksKeys,
         marks: locksMarks,
+    },
+    semaphores: {
+        title: "Semaphores",
+        event: "semaphores",
+        make: (context) => new SemaphoresPage(context),
+        keys: semaphoresKeys,
+        marks: semaphoresMarks,
+    },
+    registry: {
+        title: "Elections & registry",
+        event: "registry",
+        make: (context) => new RegistryPage(context),
+        keys: registryKeys,
+        marks: registryMarks,
     },
     identifiers: {
         title: "Identifiers",

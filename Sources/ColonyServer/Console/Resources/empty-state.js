@@ -60,6 +60,42 @@ export function emptyQueues(origin) {
                 + "    print(message.payload)\n}.run()")));
 }
 
+/** The empty state of the page of semaphores. */
+export function emptySemaphores(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Take the first permit"),
+        element("p", {}, "It appears here as soon as it is granted, and leaves when it is released or runs out."),
+        element("div", { class: "ways" },
+            way("In a terminal", "Holds one of four permits while the command runs, and renews it.",
+                `colony semaphore run uploads --limit 4 \\\n  --server ${origin} \\\n  -- sleep 60`),
+            way("Over HTTP", "Holds it for a minute; whoever takes it renews it.",
+                `curl ${origin}/v1/semaphores/uploads/acquire \\\n`
+                + `  -H 'content-type: application/json' \\\n  -d '{"limit": 4, "ttl_ms": 60000}'`),
+            way("In Swift", "Holds it while the closure runs, and cancels it if the permit is lost.",
+                "import ColonyCoordination\nimport ColonyRemote\n\n"
+                + `let uploads = Semaphore(\n    "uploads", permits: 4,\n    on: try .colony("${origin}"))\n`
+                + "try await uploads.withPermit { lease in\n    try await upload(lease.token)\n}")));
+}
+
+/** The empty state of the page of elections and of the registry. */
+export function emptyRegistry(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Write the first record"),
+        element("p", {}, "Leaders, instances of services, and watched configuration are records in groups."),
+        element("div", { class: "ways" },
+            way("In a terminal", "Leads while the command runs, and says where it is.",
+                `colony elect run scheduler --metadata here \\\n  --server ${origin} \\\n  -- sleep 60`),
+            way("Over HTTP", "Keeps a record of a service for a minute; its owner renews it.",
+                `curl -X PUT \\\n  ${origin}/v1/registry/service%2Forders/records/a \\\n`
+                + "  -H 'content-type: application/json' \\\n"
+                + `  -d '{"value": "10.0.0.7:80", "owner": "a", "ttl_ms": 60000}'`),
+            way("In Swift", "Keeps the instance registered while the closure runs.",
+                "import ColonyCoordination\nimport ColonyRemote\n\n"
+                + `let registry = Registry(\n    on: try .colony("${origin}"))\n`
+                + "let instance = ServiceInstance(\n    id: \"orders-1\", address: \"10.0.0.7\", port: 8080)\n"
+                + "try await registry.withRegistration(\n    instance, as: \"orders\") { _ in\n    try await serve()\n}")));
+}
+
 function way(title, note, text) {
     return element("div", { class: "way" },
         element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));
