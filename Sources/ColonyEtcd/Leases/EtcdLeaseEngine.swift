@@ -12,8 +12,8 @@ public import ColonyCore
 /// with every write to the cluster, for ever.
 ///
 /// etcd counts the life of its leases in whole seconds, from two up. What was asked for exactly is kept by the engine that wrote
-/// a grant last: it deletes the key when the time has come. If its process dies, the grant ends with the lease in etcd, at
-/// most about two seconds later; if etcd itself fails over meanwhile, the new leader starts that count again.
+/// a grant last: it deletes the key when the time has come. If its process dies, the grant ends with the lease in etcd:
+/// half a second later if it was for whole seconds, and at most about two seconds later; if etcd itself fails over meanwhile, the new leader starts that count again.
 ///
 /// An engine holds one connection to one member and leaves it for another when it does not answer. It may be used from any number of
 /// tasks. A call that fails with `unavailable` may have been carried out, and repeating it with the same owner is safe.

@@ -5,9 +5,10 @@ internal import Synchronization
 /// The leases at the server that the keys of an engine are tied to.
 ///
 /// Grants share one lease for each whole number of seconds that is asked for: a lease at the server costs a write, and taking a
-/// lock should not. It lives one to two seconds longer than the grants, so that one sign of life a second covers them all. What is
-/// tied to it is covered when it is granted and needs no further sign; so a lease after whose use an answer was lost is simply
-/// not used again, and whatever the lost request left behind ends with it.
+/// lock should not. It lives as long as the grants and not longer, because it is what frees the names of an engine that has died;
+/// so each grant brings a sign of life along, which costs the server no write. What is tied to it is covered when it is granted
+/// and needs no further sign; so a lease after whose use an answer was lost is simply not used again, and whatever the lost
+/// request left behind ends with it.
 ///
 /// Whoever waits in a queue has a short lease of its own, because it may have to end while others go on.
 final class LeasePool: Sendable {
@@ -42,8 +43,7 @@ final class LeasePool: Sendable {
 
     /// A lease that can cover a grant of `duration`.
     func lease(for duration: Duration) async throws(EtcdFailure) -> ServerLease {
-        let whole = duration.components.seconds + (duration.components.attoseconds > 0 ? 1 : 0)
-        let seconds = whole + 1
+        let seconds = duration.components.seconds + (duration.components.attoseconds > 0 ? 1 : 0)
         let deadline = self.clock.now.advanced(by: self.client.options.timeout)
         while true {
             let now = self.clock.now

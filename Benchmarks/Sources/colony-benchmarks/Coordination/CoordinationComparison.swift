@@ -77,12 +77,15 @@ struct CoordinationComparison: Sendable {
             target: .atMost(self.kind.handOverMilliseconds, "ms")
         ) { workload, options in
             try await self.withServer(options) { server in
+                let folder = "\(server.folder)/.."
                 let url = server.url(self.kind == .postgres ? "connections=1" : "")
                 let opened = try (0..<EngineLoad.clients).map { _ in try CoordinationKind.open(url) }
                 return try await Self.closing(opened) {
                     var rounds: [[Duration]] = []
+                    var writes: [Duration] = []
                     for round in 0..<Self.rounds {
                         options.progress(workload.name, Double(round) / Double(Self.rounds))
+                        writes += try DiskLatency.durableWrites(options.count(200), in: folder, clock: options.clock)
                         rounds.append(
                             try await EngineLoad.handOvers(
                                 for: .milliseconds(options.milliseconds(2_500)), of: "bench/hand-over",
@@ -90,13 +93,16 @@ struct CoordinationComparison: Sendable {
                     }
                     let all = rounds.flatMap { $0 }
                     let percentiles = Percentiles(all)
+                    let disk = Percentiles(writes)
                     let each = rounds.map { Percentiles($0).p99Microseconds / 1_000 }
                     return Measurement(
                         workload: workload.name, title: workload.title, figure: percentiles.p99Microseconds / 1_000,
                         unit: "ms", count: all.count, latency: percentiles,
                         spread: (each.min() ?? 0)...(each.max() ?? 0),
                         facts: [
-                            .init("the longest of all", Double((all.max() ?? .zero).clampedNanoseconds) / 1e6, "ms")
+                            .init("the longest of all", Double((all.max() ?? .zero).clampedNanoseconds) / 1e6, "ms"),
+                            .init("a durable write of 8 KiB, median", disk.medianMicroseconds / 1_000, "ms"),
+                            .init("a durable write of 8 KiB, p99", disk.p99Microseconds / 1_000, "ms"),
                         ],
                         target: workload.target)
                 }
