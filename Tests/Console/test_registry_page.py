@@ -198,3 +198,17 @@ def test_every_control_has_a_name(page):
                 || control.labels?.length)).map((control) => control.outerHTML)
         """)
     assert nameless == []
+
+
+def test_one_odd_group_hides_no_other(page):
+    daemon = page.daemon
+    fill(daemon)
+    put(daemon, "election/", "x", "1")
+    put(daemon, "election/.", "x", "1")
+    put(daemon, "service/odd", "odd-1", {"address": "a", "health": 5, "zone": {"of": "numbers"}})
+    open_page(page)
+    page.until(lambda: [row[0] for row in entries(page, "election")] == ["scheduler"], "the election is not shown")
+    names = [row[0] for row in entries(page, "group")]
+    assert "election/" in names and "election/." in names
+    open_entry(page, "service/odd")
+    page.until(lambda: "a · 5" in page.find(".member-value").text, "the record is not shown")

@@ -1,11 +1,25 @@
 /** What the page of elections and the registry asks the daemon for. */
 
+import { Problem } from "./api.js";
+
 /** The groups that the blocks of Colony keep, by the beginning of their names. */
 export const electionPrefix = "election/";
 export const servicePrefix = "service/";
 
-/** How many elections are looked at, each of which takes two requests. */
+/** How many elections are looked at, each of which takes two requests; others are shown as groups. */
 const mostElections = 100;
+
+/** Which groups are shown as elections, and which as groups. */
+export function split(found) {
+    const led = found.filter(({ group }) => isElection(group)).slice(0, mostElections);
+    const chosen = new Set(led);
+    return { led, others: found.filter((group) => !chosen.has(group)) };
+}
+
+/** Anybody may write a group that only begins like that of an election, and the address of a lock takes no such name. */
+function isElection(group) {
+    return group.startsWith(electionPrefix) && !["", ".", ".."].includes(group.slice(electionPrefix.length));
+}
 
 /** Some groups in the order of their names, and whether there are more. */
 export async function groups(api, prefix, pages) {
@@ -28,12 +42,21 @@ export async function records(api, group) {
     return (await api.ask("GET", `/v1/registry/${encodeURIComponent(group)}`)).records;
 }
 
-/** Who leads the elections of some groups: the lease tells who and in which term, the record what the leader says. */
+/**
+ * Who leads the elections of some groups: the lease tells who and in which term, the record what the leader says.
+ *
+ * One that this token may not look at is unknown, and none of the others for that.
+ */
 export function elections(api, found) {
-    return Promise.all(found.slice(0, mostElections).map(async ({ group }) => {
+    return Promise.all(found.map(async ({ group }) => {
         const name = group.slice(electionPrefix.length);
-        const [lease, said] = await Promise.all([api.lock(name), records(api, group)]);
-        return { name, group, ...judge(lease, said) };
+        try {
+            const [lease, said] = await Promise.all([api.lock(name), records(api, group)]);
+            return { name, group, isKnown: true, ...judge(lease, said) };
+        } catch (error) {
+            if (!(error instanceof Problem) || error.status === 401 || error.status >= 500) throw error;
+            return { name, group, isKnown: false, lease: null, metadata: null };
+        }
     }));
 }
 

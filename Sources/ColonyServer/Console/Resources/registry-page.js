@@ -7,7 +7,7 @@ import { element, nameElement, replaceChildren, setAttribute, setText, spelledOu
 import { emptyRegistry } from "./empty-state.js";
 import { KeyedRows } from "./keyed-rows.js";
 import {
-    candidateName, electionPrefix, elections, groups, parsed, records, servicePrefix,
+    candidateName, elections, groups, parsed, records, servicePrefix, split,
 } from "./registry-api.js";
 import { counted, formatCount, formatDuration } from "./text.js";
 
@@ -45,8 +45,8 @@ export class RegistryPage extends CoordinationPage {
 
     async load() {
         const { found, hasMore } = await groups(this.api, this.prefix, this.#pages);
-        const led = await elections(this.api, found.filter(({ group }) => group.startsWith(electionPrefix)));
-        const others = found.filter(({ group }) => !group.startsWith(electionPrefix));
+        const { led: candidates, others } = split(found);
+        const led = await elections(this.api, candidates);
         const opened = others.filter(({ group }) => this.#opened.has(group));
         const contents = await Promise.all(opened.map(({ group }) => records(this.api, group)));
         this.#shown = new Map(opened.map(({ group }, place) => [group, contents[place]]));
@@ -107,11 +107,11 @@ export class RegistryPage extends CoordinationPage {
                 }
                 election = item;
                 const { lease } = item;
-                const key = JSON.stringify([lease?.owner ?? null, item.metadata]);
+                const key = JSON.stringify([lease?.owner ?? null, item.metadata, item.isKnown]);
                 if (key !== shown) {
                     shown = key;
                     replaceChildren(leader, lease === null
-                        ? element("span", { class: "nobody" }, "nobody") : nameElement(candidateName(lease.owner)));
+                        ? element("span", { class: "nobody" }, item.isKnown ? "nobody" : "unknown") : nameElement(candidateName(lease.owner)));
                     replaceChildren(metadata, item.metadata === null ? null : nameElement(item.metadata));
                 }
                 setText(term, lease === null ? "" : String(lease.token));
@@ -228,7 +228,7 @@ function valueContent(record, isInstance) {
             instance.zone === undefined ? null : `zone ${instance.zone}`,
             ...Object.entries(instance.metadata ?? {}).map(([name, value]) => `${name}: ${value}`),
         ];
-        return facts.filter((fact) => fact !== null).map((fact, place) => [place === 0 ? "" : " · ", nameElement(fact)]);
+        return facts.filter((fact) => fact !== null).map((fact, place) => [place === 0 ? "" : " · ", nameElement(String(fact))]);
     }
     if (record.value === undefined) return "Bytes that are no text.";
     if (record.value === "") return "Empty.";
