@@ -100,7 +100,7 @@ struct CoordinationComparison: Sendable {
                         unit: "ms", count: all.count, latency: percentiles,
                         spread: (each.min() ?? 0)...(each.max() ?? 0),
                         facts: [
-                            .init("the longest of all", Double((all.max() ?? .zero).clampedNanoseconds) / 1e6, "ms"),
+                            .init("the longest of all", 1e3 * (all.max() ?? .zero).inSeconds, "ms"),
                             .init("a durable write of 8 KiB, median", disk.medianMicroseconds / 1_000, "ms"),
                             .init("a durable write of 8 KiB, p99", disk.p99Microseconds / 1_000, "ms"),
                         ],
@@ -114,7 +114,7 @@ struct CoordinationComparison: Sendable {
 
     private var election: Workload {
         let lease = Self.lease
-        let bound = Double((lease + .seconds(1)).clampedNanoseconds) / 1e9
+        let bound = (lease + .seconds(1)).inSeconds
         // Its servers look for dead sessions once in a tick, so that a session ends up to a tick after its timeout.
         let settings = self.kind == .zookeeper ? "session_timeout_ms=4500" : ""
         return Workload(
@@ -138,7 +138,7 @@ struct CoordinationComparison: Sendable {
                         .replacement(after: pause, clock: options.clock))
                 }
                 times.sort()
-                let seconds = times.map { Double($0.clampedNanoseconds) / 1e9 }
+                let seconds = times.map(\.inSeconds)
                 return Measurement(
                     workload: workload.name, title: workload.title, figure: seconds[rounds - 1], unit: "s",
                     count: rounds,

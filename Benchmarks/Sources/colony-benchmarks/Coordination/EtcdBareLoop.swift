@@ -47,7 +47,7 @@ enum EtcdBareLoop {
                 }
                 return try await group.reduce(0, +)
             }
-            return Double(count) / (Double(start.duration(to: clock.now).clampedNanoseconds) / 1e9)
+            return Double(count) / start.duration(to: clock.now).inSeconds
         }
     }
 

@@ -43,7 +43,7 @@ struct LeaderRound {
     func replacement(after pause: Duration, clock: any MonotonicClock) async throws -> Duration {
         let leader = LeaderProcess(
             url: self.url, name: "bench/election-\(self.round)",
-            leaseMilliseconds: Int(self.lease.clampedNanoseconds / 1_000_000),
+            leaseMilliseconds: Int(self.lease.inSeconds * 1_000),
             sign: "\(self.folder)/leads-\(self.round)")
         let text = String(decoding: try JSONEncoder().encode(leader), as: UTF8.self)
         let log = "\(self.folder)/leader-\(self.round).log"

@@ -50,7 +50,7 @@ struct PairsPeer {
         return text
     }
 
-    private static func seconds(_ span: Duration) -> Double { Double(span.clampedNanoseconds) / 1e9 }
+    private static func seconds(_ span: Duration) -> Double { span.inSeconds }
 }
 
 // MARK: Redis
