@@ -35,6 +35,8 @@ struct LocalNodes {
         var token: FencingToken?
         /// What was last written into the node.
         var record: NodeRecord
+        /// The longest duration that a renewal may have written, answered or not.
+        var longest: Duration = .zero
         var phase = Phase.asking
 
         var grant: Grant? {
@@ -108,6 +110,23 @@ struct LocalNodes {
         }
         self.nodes[guid]?.phase = .granted(grant)
         return self.lease(guid)
+    }
+
+    /// What to write into a node so that a renewal for `duration` is known to others.
+    ///
+    /// Nothing shorter is ever written than before, for an earlier answer may be counted on for longer, and who takes the node over
+    /// knows only what is written. What is returned has to be sent before this is asked again.
+    ///
+    /// - Returns: `nil` if what is written is enough.
+    mutating func lengthen(_ guid: String, to duration: Duration) -> NodeRecord? {
+        guard let node = self.nodes[guid] else { return nil }
+        if let written = node.record.duration, duration <= written { return nil }
+        var record = node.record
+        let longest = max(duration, node.longest)
+        record.duration = longest
+        record.renewals = (node.grant?.recorded ?? 0) + (node.grant?.silent ?? 0) + 1
+        self.nodes[guid]?.longest = longest
+        return record
     }
 
     mutating func setAlarm(_ alarm: UInt64, of guid: String) {

@@ -279,7 +279,8 @@ extension ZooKeeperLeaseEngine {
         let guid = Contender.makeGUID(for: old.owner, random: self.sessions.randomNumber())
         let granted = self.granted(duration, on: session)
         let token = old.token(stat)
-        var record = NodeRecord(owner: old.owner, duration: granted)
+        // The owner may count on what the other engine answered, and the next one to take it over has to know.
+        var record = NodeRecord(owner: old.owner, duration: max(granted, old.duration ?? granted))
         record.token = token
         record.since = old.since ?? stat.createdAt
         let target = "\(self.path(of: name))/\(Contender.prefix(guid: guid))\(contender.digits)"

@@ -60,13 +60,18 @@ extension ZooKeeperLeaseEngine {
         }
     }
 
-    /// One round trip: a `sync` and a look, or a write where the duration is another than the node says.
+    /// One round trip: a `sync` and a look, or a write where the duration is longer than the node says.
     private func extend(
         _ node: LocalNodes.Node, _ duration: Duration, on session: ZooKeeperSession, until deadline: MonotonicInstant
     ) async throws(LeaseError) -> Extension {
         guard let path = node.path else { return .gone }
         let granted = self.granted(duration, on: session)
-        if granted == node.record.duration {
+        // Sent under the lock, so that of two renewals at once the one that writes the longer duration is the later one.
+        let sent = self.nodes.withLock { nodes -> (record: NodeRecord, reply: PendingReply)? in
+            guard let record = nodes.lengthen(node.guid, to: granted) else { return nil }
+            return (record, session.send(.set(path: path, data: record.bytes, version: -1)))
+        }
+        guard let sent else {
             let synced = session.send(.sync(path: path))
             let found = session.send(.exists(path: path))
             let sync = await synced.value()
@@ -77,12 +82,9 @@ extension ZooKeeperLeaseEngine {
             return try await self.extended(
                 node, granted, await found.value(), from: synced.sentAt, written: nil, on: session, until: deadline)
         }
-        var record = node.record
-        record.duration = granted
-        record.renewals = (node.grant?.recorded ?? 0) + (node.grant?.silent ?? 0) + 1
-        let written = session.send(.set(path: path, data: record.bytes, version: -1))
         return try await self.extended(
-            node, granted, await written.value(), from: written.sentAt, written: record, on: session, until: deadline)
+            node, granted, await sent.reply.value(), from: sent.reply.sentAt, written: sent.record, on: session,
+            until: deadline)
     }
 
     private func extended(
@@ -108,7 +110,7 @@ extension ZooKeeperLeaseEngine {
 
 extension ZooKeeperLeaseEngine: BatchLeaseEngine {
     /// Renews what this engine holds in one round trip: one `sync` and a look at each node, sent together. Leases that
-    /// another session holds, and those whose duration changes, are renewed one by one, many at a time.
+    /// another session holds, and those that are to last longer than before, are renewed one by one, many at a time.
     public func renew(_ leases: [Lease]) async throws(LeaseError) -> [Lease?] {
         guard leases.count <= LeaseLimits.batch else {
             throw LeaseError(
@@ -122,28 +124,29 @@ extension ZooKeeperLeaseEngine: BatchLeaseEngine {
         var answers = [Lease?](repeating: nil, count: leases.count)
         var others: [Int] = []
         let synced = session.send(.sync(path: self.options.root.isEmpty ? "/" : self.options.root))
-        var looks: [(index: Int, node: LocalNodes.Node, reply: PendingReply)] = []
+        var looks: [(index: Int, node: LocalNodes.Node, duration: Duration, reply: PendingReply)] = []
         for (index, lease) in leases.enumerated() {
             let node = self.nodes.withLock { $0.holder(of: lease.name, at: self.clock.now) }
+            let granted = self.granted(lease.duration, on: session)
             guard
                 let node, let path = node.path, node.owner == lease.owner, node.token == lease.token,
                 node.session == ObjectIdentifier(session),
-                node.record.duration == self.granted(lease.duration, on: session)
+                let written = node.record.duration, granted <= written
             else {
                 others.append(index)
                 continue
             }
-            looks.append((index, node, session.send(.exists(path: path))))
+            looks.append((index, node, granted, session.send(.exists(path: path))))
         }
         let isSynced = await synced.value().isDone
         for look in looks {
             let reply = await look.reply.value()
-            guard isSynced, reply.isDone, let duration = look.node.record.duration else {
+            guard isSynced, reply.isDone else {
                 others.append(look.index)
                 continue
             }
             let answer = try await self.extended(
-                look.node, duration, reply, from: synced.sentAt, written: nil, on: session, until: deadline)
+                look.node, look.duration, reply, from: synced.sentAt, written: nil, on: session, until: deadline)
             if case .extended(let lease) = answer { answers[look.index] = lease } else { others.append(look.index) }
         }
         for chunk in stride(from: 0, to: others.count, by: Self.breadth) {

@@ -32,6 +32,11 @@ struct LocalPermits {
         var node: PermitNode
         var phase = Phase.asked
         var alarm: UInt64 = 0
+        /// The longest duration that a request may have written, answered or not.
+        var longest: Duration = .zero
+        /// Whether it took the place of another session's node in a transaction that went unanswered: it may be missing, and
+        /// be made yet.
+        var isUncertain = false
 
         var grant: Grant? {
             if case .held(let grant) = self.phase { grant } else { nil }
@@ -75,12 +80,13 @@ struct LocalPermits {
         return (path, entry, grant)
     }
 
-    /// The nodes of an owner of which it is unknown whether they were made.
+    /// The nodes of an owner of which it is unknown whether they were made, without those that take the place of another
+    /// session's: what those stand for was there before, and may be renewed by another task at this moment.
     ///
     /// - Complexity: O(*n*) in all nodes.
     func asked(_ name: LeaseName, _ owner: OwnerID) -> [String] {
         self.entries.filter { _, entry in
-            guard case .asked = entry.phase else { return false }
+            guard case .asked = entry.phase, entry.node.token == nil else { return false }
             return entry.name == name && entry.node.owner == owner
         }.map(\.key)
     }
@@ -114,6 +120,32 @@ struct LocalPermits {
     }
 
     mutating func wrote(_ node: PermitNode, at path: String) { self.entries[path]?.node = node }
+
+    /// What to write into a node so that a renewal for `duration` is known to others.
+    ///
+    /// Nothing shorter is ever written than before, for an earlier answer may be counted on for longer, and who takes the node over
+    /// knows only what is written. What is returned has to be sent before this is asked again.
+    ///
+    /// - Returns: `nil` if what is written is enough.
+    mutating func lengthen(_ path: String, to duration: Duration) -> PermitNode? {
+        guard let entry = self.entries[path], duration > entry.node.duration else { return nil }
+        var node = entry.node
+        node.duration = max(duration, entry.longest)
+        self.entries[path]?.longest = node.duration
+        return node
+    }
+
+    mutating func setUncertain(_ isUncertain: Bool, at path: String) { self.entries[path]?.isUncertain = isUncertain }
+
+    /// Takes a node that was not found from its owner; it stays known if it may be made yet.
+    ///
+    /// - Returns: Whether it stays known.
+    mutating func miss(_ path: String) -> Bool {
+        guard let entry = self.entries[path], entry.isUncertain else { return false }
+        let holding = Holding(name: entry.name, owner: entry.node.owner)
+        if self.holds[holding] == path { self.holds[holding] = nil }
+        return true
+    }
 
     mutating func setAlarm(_ alarm: UInt64, at path: String) { self.entries[path]?.alarm = alarm }
 

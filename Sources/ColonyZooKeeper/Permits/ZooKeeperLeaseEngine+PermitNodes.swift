@@ -52,7 +52,12 @@ extension ZooKeeperLeaseEngine {
                 try await self.tryAgain(reply.outcome, "look at the permits of \(name)", until: deadline)
                 return nil
             }
-            if let node = PermitNode(reply.bytes) { nodes.append((path, node, reply.stat)) }
+            // What it stands for is unknown, and beside a holder who is not counted too much would be granted.
+            guard let node = PermitNode(reply.bytes) else {
+                throw LeaseError(
+                    .storageFailed, "the node \(path) among the permits of \(name) is none that this version can read")
+            }
+            nodes.append((path, node, reply.stat))
         }
         // Who went while the guard stayed as it was has ended. Otherwise it may stand elsewhere, and a look that lacks it would
         // tell people of fewer holders than there are.
@@ -167,6 +172,7 @@ extension ZooKeeperLeaseEngine {
                 _ = permits.hold(path, stand.token, for: .zero, from: now, atLeastUntil: end, at: now)
             case .claim: _ = permits.claim(path, until: end, at: now)
             }
+            permits.setUncertain(true, at: path)
             self.armPermit(path, in: &permits)
         }
     }
@@ -215,42 +221,48 @@ extension ZooKeeperLeaseEngine {
 
     enum HoldExtension {
         case extended(Lease)
-        /// The node is not there, or is over.
+        /// The node is not there, or is over; what has to follow from that is done.
         case gone
         /// The connection broke; begin again.
         case again
     }
 
-    /// One round trip: a `sync` and a look, or a write where the duration is another than the node says.
+    /// One round trip: a `sync` and a look, or a write where the duration is longer than the node says.
     func extendHold(
-        _ path: String, _ token: FencingToken, _ node: PermitNode, _ duration: Duration, on session: ZooKeeperSession,
+        _ path: String, _ token: FencingToken, _ duration: Duration, on session: ZooKeeperSession,
         until deadline: MonotonicInstant
     ) async throws(LeaseError) -> HoldExtension {
+        // Sent under the lock, so that of two renewals at once the one that writes the longer duration is the later one.
+        let sent = self.permits.withLock { permits -> (node: PermitNode, reply: PendingReply)? in
+            guard let node = permits.lengthen(path, to: duration) else { return nil }
+            return (node, session.send(.set(path: path, data: node.bytes, version: -1)))
+        }
         let reply: ZooKeeperReply
         let start: MonotonicInstant
-        if duration == node.duration {
+        if let sent {
+            reply = await sent.reply.value()
+            start = sent.reply.sentAt
+            if reply.isDone { self.permits.withLock { $0.wrote(sent.node, at: path) } }
+        } else {
             let synced = session.send(.sync(path: path))
             let found = session.send(.exists(path: path))
             let sync = await synced.value()
             reply = sync.isDone || sync.outcome == .noNode ? await found.value() : sync
             start = synced.sentAt
-        } else {
-            var changed = node
-            changed.duration = duration
-            let written = session.send(.set(path: path, data: changed.bytes, version: -1))
-            reply = await written.value()
-            start = written.sentAt
-            if reply.isDone {
-                let node = changed
-                self.permits.withLock { $0.wrote(node, at: path) }
-            }
         }
         guard reply.isDone else {
-            if reply.outcome == .noNode { return .gone }
+            if reply.outcome == .noNode {
+                if !self.permits.withLock({ $0.miss(path) }) { self.forgetPermit(path) }
+                return .gone
+            }
             try await self.tryAgain(reply.outcome, "renew permits", until: deadline)
             return .again
         }
-        return self.hold(path, token, for: duration, from: start).map { .extended($0) } ?? .gone
+        self.permits.withLock { $0.setUncertain(false, at: path) }
+        if let lease = self.hold(path, token, for: duration, from: start) { return .extended(lease) }
+        // The node is there and its time is over: its alarm may come later than this, as when the process was stopped.
+        self.permitRanOut(path)
+        return .gone
     }
 
     // MARK: Ending
@@ -366,19 +378,20 @@ extension ZooKeeperLeaseEngine {
 
     /// The time of a node is over: it is deleted.
     func permitRanOut(_ path: String) {
-        let session = self.permits.withLock { permits -> ObjectIdentifier? in
+        let ended = self.permits.withLock { permits -> LocalPermits.Entry? in
             // A renewal that came in between has set another alarm.
             guard let entry = permits[path], let end = entry.end, self.clock.now >= end else { return nil }
             permits.end(path)
-            return entry.session
+            return entry
         }
-        guard let session else { return }
-        guard let present = self.sessions.present, ObjectIdentifier(present) == session else {
+        guard let ended else { return }
+        guard let present = self.sessions.present, ObjectIdentifier(present) == ended.session else {
             return self.forgetPermit(path)
         }
         present.submit(.delete(path: path)) { [weak self] reply in
             guard let self else { return }
-            if reply.isDone || reply.outcome == .noNode || reply.outcome == .sessionOver {
+            let isGone = reply.outcome == .noNode && !ended.isUncertain
+            if reply.isDone || isGone || reply.outcome == .sessionOver {
                 self.forgetPermit(path)
             } else {
                 self.condemnPermit(path, on: present)

@@ -53,18 +53,25 @@ extension ZooKeeperLeaseEngine: PermitEngine {
             if let (path, entry, grant) = present, grant.token == lease.token,
                 entry.session == ObjectIdentifier(session)
             {
-                switch try await self.extendHold(path, grant.token, entry.node, granted, on: session, until: deadline) {
+                switch try await self.extendHold(path, grant.token, granted, on: session, until: deadline) {
                 case .extended(let lease): return lease
                 case .again: continue
-                case .gone: self.forgetPermit(path)
+                case .gone: break
                 }
             }
             if let view = try await self.permitView(lease.name, on: session, until: deadline) {
-                guard let stand = view.hold(of: lease.owner), stand.token == lease.token else { return nil }
-                if let renewed = try await self.takeOver(
-                    stand, lease.name, granted, view, on: session, until: deadline)
-                {
-                    return renewed
+                if let stand = view.hold(of: lease.owner), stand.token == lease.token {
+                    let renewed = try await self.takeOver(
+                        stand, lease.name, granted, view, on: session, until: deadline)
+                    if let renewed { return renewed }
+                } else {
+                    // Others count what is over and still there, so it goes before anybody is told that it is over.
+                    var areDeleted = true
+                    for path in view.over {
+                        let answer = try await self.deletePermit(path, lease.name, on: session, until: deadline)
+                        if answer == nil { areDeleted = false }
+                    }
+                    if areDeleted { return nil }
                 }
             }
             conflicts += 1
@@ -245,14 +252,14 @@ extension ZooKeeperLeaseEngine {
     ) async throws(LeaseError) -> Lease? {
         if stand.isOwn {
             let answer = try await self.extendHold(
-                stand.path, stand.token, stand.node, granted, on: session, until: deadline)
+                stand.path, stand.token, granted, on: session, until: deadline)
             if case .extended(let lease) = answer { return lease }
-            if case .gone = answer { self.forgetPermit(stand.path) }
             return nil
         }
         guard let guarding = view.guarding else { return nil }
         var node = stand.node
-        node.duration = granted
+        // The owner may count on what the other engine answered, and the next one to take it over has to know.
+        node.duration = max(granted, stand.node.duration)
         node.token = stand.token.rawValue
         node.since = stand.node.since ?? stand.stat.createdAt
         let path = self.newPermitPath(node, name)

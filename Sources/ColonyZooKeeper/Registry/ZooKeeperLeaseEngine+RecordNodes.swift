@@ -221,12 +221,17 @@ extension ZooKeeperLeaseEngine {
         let lifetime = RegistryWrite.Lifetime.ephemeral(owner: owner, duration: duration)
         var node = present.node
         node.version = record.version.rawValue
-        node.duration = duration
+        // Never shorter than what somebody may count on: the next engine that takes it over knows only what is written.
+        node.duration = max(duration, present.node.duration)
         if present.isOwn {
             if duration > present.node.duration {
-                // Another session that takes it over has to know.
+                // Another session that takes it over has to know. Under the guard, for the version alone does not do: a node that
+                // another engine has made anew meanwhile counts from zero again, and may have the version that was read.
                 let reply = await session.send(
-                    .set(path: present.path, data: node.bytes, version: present.stat.version)
+                    .transaction([
+                        guarding.change,
+                        .set(path: present.path, data: node.bytes, version: present.stat.version),
+                    ])
                 ).value()
                 guard reply.isDone else {
                     try await self.lookAgain(reply.outcome, "renew \(record.key)", until: deadline)

@@ -92,10 +92,20 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
     /// - Complexity: Two round trips without changes; O(*n*) in the records of the group.
     public func snapshot(of group: LeaseName) async throws(LeaseError) -> RegistrySnapshot {
         let deadline = self.clock.now.advanced(by: self.options.timeout)
+        var conflicts = 0
         while true {
             let session = try await self.sessions.connected(until: deadline)
-            guard self.clock.now < deadline else { throw self.sessions.unreachable() }
+            guard self.clock.now < deadline else {
+                throw LeaseError(
+                    .unavailable,
+                    "\(self.options.description) did not answer, or \(group) changed while it was read, each time within "
+                        + self.options.timeout.text)
+            }
             if let snapshot = try await self.readGroup(group, on: session, until: deadline) { return snapshot }
+            conflicts += 1
+            // Each try reads all records, so those who keep writing are left some time.
+            let pause = self.sessions.pause(after: conflicts)
+            try await self.sessions.sleep(until: min(deadline, self.clock.now.advanced(by: pause)))
         }
     }
 
@@ -110,6 +120,7 @@ extension ZooKeeperLeaseEngine: RegistryEngine {
         while true {
             if Task.isCancelled { throw LeaseError(.cancelled, "the wait for a change of \(group) was cancelled") }
             let session = try await self.sessions.connected(until: deadline)
+            guard self.clock.now < deadline else { throw self.sessions.unreachable() }
             // Every write also writes the node of the group; records that end by themselves change its list of children; and where
             // there is no group, one that is made changes the list of groups. The watches are set before the look.
             let subjects: [WatchBoard.Subject] =

@@ -19,6 +19,10 @@ final class WatchBoard: Sendable {
     }
 
     private let entries = Mutex<[Subject: Entry]>([:])
+    /// Held from the look for an entry until the request of a new one is submitted. A second task that found the entry before that
+    /// would look before the watch is set, and sleep through a change in between. It is another lock than that of the entries,
+    /// for a session that is over answers within the submission, which fires the subject; firing never takes this one.
+    private let setting = Mutex(())
 
     /// A signal that is fired when the subject changes, ends, or is found not to exist, or when the session is over.
     ///
@@ -33,6 +37,10 @@ final class WatchBoard: Sendable {
     ///
     /// What is asked of the session after this call is answered as of a moment after the watch was set.
     func watch(_ subject: Subject, _ signal: OneShotSignal, on session: ZooKeeperSession) {
+        self.setting.withLock { _ in self.enter(signal, subject, on: session) }
+    }
+
+    private func enter(_ signal: OneShotSignal, _ subject: Subject, on session: ZooKeeperSession) {
         let watch = self.entries.withLock { entries -> UInt? in
             if entries[subject] != nil {
                 entries[subject]?.signals.append(signal)
