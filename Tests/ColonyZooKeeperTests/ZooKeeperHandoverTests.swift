@@ -139,5 +139,20 @@ struct ZooKeeperHandoverTests {
         #expect(clock.now >= before.advanced(by: .seconds(5)))
         for engine in [engine, other, third] { await engine.close() }
     }
+
+    @Test func `beside a node among permits that cannot be read, nothing is granted`() async throws {
+        let server = try await ZooKeeperProcess()
+        let engine = try server.engine(Self.suffix)
+        // Its locks are nodes in the place of permits, which are not written as those are.
+        let stranger = try server.engine("/colony/+permits?session_timeout_ms=60000&timeout_ms=20000")
+        let node = try #require(try await stranger.tryAcquire("pool", owner: "x", for: .seconds(50)).lease)
+        let request = PermitRequest(1, of: "pool", limit: 1, owner: "a", for: .seconds(50))
+        #expect(await failure { try await engine.takePermits(request) }?.code == .storageFailed)
+        #expect(await failure { try await engine.inspectPermits("pool") }?.code == .storageFailed)
+        #expect(try await stranger.release("pool", owner: "x", token: node.token))
+        #expect(try await engine.takePermits(request).lease != nil)
+        await engine.close()
+        await stranger.close()
+    }
 }
 #endif
