@@ -45,6 +45,8 @@ enum CaseRun {
                     case .skipped(let reason): return .skipped(reason)
                     }
                 }
+                // An engine may end what it holds when nobody refers to it any more, so each lives as long as the case.
+                defer { withExtendedLifetime(clients) {} }
                 let context = CaseContext(
                     engine: clients[0], other: clients[1], harness: harness,
                     prefix: "conformance-\(OwnerID.unique().rawValue)/")
