@@ -13,6 +13,7 @@ struct VerifiedEngines: Sendable {
     private let leases = MemoryLeaseEngine()
     private let segments = MemorySegmentEngine()
     private let queues = MemoryQueueEngine()
+    private let shelf = EngineShelf()
 
     init(_ place: StorePlace) {
         self.place = place
@@ -55,9 +56,9 @@ struct VerifiedEngines: Sendable {
         case .url(let url) where url.scheme == "memory":
             self.leases
         case .url(let url) where url.scheme.hasPrefix("http"):
-            try await RemoteLeaseEngine.connect(to: url, token: Environment["COLONY_TOKEN"])
+            self.shelf.keep(try await RemoteLeaseEngine.connect(to: url, token: Environment["COLONY_TOKEN"]))
         default:
-            try self.place.makeEngine()
+            self.shelf.keep(try self.place.makeEngine())
         }
     }
 
