@@ -27,6 +27,7 @@ let floor1: [Target] = [
     .target(name: "ColonyClocks", dependencies: ["ColonyCore"], swiftSettings: settings),
     .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
     .target(name: "ColonyRESP", swiftSettings: settings),
+    .target(name: "ColonyResilience", dependencies: ["ColonyCore"], swiftSettings: settings),
 ]
 
 // MARK: Floor 2, blocks with a port
@@ -50,28 +51,31 @@ let floor3: [Target] = [
     .target(
         name: "ColonyMemory",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", .deque, .heap,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            .deque, .heap,
         ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonySQLite",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", .grdb, .sqlite],
+        dependencies: [
+            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience", .grdb, .sqlite,
+        ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonyRemote",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", .asyncHTTPClient,
-            .nioCore, .nioHTTP1, .nioFoundationCompat,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
         ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonyRedis",
         dependencies: [
-            "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", .crypto, .deque, .nioCore, .nioPosix,
-            .nioSSL,
+            "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyResilience", .crypto, .deque,
+            .nioCore, .nioPosix, .nioSSL,
         ],
         swiftSettings: settings
     ),
@@ -118,7 +122,7 @@ let floor4: [Target] = [
     .target(
         name: "ColonyServer",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -133,9 +137,9 @@ let floor5: [Target] = [
     .executableTarget(
         name: "colony",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
-            "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyPostgres", "ColonyZooKeeper",
-            "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
+            "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
+            "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
             .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
@@ -152,14 +156,16 @@ let beside: [Target] = [
     ),
     .target(
         name: "ColonyConformance",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues"],
+        dependencies: [
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+        ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonyWorkloads",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-            "ColonyQueues", "ColonySQLite",
+            "ColonyQueues", "ColonyResilience", "ColonySQLite",
         ],
         swiftSettings: settings
     ),
@@ -175,6 +181,7 @@ let package = Package(
         .library(name: "ColonyClocks", targets: ["ColonyClocks"]),
         .library(name: "ColonyCaches", targets: ["ColonyCaches"]),
         .library(name: "ColonyRESP", targets: ["ColonyRESP"]),
+        .library(name: "ColonyResilience", targets: ["ColonyResilience"]),
         .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
         .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
         .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
@@ -260,10 +267,15 @@ var tests: [Target] {
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
         .testTarget(
+            name: "ColonyResilienceTests",
+            dependencies: ["ColonyCore", "ColonyMemory", "ColonyResilience", "ColonySimulation", "ColonyConformance"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ColonyRedisTests",
             dependencies: [
-                "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyRedis", "ColonyConformance",
-                "RealServers", .nioCore, .nioPosix,
+                "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyRedis", "ColonyResilience",
+                "ColonyConformance", "RealServers", .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -284,7 +296,7 @@ var tests: [Target] {
             name: "ColonyMemoryTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-                "ColonyConformance", "ColonyQueues", "ColonySimulation",
+                "ColonyConformance", "ColonyQueues", "ColonyResilience", "ColonySimulation",
             ],
             swiftSettings: settings
         ),
@@ -299,7 +311,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonySQLiteTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonySQLite",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+                "ColonySQLite",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
@@ -307,7 +320,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyServerTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyMemory",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
+                "ColonyResilience", "ColonyMemory",
                 "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,

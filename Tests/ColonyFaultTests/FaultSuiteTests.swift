@@ -56,7 +56,7 @@ struct FaultSuiteTests {
     @Test(arguments: ["grants-to-two", "reuses-token", "promises-more"])
     func `an engine that breaks a promise of safety is caught`(flaw: String) async throws {
         let report = try await self.run(.flawed(flaw)) {
-            $0.endsAtBreach = true
+            $0.end = .atBreach
             $0.length = .seconds(30)
         }
         let expected: HistoryRule = flaw == "reuses-token" ? .oneOwnerPerToken : .oneHolderAtATime
@@ -86,7 +86,10 @@ struct FaultSuiteTests {
 
     @Test
     func `the engine of the broken ones passes without a flaw, so the flaws alone are caught`() async throws {
-        let report = try await self.run(.flawed("none")) { $0.length = .seconds(2) }
+        let report = try await self.run(.flawed("none")) {
+            $0.end = .atRefusedWrite
+            $0.length = .seconds(60)
+        }
         #expect(report.violations.isEmpty, "\(report)")
         // The sleeper has written on after its lease, and others had written since.
         #expect(report.refusedWrites > 0, "\(report)")
@@ -96,7 +99,7 @@ struct FaultSuiteTests {
     func `a register that does not check tokens takes stale writes, and that is caught`() async throws {
         let report = try await self.run(.sqlite) {
             $0.isGuarded = false
-            $0.endsAtBreach = true
+            $0.end = .atBreach
             $0.length = .seconds(30)
         }
         #expect(report.violations.map(\.rule).contains(.staleWritesAreRefused), "\(report)")

@@ -124,6 +124,35 @@ struct PostgresRefusalTests {
         #expect(try server.psql("SELECT count(*) FROM pg_tables WHERE schemaname = 'colony'") == "1")
     }
 
+    @Test func `engines that start at once make the schema once, and whoever is first works in peace`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=1"])
+        let options = try server.options { $0.connections = 1 }
+        let key = 0x436F_6C6F_6E79
+        try server.psql("BEGIN; SELECT pg_advisory_xact_lock(\(key)); PREPARE TRANSACTION 'hold'")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<6 {
+                group.addTask {
+                    let engine = PostgresLeaseEngine(options)
+                    let name = try LeaseName("\(number)")
+                    #expect(try await engine.tryAcquire(name, owner: .unique(), for: .seconds(30)).lease != nil)
+                    await engine.close()
+                }
+            }
+            try await eventually("all have found no schema") {
+                try server.psql("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") == "6"
+            }
+            try server.psql("COMMIT PREPARED 'hold'")
+            try await group.waitForAll()
+        }
+        // What is made again is of a later transaction than the row of the version, which is written once.
+        let remade = try server.psql(
+            """
+            SELECT count(*) FROM pg_proc, colony.meta
+            WHERE pronamespace = 'colony'::regnamespace AND pg_proc.xmin <> meta.xmin
+            """)
+        #expect(remade == "0")
+    }
+
     @Test func `a database with another encoding is refused`() async throws {
         let server = try await PostgresProcess()
         try server.psql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LOCALE 'C'")

@@ -6,6 +6,15 @@ import RealServers
 
 /// One run: servers and contenders of their own, faults from a seed for a while, healing, and a verdict on the history.
 package struct FaultRun: Sendable {
+    /// When faults are no more brought about; in any case when the length of the run has passed.
+    package enum End: Sendable {
+        case atItsTime
+        /// At the first breach of a promise of safety that is found.
+        case atBreach
+        /// At the first write that was refused because its token was stale.
+        case atRefusedWrite
+    }
+
     package let store: StoreUnderTest
     package let seed: Seed
     /// How long faults are brought about.
@@ -19,8 +28,8 @@ package struct FaultRun: Sendable {
     package var isElection = false
     /// Whether contenders and servers get a network of their own, if that can be had here.
     package var wantsNetwork = false
-    /// Whether the run ends early at the first breach that is found.
-    package var endsAtBreach = false
+    /// What ends the run before its time, if anything does.
+    package var end = End.atItsTime
     /// The folder of the programs of this package.
     package var programs: String
     /// Told of each fault as it comes.
@@ -94,12 +103,20 @@ package struct FaultRun: Sendable {
             try nemesis.begin(step.fault)
             try await self.clock.sleep(for: step.length)
             try nemesis.end(step.fault)
-            if self.endsAtBreach, !HistoryCheck(try contenders.history()).safetyViolations().isEmpty { break }
+            if self.isOver(try contenders.history()) { break }
         }
         try nemesis.healEverything()
         try await self.waitForProgress(running, contenders, nemesis)
         try await contenders.stop(within: .seconds(20))
         return try self.judge(running, contenders, faults, isNetworked: isNetworked)
+    }
+
+    private func isOver(_ history: [HistoryEvent]) -> Bool {
+        switch self.end {
+        case .atItsTime: false
+        case .atBreach: !HistoryCheck(history).safetyViolations().isEmpty
+        case .atRefusedWrite: HistoryCheck(history).refusedWrites > 0
+        }
     }
 
     /// Waits until every contender has had the lock once, which also shows that the servers have started.
@@ -113,7 +130,7 @@ package struct FaultRun: Sendable {
             let history = try contenders.history()
             let served = Set(history.filter { $0.kind == .acquired }.map(\.contender))
             if served.count == self.contenders { return }
-            if self.endsAtBreach, !HistoryCheck(history).safetyViolations().isEmpty { return }
+            if self.isOver(history) { return }
             guard self.clock.now < deadline else {
                 let last = history.last { $0.kind == .failed }?.text ?? "no call has failed"
                 throw ServerFailure("only \(served.count) contenders got the lock in \(Self.startLimit); \(last)")

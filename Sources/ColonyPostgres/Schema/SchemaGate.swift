@@ -5,7 +5,7 @@ import Synchronization
 /// Lets calls through once the schema is there: looks on the first call of an engine, and makes or raises it if necessary.
 ///
 /// Any number of processes may start at once: the statements run under an advisory lock of the server that ends with
-/// their transaction, and each of them does nothing if its work is done.
+/// their transaction, and whoever comes after the first does nothing.
 final class SchemaGate: Sendable {
     private enum State {
         case closed
@@ -94,15 +94,30 @@ final class SchemaGate: Sendable {
         return version == LeaseSchema.version
     }
 
-    /// Statements that are sent together are one transaction, and its end is that of the lock. The key of the lock is the word "Colony" as a number.
+    /// One block, so one transaction, whose end is that of the lock. The key of the lock is the word "Colony" as a number.
+    ///
+    /// Who has waited for the lock looks again: to make the schema once more would change nothing, but it locks tables one after
+    /// the other, and who already works with them locks them in another order.
     private var migration: String {
         let schema = self.pool.options.schema
         return """
-            SELECT pg_advisory_xact_lock(\(0x436F_6C6F_6E79));
-            CREATE SCHEMA IF NOT EXISTS "\(schema)";
-            CREATE TABLE IF NOT EXISTS "\(schema)".meta (version int NOT NULL PRIMARY KEY);
-            \(LeaseSchema.statements(schema: schema))
-            INSERT INTO "\(schema)".meta (version) VALUES (\(LeaseSchema.version)) ON CONFLICT DO NOTHING;
+            DO $migration$
+            BEGIN
+                PERFORM pg_advisory_xact_lock(\(0x436F_6C6F_6E79));
+                -- Read from the catalogue itself: what this session remembers of names is as old as the start of this statement.
+                IF EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = '\(schema)' AND tablename = 'meta') THEN
+                    IF (SELECT max(version) >= \(LeaseSchema.version) FROM "\(schema)".meta) THEN
+                        RETURN;
+                    END IF;
+                END IF;
+                EXECUTE $statements$
+                    CREATE SCHEMA IF NOT EXISTS "\(schema)";
+                    CREATE TABLE IF NOT EXISTS "\(schema)".meta (version int NOT NULL PRIMARY KEY);
+                    \(LeaseSchema.statements(schema: schema))
+                    INSERT INTO "\(schema)".meta (version) VALUES (\(LeaseSchema.version)) ON CONFLICT DO NOTHING;
+                $statements$;
+            END
+            $migration$
             """
     }
 }
