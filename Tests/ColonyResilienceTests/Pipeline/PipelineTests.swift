@@ -86,7 +86,7 @@ struct PipelineTests {
 
     @Test func `a fallback answers what goes wrong, and learns why`() async throws {
         let pipeline = Pipeline { Mark(name: "a", diary: self.diary) }
-        let value = try await pipeline.execute {
+        let value = try await pipeline.execute { () -> String in
             throw Broken()
         } fallback: { error in
             #expect(error is Broken)
