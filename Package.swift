@@ -35,7 +35,7 @@ let floor1: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", .deque],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyResilience", .deque],
         swiftSettings: settings
     ),
     .target(
@@ -320,8 +320,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyCoordinationTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySimulation",
-                "ColonyConformance",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonyResilience",
+                "ColonySimulation", "ColonyConformance",
             ],
             swiftSettings: settings
         ),
