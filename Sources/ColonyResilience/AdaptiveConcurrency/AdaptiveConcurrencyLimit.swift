@@ -7,7 +7,7 @@ import Synchronization
 /// with what the other side can take:
 ///
 /// ```swift
-/// let limit = AdaptiveConcurrencyLimit(try AdaptiveConcurrencyOptions(), .gradient2(), name: "search")
+/// let limit = AdaptiveConcurrencyLimit(try AdaptiveConcurrencyOptions(), try VegasAlgorithm(), name: "search")
 /// let hits = try await limit.execute { try await search.find(words) }
 /// ```
 ///

@@ -62,6 +62,7 @@ public struct AIMDAlgorithm: ConcurrencyAlgorithm, Hashable {
         self.timeoutNanoseconds = timeout.clampedNanoseconds
     }
 
+    /// One more after a good window, a share less after a drop or a window that took too long.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
         if sample.hasDropped || sample.meanNanoseconds > self.timeoutNanoseconds {
             return min(limit - 1, (limit * self.backoff).rounded(.down))
@@ -101,6 +102,7 @@ public struct VegasAlgorithm: ConcurrencyAlgorithm, Hashable {
         self.probeMultiplier = probeMultiplier
     }
 
+    /// More while few calls are queued on the other side, fewer while many are.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
         self.windows += 1
         if Double(self.windows) >= self.distance * Double(self.probeMultiplier) * limit {
@@ -178,6 +180,7 @@ public struct Gradient2Algorithm: ConcurrencyAlgorithm, Hashable {
         self.longWindow = longWindow
     }
 
+    /// The limit by the ratio of the long mean to the mean of now, with head room, and smoothed.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
         let mean = Double(sample.meanNanoseconds)
         if self.windows < Self.warmUp {

@@ -67,6 +67,16 @@ public final class Bulkhead: ResilienceLayer, Sendable {
             clock: clock)
     }
 
+    /// Makes an empty bulkhead for so many calls at once, without a line.
+    ///
+    /// - Parameter limit: From 1 to ``BulkheadOptions/largest``.
+    /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the number.
+    public convenience init(
+        _ limit: Int, name: String = "default", clock: any MonotonicClock = HostClock()
+    ) throws(ResilienceError) {
+        self.init(try BulkheadOptions(limit: limit), name: name, clock: clock)
+    }
+
     /// Runs an operation as soon as there is a place for it.
     ///
     /// - Throws: ``ResilienceError`` with code `bulkheadFull` or `deadlineExceeded`, or `CancellationError` while it waits, all before the

@@ -69,6 +69,14 @@ public final class CircuitBreaker: ResilienceLayer, Sendable {
         self.sliceNanoseconds = options.rules.sliceNanoseconds
     }
 
+    /// Makes a closed breaker with the default options.
+    public convenience init(
+        name: String = "default", clock: any MonotonicClock = HostClock(),
+        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+    ) throws(ResilienceError) {
+        self.init(try CircuitBreakerOptions(), name: name, clock: clock, generator: generator)
+    }
+
     deinit {
         self.stripes.deallocate()
     }
@@ -345,5 +353,14 @@ extension CircuitBreaker {
     public func reset() {
         let now = self.clock.now.nanoseconds
         self.change(at: now) { $0.state.reset(at: now) }
+    }
+
+    /// Closes the breaker if its state is forced.
+    func endForce() {
+        let now = self.clock.now.nanoseconds
+        self.change(at: now) { core in
+            guard core.state.state == .forcedOpen || core.state.state == .disabled else { return }
+            core.state.reset(at: now)
+        }
     }
 }

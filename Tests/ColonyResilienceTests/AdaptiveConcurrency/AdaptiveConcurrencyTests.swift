@@ -3,58 +3,6 @@ import ColonyResilience
 import ColonySimulation
 import Testing
 
-/// A server with so many workers, each of which takes a while for a call; more calls wait in its queue, and it refuses those beyond it.
-///
-/// A discrete simulation of calls: `clients` send one call after the other, each as soon as the limit lets it.
-struct SimulatedServer {
-    var workers: Int
-    var service: ClosedRange<Int64> = 8_000_000...12_000_000
-    var queue = Int.max
-    let clients = 400
-
-    private var random: SeededGenerator
-    private(set) var now: Int64 = 1_000_000_000
-    /// Ends of calls: when, since when, and whether refused.
-    private var calls: [(end: Int64, start: Int64, isDropped: Bool)] = []
-    /// When each worker is free.
-    private var free: [Int64] = []
-
-    init(workers: Int, seed: Seed) {
-        self.workers = workers
-        self.random = SeededGenerator(seed: seed)
-    }
-
-    /// Runs for so long, and tells the mean limit of the last quarter of it.
-    mutating func run(_ state: inout AdaptiveConcurrencyState, for nanoseconds: Int64) -> Double {
-        let end = self.now + nanoseconds
-        var limits: [Int] = []
-        while self.now < end {
-            while self.calls.count < min(state.limit, self.clients) { self.send() }
-            guard let next = self.calls.indices.min(by: { self.calls[$0].end < self.calls[$1].end }) else { break }
-            let inFlight = self.calls.count
-            let call = self.calls.remove(at: next)
-            self.now = max(self.now, call.end)
-            _ = state.record(self.now - call.start, inFlight: inFlight, isDropped: call.isDropped, at: self.now)
-            if self.now > end - nanoseconds / 4 { limits.append(state.limit) }
-        }
-        return Double(limits.reduce(0, +)) / Double(max(1, limits.count))
-    }
-
-    private mutating func send() {
-        self.free.removeAll { $0 <= self.now }
-        let waiting = max(0, self.free.count - self.workers)
-        guard waiting < self.queue else {
-            self.calls.append((self.now + 1_000_000, self.now, true))
-            return
-        }
-        // It starts when all but `workers - 1` of those before it have ended.
-        let begin = self.free.count < self.workers ? self.now : self.free.sorted()[self.free.count - self.workers]
-        let end = begin + Int64.random(in: self.service, using: &self.random)
-        self.free.append(end)
-        self.calls.append((end, self.now, false))
-    }
-}
-
 @Suite("An adaptive limit")
 struct AdaptiveConcurrencyTests {
     func makeState(
