@@ -41,9 +41,11 @@ package final class EventHub<Event: Sendable>: Sendable {
     package var listenerCount: Int { self.state.withLock { $0.listeners.count } }
 
     private func forget(_ number: UInt64) {
-        self.state.withLock { state in
-            state.listeners[number] = nil
+        // The listener is let go of outside the lock, because its end may run this again.
+        _ = self.state.withLock { state in
+            let listener = state.listeners.removeValue(forKey: number)
             self.isHeard.store(!state.listeners.isEmpty, ordering: .releasing)
+            return listener
         }
     }
 

@@ -1,21 +1,21 @@
-import ColonyCore
+package import ColonyCore
 
 /// The decision whether a call that failed is repeated, and when: a value, without clock or store.
 ///
 /// It knows nothing of budgets: those are asked last, so that nothing is taken from them for a call that ends anyway.
-struct RetryDecision {
+package struct RetryDecision {
     /// What to do after a failed attempt.
-    enum Directive: Equatable {
+    package enum Directive: Equatable {
         case wait(Duration)
         case giveUp(RetrySurrender)
     }
 
     private let options: RetryOptions
     /// Attempts that have failed.
-    private(set) var failures = 0
+    package private(set) var failures = 0
     private var previousDelay: Duration = .zero
 
-    init(_ options: RetryOptions) {
+    package init(_ options: RetryOptions) {
         self.options = options
     }
 
@@ -24,7 +24,7 @@ struct RetryDecision {
     /// - Parameters:
     ///   - now: Read only if there is a deadline.
     ///   - allowsMore: Whether the layers of the call have attempts left.
-    mutating func failed(
+    package mutating func failed(
         _ error: any Error, isCancelled: Bool, allowsMore: Bool, deadline: Deadline?, now: () -> MonotonicInstant,
         using generator: inout some RandomNumberGenerator
     ) -> Directive {
