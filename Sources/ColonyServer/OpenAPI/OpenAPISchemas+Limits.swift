@@ -1,8 +1,9 @@
+import ColonyCore
 import ColonyResilience
 
 /// The shapes of limits.
 extension OpenAPISchemas {
-    private static let count: JSONValue = Self.span(1, UInt64(RateLimitRule.maximumPermits))
+    private static let amount: JSONValue = Self.span(1, UInt64(RateLimitRule.maximumPermits))
 
     private static var period: [(name: String, schema: (String, JSONValue))] {
         let longest = RateLimitRule.longestFill
@@ -20,7 +21,7 @@ extension OpenAPISchemas {
                 "description": "How many are taken together, at most as many as the burst; 0 only looks.",
             ]
         )
-        let rate: (String, JSONValue) = ("rate", Self.count)
+        let rate: (String, JSONValue) = ("rate", Self.amount)
         let burst: (String, JSONValue) = (
             "burst",
             [
@@ -45,7 +46,7 @@ extension OpenAPISchemas {
             ("retry_after_ms", .reference("Milliseconds")), ("reset_after_ms", .reference("Milliseconds")),
         ]
         let limits: [JSONValue] = Self.period.map { period in
-            Self.full([("name", Self.text), rate, period.schema, ("burst", Self.count)] + decision)
+            Self.full([("name", Self.text), rate, period.schema, ("burst", Self.amount)] + decision)
         }
         return [
             ("TakeLimitRequest", requests(named: false)),
