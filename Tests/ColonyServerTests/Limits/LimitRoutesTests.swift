@@ -181,7 +181,7 @@ struct LimitRoutesTests {
                 #expect(reply.code == "not_offered")
             }
         }
-        try await withServer(rateLimits: LimitsAlone(failure: nil)) { server in
+        try await withServer(rateLimits: LimitsAlone(failure: nil)) { server async throws in
             #expect(try await self.take(server, 1).status == 200)
             #expect(try await server.send(.GET, "/v1/limits").code == "unsupported")
             #expect(try await server.send(.GET, Self.path).code == "unsupported")

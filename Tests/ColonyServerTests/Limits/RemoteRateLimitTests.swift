@@ -62,7 +62,7 @@ import Testing
             await engine.close()
             return error?.code
         }
-        try await withServer(rateLimits: nil) { server in
+        try await withServer(rateLimits: nil) { server async throws in
             #expect(try await code(server.url) == .invalidRequest)
             #expect(try await code(server.url, close: true) == .closed)
         }
