@@ -141,7 +141,7 @@ let adapters: [Target] = [
     ),
     .target(
         name: "ColonyAsyncHTTPClient",
-        dependencies: ["ColonyCore", "ColonyResilience", .asyncHTTPClient, .nioCore, .nioHTTP1],
+        dependencies: ["ColonyCore", "ColonyResilience", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix],
         swiftSettings: settings
     ),
 ]
