@@ -93,10 +93,11 @@ extension Rule {
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyConformance": [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
+            "ColonyResilience",
         ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
-            "ColonyQueues", "ColonySQLite",
+            "ColonyQueues", "ColonyResilience", "ColonySQLite",
         ],
     ]
 

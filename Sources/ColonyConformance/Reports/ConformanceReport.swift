@@ -12,6 +12,8 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case permits
         /// Those of ``RegistryConformance``.
         case registry
+        /// Those of ``RateLimitConformance``.
+        case rateLimits = "rate limits"
     }
 
     /// How a case ended.

@@ -9,7 +9,8 @@
 package enum GenericCellRate {
     /// What a request changes.
     package struct Outcome {
-        /// The theoretical arrival time afterwards; as before if the request was refused.
+        /// The theoretical arrival time afterwards. Of a request for no permits it is as before; so it is after a refusal, unless
+        /// more was owed than the rule allows: then what is beyond has been forgiven, or its `retryAfter` would not be true.
         package let arrival: Int64
         package let decision: RateLimitDecision
     }
@@ -31,6 +32,6 @@ package enum GenericCellRate {
         let decision = RateLimitDecision(
             isAllowed: isAllowed, remaining: Int((rule.tolerance - after) / rule.interval),
             retryAfter: .nanoseconds(isAllowed ? 0 : owed + cost - rule.tolerance), resetAfter: .nanoseconds(after))
-        return Outcome(arrival: now + after, decision: decision)
+        return Outcome(arrival: permits == 0 ? arrival : now + after, decision: decision)
     }
 }

@@ -4,7 +4,7 @@ public import ColonyCore
 public struct RateLimitRequest: Hashable, Sendable {
     /// The limit.
     public let name: RateLimitName
-    /// How many permits are taken together; from 1 to the burst of the rule, or 0 to only look.
+    /// How many permits are taken together; from 1 to the burst of the rule, or 0 to only look, which changes nothing.
     public let permits: Int
     /// The rule of the limit, which travels with each request; the store keeps no settings.
     public let rule: RateLimitRule
@@ -33,7 +33,8 @@ public struct RateLimitRequest: Hashable, Sendable {
 ///
 /// All engines decide by the generic cell rate algorithm: the store keeps one number for each limit, the theoretical arrival time
 /// of the next permit, so a limit costs the same whatever its rate and burst are. A rule that changes from one request to the next is
-/// applied from then on to what the limit already owes, which is never more than the new burst.
+/// applied from then on to what the limit already owes: that is owed in time, not in permits, and is never more than the new burst
+/// takes to fill up.
 ///
 /// - SeeAlso: ITU-T Recommendation I.371, annex A (virtual scheduling).
 public protocol RateLimitEngine: Sendable {
@@ -47,7 +48,8 @@ public protocol RateLimitEngine: Sendable {
     ///
     /// - Parameter requests: From 1 to ``RateLimitLimits/batch`` requests; the same limit may occur several times.
     /// - Returns: One decision for each request, in the same order.
-    /// - Throws: ``ResilienceError`` with code `unavailable`, `cancelled`, `invalidRequest` or `closed`.
+    /// - Throws: ``ResilienceError`` with code `unavailable`, `cancelled`, `invalidRequest` or `closed`. After `invalidRequest`
+    ///   nothing has been taken for any request of the batch.
     /// - Complexity: One round trip; O(log *n*) in the number of limits.
     func take(_ requests: [RateLimitRequest]) async throws(ResilienceError) -> [RateLimitDecision]
 
@@ -56,6 +58,17 @@ public protocol RateLimitEngine: Sendable {
     /// - Returns: Whether something was owed.
     @discardableResult
     func reset(_ name: RateLimitName) async throws(ResilienceError) -> Bool
+}
+
+extension RateLimitEngine {
+    /// Decides one request. See ``take(_:)``.
+    public func take(_ request: RateLimitRequest) async throws(ResilienceError) -> RateLimitDecision {
+        let decisions = try await self.take([request])
+        guard let decision = decisions.first, decisions.count == 1 else {
+            throw ResilienceError(.unavailable, "the store gave \(decisions.count) answers to one request")
+        }
+        return decision
+    }
 }
 
 /// A store that can tell which limits it counts, for consoles.
@@ -89,4 +102,25 @@ public struct RateLimitRecord: Hashable, Sendable {
 public enum RateLimitLimits {
     /// The most requests in a call, and the most records in a page.
     public static let batch = 1_000
+
+    /// Refuses a batch that an engine does not decide.
+    ///
+    /// - Throws: ``ResilienceError`` with code `invalidRequest`, which quotes the number that is out of range.
+    public static func check(_ requests: [RateLimitRequest]) throws(ResilienceError) {
+        guard (1...Self.batch).contains(requests.count) else {
+            throw ResilienceError(
+                .invalidRequest, "\(requests.count) requests at once are not possible: from 1 to \(Self.batch)")
+        }
+        for request in requests { try request.check() }
+    }
+
+    /// Refuses a page that is out of range.
+    ///
+    /// - Throws: ``ResilienceError`` with code `invalidRequest`, which quotes the number.
+    public static func check(page limit: Int) throws(ResilienceError) {
+        guard (1...Self.batch).contains(limit) else {
+            throw ResilienceError(
+                .invalidRequest, "a page of \(limit) limits is not possible: from 1 to \(Self.batch)")
+        }
+    }
 }

@@ -2,16 +2,24 @@
 public enum RetryVerdict: String, CaseIterable, Hashable, Sendable {
     /// The call did nothing, and a later one may succeed. Repeating it is safe.
     case notDone
-    /// The call may have had its effect. Repeating it is safe only if its effect is the same once and twice.
+    /// The call may have had its effect, which is the same once and twice. Repeating it is safe.
+    case repeatable
+    /// The call may have had its effect. Repeating it is safe only if that is the same once and twice, which is not known here.
     case unknown
     /// Repeating the call is of no use, such as for bad input, or the call has been given up.
     case final
 }
 
+/// An error that says itself whether the call that it ended may be repeated, such as that of a client that knows its request.
+public protocol RetryJudging: RetryAdvising {
+    /// What the error says.
+    var retryVerdict: RetryVerdict { get }
+}
+
 /// Tells for each error whether the call that it ended may be repeated.
 ///
-/// By itself it knows the errors of this module and the cancellation of a task. Every other error counts as *unknown*: only the caller
-/// knows what it means. Say so in a closure:
+/// By itself it knows the errors of this module, those that are ``RetryJudging``, and the cancellation of a task. Every other error
+/// counts as *unknown*: only the caller knows what it means. Say so in a closure:
 ///
 /// ```swift
 /// let classification = RetryClassification { error in
@@ -43,8 +51,9 @@ public struct RetryClassification: Sendable {
     public func verdict(_ error: any Error) -> RetryVerdict {
         if error is CancellationError { return .final }
         if let verdict = self.own?(error) { return verdict }
-        guard let error = error as? ResilienceError else { return .unknown }
-        return Self.verdict(error)
+        if let error = error as? ResilienceError { return Self.verdict(error) }
+        if let error = error as? any RetryJudging { return error.retryVerdict }
+        return .unknown
     }
 
     private static func verdict(_ error: ResilienceError) -> RetryVerdict {

@@ -33,7 +33,7 @@ package struct RetryDecision {
         switch self.options.classification.verdict(error) {
         case .final: return .giveUp(.final)
         case .unknown where !self.options.retriesUnknownOutcomes: return .giveUp(.unknownOutcome)
-        case .unknown, .notDone: break
+        case .unknown, .repeatable, .notDone: break
         }
         guard self.failures < self.options.attempts else { return .giveUp(.attempts) }
         guard allowsMore else { return .giveUp(.allowance) }
