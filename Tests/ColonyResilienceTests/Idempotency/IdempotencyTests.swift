@@ -5,21 +5,55 @@ import ColonySimulation
 import Synchronization
 import Testing
 
+/// The calls to a store.
+enum StoreCall: Hashable { case begin, complete, abandon }
+
 /// A store that fails, or holds calls up, as told.
 private final class FaultyStore: IdempotencyStore {
-    enum Call: Hashable { case begin, complete, abandon }
+    private struct Hold {
+        var call: StoreCall?
+        let arrived = OneShotSignal()
+        let released = OneShotSignal()
+    }
 
     private let store: MemoryIdempotencyStore
-    private let failures = Mutex<[Call: Int]>([:])
-    private let calls = Mutex<[Call: Int]>([:])
+    private let failures = Mutex<[StoreCall: Int]>([:])
+    private let calls = Mutex<[StoreCall: Int]>([:])
+    private let held = Mutex(Hold())
 
     init(_ store: MemoryIdempotencyStore) { self.store = store }
 
-    func fail(_ call: Call, times: Int) { self.failures.withLock { $0[call] = times } }
+    func fail(_ call: StoreCall, times: Int) { self.failures.withLock { $0[call] = times } }
 
-    func count(_ call: Call) -> Int { self.calls.withLock { $0[call] ?? 0 } }
+    func count(_ call: StoreCall) -> Int { self.calls.withLock { $0[call] ?? 0 } }
 
-    private func pass(_ call: Call) throws(ResilienceError) {
+    /// Holds up the next call of a kind until it is let go.
+    func hold(_ call: StoreCall) { self.held.withLock { $0.call = call } }
+
+    func waitUntilHeld() async {
+        let arrived = self.held.withLock { $0.arrived }
+        try? await arrived.wait()
+    }
+
+    func letGo() { self.held.withLock { $0.released }.fire() }
+
+    private func wait(_ call: StoreCall) async throws(ResilienceError) {
+        let hold = self.held.withLock { held -> Hold? in
+            guard held.call == call else { return nil }
+            held.call = nil
+            return held
+        }
+        guard let hold else { return }
+        hold.arrived.fire()
+        do {
+            try await hold.released.wait()
+        } catch {
+            throw ResilienceError(.cancelled, "the call was cancelled")
+        }
+    }
+
+    private func pass(_ call: StoreCall) async throws(ResilienceError) {
+        try await self.wait(call)
         self.calls.withLock { $0[call, default: 0] += 1 }
         let fails = self.failures.withLock { failures in
             guard let rest = failures[call], rest > 0 else { return false }
@@ -32,19 +66,19 @@ private final class FaultyStore: IdempotencyStore {
     var guarantee: Guarantee { self.store.guarantee }
 
     func begin(_ request: IdempotencyRequest) async throws(ResilienceError) -> IdempotencyAnswer {
-        try self.pass(.begin)
+        try await self.pass(.begin)
         return try await self.store.begin(request)
     }
 
     func complete(
         _ request: IdempotencyRequest, with outcome: IdempotencyOutcome, keeping retention: Duration
     ) async throws(ResilienceError) -> Bool {
-        try self.pass(.complete)
+        try await self.pass(.complete)
         return try await self.store.complete(request, with: outcome, keeping: retention)
     }
 
     func abandon(_ request: IdempotencyRequest) async throws(ResilienceError) -> Bool {
-        try self.pass(.abandon)
+        try await self.pass(.abandon)
         return try await self.store.abandon(request)
     }
 }
@@ -268,6 +302,38 @@ struct IdempotencyTests {
         }
         #expect(values == Array(repeating: 1, count: 100))
         #expect(script.runs == 1)
+    }
+
+    /// Each place at which a call can wait, cancelled once.
+    @Test(arguments: [StoreCall.begin, .complete, .abandon])
+    func `a cancellation while the store is asked leaves no key behind and loses no outcome`(call: StoreCall)
+        async throws
+    {
+        let clock = ManualClock()
+        let inner = try MemoryIdempotencyStore(clock: clock)
+        let store = FaultyStore(inner)
+        let payments = try self.idempotency(on: store, clock: clock)
+        store.hold(call)
+        let task = Task {
+            try await payments.execute("a") {
+                if call == .abandon { throw Failure(number: 1) }
+                return 1
+            }
+        }
+        await store.waitUntilHeld()
+        task.cancel()
+        store.letGo()
+        switch call {
+        case .begin:
+            await #expect(throws: CancellationError.self) { try await task.value }
+            #expect(inner.count == 0)
+        case .complete:
+            #expect(try await task.value == 1, "the effect is there, and so is its outcome")
+            #expect(try await payments.execute("a") { 2 } == 1)
+        case .abandon:
+            await #expect(throws: Failure(number: 1)) { try await task.value }
+            #expect(inner.count == 0)
+        }
     }
 
     @Test func `settings that cannot work are refused with their value`() {

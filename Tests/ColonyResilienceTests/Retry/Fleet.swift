@@ -21,6 +21,8 @@ struct Fleet {
         var options: RetryOptions
         /// The budget of each client, or none.
         var budget: (() throws -> RetryBudget)?
+        /// The breaker that each client has for each server, or none.
+        var breaker: ((any MonotonicClock, Seed) throws -> CircuitBreaker)?
         /// How many servers refuse everything, and from when to when.
         var broken = 6
         var fault = 10.0..<20.0
@@ -49,7 +51,20 @@ struct Fleet {
 
     private struct Attempt {
         let call: Int
+        let permit: Permit?
         var isOpen = true
+    }
+
+    /// A permit that waits for the end of its attempt.
+    private final class Permit {
+        private var permit: CircuitPermit?
+
+        init(_ permit: consuming CircuitPermit) { self.permit = consume permit }
+
+        func end(_ error: (any Error)?) {
+            guard let permit = self.permit.take() else { return }
+            if let error { permit.fail(error) } else { permit.succeed() }
+        }
     }
 
     private struct Server {
@@ -69,6 +84,9 @@ struct Fleet {
     private var attempts: [Attempt] = []
     private var servers: [Server]
     private var budgets: [RetryBudget?]
+    /// Of each client, for each server; none without breakers.
+    private var breakers: [[CircuitBreaker]] = []
+    private let clock = ManualClock(now: MonotonicInstant(nanoseconds: 0))
     private(set) var seconds: [Second]
 
     init(_ settings: Settings, seed: Seed) throws {
@@ -77,16 +95,25 @@ struct Fleet {
         self.servers = Array(repeating: Server(), count: settings.servers)
         self.budgets = try (0..<settings.clients).map { _ in try settings.budget?() }
         self.seconds = Array(repeating: Second(), count: Int(settings.end) + 1)
+        if let breaker = settings.breaker {
+            let clock = self.clock
+            self.breakers = try (0..<settings.clients).map { client in
+                try (0..<settings.servers).map { server in
+                    try breaker(clock, seed.derived(for: "breaker of \(client) for \(server)"))
+                }
+            }
+        }
     }
 
     mutating func run() {
         for client in 0..<self.settings.clients { self.scheduleCall(of: client, after: 0) }
         while let (now, event) = self.events.next(), Double(now) / 1e9 < self.settings.end {
+            self.clock.advance(to: MonotonicInstant(nanoseconds: now))
             switch event {
             case .call(let client): self.begin(client, at: now)
             case .attempt(let call): self.send(call, at: now)
             case .served(let server): self.served(server, at: now)
-            case .timedOut(let attempt): if self.close(attempt) { self.failed(attempt, TimedOut(), at: now) }
+            case .timedOut(let attempt): self.end(attempt, TimedOut(), at: now)
             }
         }
     }
@@ -107,18 +134,30 @@ struct Fleet {
     }
 
     private mutating func send(_ call: Int, at now: Int64) {
+        guard let (server, permit) = self.choose(self.calls[call].client) else {
+            return self.failed(call, Refused(), at: now)
+        }
         self.seconds[Int(now / 1_000_000_000)].attempts += 1
         let attempt = self.attempts.count
-        self.attempts.append(Attempt(call: call))
-        let server = Int.random(in: 0..<self.settings.servers, using: &self.generator)
+        self.attempts.append(Attempt(call: call, permit: permit))
         let isBroken = server < self.settings.broken && self.settings.fault.contains(Double(now) / 1e9)
         guard !isBroken, self.servers[server].count < self.settings.queueLimit else {
-            _ = self.close(attempt)
-            return self.failed(attempt, Refused(), at: now)
+            return self.end(attempt, Refused(), at: now)
         }
         self.events.add(.timedOut(attempt: attempt), at: now + self.settings.timeout.nanosecondCount)
         self.servers[server].queue.append(attempt)
         if self.servers[server].count == 1 { self.work(server, at: now) }
+    }
+
+    /// A server by chance; with breakers the first from there on whose breaker lets the client through.
+    private mutating func choose(_ client: Int) -> (server: Int, permit: Permit?)? {
+        let first = Int.random(in: 0..<self.settings.servers, using: &self.generator)
+        if self.breakers.isEmpty { return (first, nil) }
+        for step in 0..<self.settings.servers {
+            let server = (first + step) % self.settings.servers
+            if let permit = self.breakers[client][server].tryAcquire() { return (server, Permit(permit)) }
+        }
+        return nil
     }
 
     private mutating func work(_ server: Int, at now: Int64) {
@@ -128,17 +167,23 @@ struct Fleet {
     private mutating func served(_ server: Int, at now: Int64) {
         let attempt = self.servers[server].queue[self.servers[server].head]
         self.servers[server].head += 1
-        if self.close(attempt) { self.seconds[self.calls[self.attempts[attempt].call].second].successes += 1 }
+        if self.close(attempt, nil) { self.seconds[self.calls[self.attempts[attempt].call].second].successes += 1 }
         if self.servers[server].count > 0 { self.work(server, at: now) }
     }
 
-    private mutating func close(_ attempt: Int) -> Bool {
-        defer { self.attempts[attempt].isOpen = false }
-        return self.attempts[attempt].isOpen
+    /// Ends an attempt; `false` if it has ended before.
+    private mutating func close(_ attempt: Int, _ error: (any Error)?) -> Bool {
+        guard self.attempts[attempt].isOpen else { return false }
+        self.attempts[attempt].isOpen = false
+        self.attempts[attempt].permit?.end(error)
+        return true
     }
 
-    private mutating func failed(_ attempt: Int, _ error: any Error, at now: Int64) {
-        let call = self.attempts[attempt].call
+    private mutating func end(_ attempt: Int, _ error: any Error, at now: Int64) {
+        if self.close(attempt, error) { self.failed(self.attempts[attempt].call, error, at: now) }
+    }
+
+    private mutating func failed(_ call: Int, _ error: any Error, at now: Int64) {
         let instant = MonotonicInstant(nanoseconds: now)
         let directive = self.calls[call].decision.failed(
             error, isCancelled: false, allowsMore: true, deadline: nil, now: { instant }, using: &self.generator)

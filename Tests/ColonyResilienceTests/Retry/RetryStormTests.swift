@@ -8,10 +8,22 @@ import Testing
 struct RetryStormTests {
     private static let seeds = Seed(rawValue: 2_015).followed(by: 3)
 
-    private func settings(budget: (() throws -> RetryBudget)? = nil) throws -> Fleet.Settings {
+    private func settings(budget: (() throws -> RetryBudget)? = nil, hasBreakers: Bool = false) throws -> Fleet.Settings
+    {
         let delays = try RetryDelays(from: .milliseconds(20), upTo: .milliseconds(500), jitter: .full)
         let options = try RetryOptions(attempts: 4, delays: delays, retriesUnknownOutcomes: true, budget: nil)
-        return Fleet.Settings(options: options, budget: budget)
+        var settings = Fleet.Settings(options: options, budget: budget)
+        if hasBreakers { settings.breaker = { try Self.breaker(on: $0, $1) } }
+        return settings
+    }
+
+    /// For about one call a second: a client that calls a server so seldom learns from few calls.
+    private static func breaker(on clock: any MonotonicClock, _ seed: Seed) throws -> CircuitBreaker {
+        CircuitBreaker(
+            try CircuitBreakerOptions(
+                window: .calls(10), failureRate: 0.5, minimumCalls: 4,
+                wait: CircuitBreakerOptions.Wait(.seconds(2), jitter: 0.5), probes: 1),
+            clock: clock, generator: SeededGenerator(seed: seed))
     }
 
     private func run(_ settings: Fleet.Settings, _ seed: Seed, _ title: String) throws -> Fleet {
@@ -41,5 +53,24 @@ struct RetryStormTests {
         let bound = 1 + 0.1 + 0.5 / 12 + 0.02
         for range in [2..<10, 10..<20, 25..<40] { #expect(fleet.summary(range).amplification < bound) }
         #expect(fleet.summary(25..<40).success > 0.99)
+    }
+
+    @Test(arguments: seeds)
+    func `breakers and a budget together let through more while servers are out, and all afterwards`(seed: Seed) throws
+    {
+        let alone = try self.run(
+            self.settings { try RetryBudget(ratio: 0.1, minimumPerSecond: 0.5) }, seed, "with budget")
+        let settings = try self.settings(
+            budget: { try RetryBudget(ratio: 0.1, minimumPerSecond: 0.5) }, hasBreakers: true)
+        let fleet = try self.run(settings, seed, "with budget and breakers")
+        for range in [2..<10, 10..<20, 25..<40] { #expect(fleet.summary(range).amplification < 1.17) }
+        #expect(fleet.summary(10..<20).success > alone.summary(10..<20).success)
+        #expect(fleet.summary(25..<40).success > 0.99)
+    }
+
+    @Test(arguments: seeds)
+    func `breakers alone`(seed: Seed) throws {
+        let fleet = try self.run(self.settings(hasBreakers: true), seed, "with breakers")
+        #expect(fleet.summary(2..<10).success > 0.99)
     }
 }
