@@ -439,7 +439,9 @@ var tests: [Target] {
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonySQLite"],
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyResilience", "ColonySQLite",
+            ],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),

@@ -5,7 +5,8 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["elect"],
-        ["semaphore"], ["semaphore", "run"], ["semaphore", "list"],
+        ["semaphore"], ["semaphore", "run"], ["semaphore", "list"], ["limit"], ["limit", "take"], ["limit", "list"],
+        ["limit", "reset"],
         ["elect", "run"], ["elect", "status"], ["id"],
         ["id", "new"],
         ["id", "parse"], ["cache"], ["cache", "get"], ["cache", "set"], ["cache", "delete"], ["cache", "stats"],

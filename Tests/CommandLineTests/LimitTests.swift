@@ -57,7 +57,8 @@ import Testing
             for (words, part) in [
                 (["--rate", "0"], "a limit of 0 permits"),
                 (["--rate", "5", "--permits", "6"], "--permits 6 is not from 0"),
-                (["--rate", "5", "--burst", "0"], "a burst of 0"), (["--rate", "5", "--per", "400d"], "400"),
+                (["--rate", "5", "--burst", "0"], "a burst of 0"),
+                (["--rate", "5", "--per", "400d"], "is not possible: from one microsecond to 366 days"),
             ] {
                 let outcome = try await scene.colony(["limit", "take", "a"] + words)
                 #expect(outcome.code == 64)

@@ -102,6 +102,11 @@ public final class RedisRateLimitEngine: RateLimitEngine {
         return decisions
     }
 
+    /// Removes the key of a limit, so that it is full again.
+    ///
+    /// - Returns: Whether something was owed.
+    /// - Throws: `ResilienceError` as ``take(_:)`` does; after `unavailable` it may have been reset.
+    /// - Complexity: One round trip.
     @discardableResult
     public func reset(_ name: RateLimitName) async throws(ResilienceError) -> Bool {
         let answer = try await self.run([self.call(RateLimitScripts.reset, name, isRepeatable: false, [])])[0]

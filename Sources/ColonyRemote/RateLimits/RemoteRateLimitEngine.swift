@@ -73,6 +73,11 @@ public final class RemoteRateLimitEngine: RateLimitAdministration {
         return documents.map(\.decision)
     }
 
+    /// Has the daemon forget what was taken from a limit, for which the token must be an admin's.
+    ///
+    /// - Returns: Whether something was owed.
+    /// - Throws: `ResilienceError` as ``take(_:)`` does; after `unavailable` it may have been reset.
+    /// - Complexity: One request over HTTP.
     @discardableResult
     public func reset(_ name: RateLimitName) async throws(ResilienceError) -> Bool {
         let answer = try await self.ask { connection throws(LeaseError) in

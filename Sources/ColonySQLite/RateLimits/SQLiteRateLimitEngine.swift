@@ -86,6 +86,11 @@ public final class SQLiteRateLimitEngine: RateLimitAdministration {
         }
     }
 
+    /// Removes the row of a limit, so that it is full again.
+    ///
+    /// - Returns: Whether something was owed.
+    /// - Throws: `ResilienceError` as ``take(_:)`` does.
+    /// - Complexity: As one request of ``take(_:)``.
     @discardableResult
     public func reset(_ name: RateLimitName) async throws(ResilienceError) -> Bool {
         try await self.write { transaction, now throws(StoreError) in

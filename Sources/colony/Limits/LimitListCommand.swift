@@ -47,10 +47,13 @@ struct LimitListCommand: AsyncParsableCommand {
             .init("FULL IN", isNumeric: true),
         ])
         table.rows = records.map { record in
-            let left = record.decision.isAllowed ? record.decision.remaining + 1 : record.decision.remaining
+            // What it says is what one more permit would be answered, which nobody has taken.
+            let isAllowed = record.decision.isAllowed
+            let left = record.decision.remaining + (isAllowed ? 1 : 0)
+            let owed = record.decision.resetAfter - (isAllowed ? .nanoseconds(record.rule.interval) : .zero)
             return [
                 record.name.rawValue, "\(record.rule.permits) in \(record.rule.period.text)", "\(record.rule.burst)",
-                "\(left)", record.decision.resetAfter.text,
+                "\(left)", max(.zero, owed).text,
             ]
         }
         return table.lines.joined(separator: "\n")

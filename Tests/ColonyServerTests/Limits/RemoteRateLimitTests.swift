@@ -37,8 +37,8 @@ import Testing
         try await withServer { server in
             let engine: RemoteRateLimitEngine = try .colony(server.url)
             let rules = [
-                try RateLimitRule(7, per: .nanoseconds(1_234_567_891), burst: 1_000_000),
-                try RateLimitRule(3, per: .milliseconds(2_500)),
+                try RateLimitRule(7, per: .nanoseconds(1_234_567_891_001), burst: 1_000),
+                try RateLimitRule(3, per: .milliseconds(2_500_250)),
                 try RateLimitRule(1, per: .seconds(366 * 86_400)),
             ]
             for (number, rule) in rules.enumerated() {
