@@ -21,7 +21,7 @@ public final class Failover<Target: Sendable>: Sendable {
     private let options: FailoverOptions
     private let clock: any MonotonicClock
     private let state: Mutex<FailoverState>
-    private let hub = EventHub<FailoverChange>()
+    private let hub = ResilienceEventHub<FailoverChange>()
 
     /// Makes a failover of which all targets count as healthy.
     ///
@@ -98,5 +98,7 @@ public final class Failover<Target: Sendable>: Sendable {
     /// Targets that go out and come back from now on.
     ///
     /// - Parameter limit: How many are kept for a slow reader, at least one: the latest; older ones are dropped.
-    public func changes(buffering limit: Int = 64) -> AsyncStream<FailoverChange> { self.hub.events(buffering: limit) }
+    public func changes(buffering limit: Int = 64) -> AsyncStream<FailoverChange> {
+        self.hub.listen(keepingNewest: limit)
+    }
 }

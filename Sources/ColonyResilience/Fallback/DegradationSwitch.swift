@@ -25,7 +25,7 @@ public final class DegradationSwitch: ResilienceLayer {
     @usableFromInline let present = Atomic<UInt8>(DegradationLevel.full.rawValue)
     private let clock: any MonotonicClock
     private let state: Mutex<State>
-    private let hub = EventHub<DegradationChange>()
+    private let hub = ResilienceEventHub<DegradationChange>()
 
     /// Makes a switch at `full`.
     ///
@@ -78,7 +78,7 @@ public final class DegradationSwitch: ResilienceLayer {
     ///
     /// - Parameter limit: How many are kept for a slow reader, at least one: the latest; older ones are dropped.
     public func changes(buffering limit: Int = 16) -> AsyncStream<DegradationChange> {
-        self.hub.events(buffering: limit)
+        self.hub.listen(keepingNewest: limit)
     }
 
     /// Runs an operation unless the feature is off.

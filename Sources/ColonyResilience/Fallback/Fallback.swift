@@ -17,7 +17,7 @@ public final class Fallback<Value: Sendable>: Sendable {
 
     private let condition: @Sendable (any Error) -> Bool
     private let substitute: @Sendable (any Error) async throws -> Value
-    private let hub = EventHub<FallbackEvent>()
+    private let hub = ResilienceEventHub<FallbackEvent>()
     private let counts = Mutex(FallbackStatistics())
 
     /// Makes a fallback.
@@ -73,7 +73,9 @@ public final class Fallback<Value: Sendable>: Sendable {
     /// What happens from now on.
     ///
     /// - Parameter limit: How many events are kept for a slow reader, at least one: the latest; older ones are dropped.
-    public func events(buffering limit: Int = 64) -> AsyncStream<FallbackEvent> { self.hub.events(buffering: limit) }
+    public func events(buffering limit: Int = 64) -> AsyncStream<FallbackEvent> {
+        self.hub.listen(keepingNewest: limit)
+    }
 }
 
 /// What a ``Fallback`` tells those who listen.

@@ -32,7 +32,7 @@ public final class Hedge: ResilienceLayer {
 
     private let clock: any MonotonicClock
     private let latency: LiveLatency?
-    private let hub = EventHub<HedgeEvent>()
+    private let hub = ResilienceEventHub<HedgeEvent>()
     private let counts = Mutex(HedgeStatistics())
 
     /// Makes a layer.
@@ -72,7 +72,7 @@ public final class Hedge: ResilienceLayer {
     /// What happens from now on.
     ///
     /// - Parameter limit: How many events are kept for a slow reader, at least one: the latest; older ones are dropped.
-    public func events(buffering limit: Int = 64) -> AsyncStream<HedgeEvent> { self.hub.events(buffering: limit) }
+    public func events(buffering limit: Int = 64) -> AsyncStream<HedgeEvent> { self.hub.listen(keepingNewest: limit) }
 }
 
 // MARK: - Racing

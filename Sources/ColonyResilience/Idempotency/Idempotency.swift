@@ -26,7 +26,7 @@ public final class Idempotency<Value: Sendable>: Sendable {
     let options: IdempotencyOptions
     let clock: any MonotonicClock
     let generator: Mutex<any RandomNumberGenerator & Sendable>
-    let hub = EventHub<IdempotencyEvent>()
+    let hub = ResilienceEventHub<IdempotencyEvent>()
     let counts = Mutex(IdempotencyStatistics())
 
     /// Makes it on a store.
@@ -118,5 +118,7 @@ public final class Idempotency<Value: Sendable>: Sendable {
     /// What happens from now on.
     ///
     /// - Parameter limit: How many events are kept for a slow reader, at least one: the latest; older ones are dropped.
-    public func events(buffering limit: Int = 64) -> AsyncStream<IdempotencyEvent> { self.hub.events(buffering: limit) }
+    public func events(buffering limit: Int = 64) -> AsyncStream<IdempotencyEvent> {
+        self.hub.listen(keepingNewest: limit)
+    }
 }

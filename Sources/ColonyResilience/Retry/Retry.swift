@@ -30,7 +30,7 @@ public final class Retry: ResilienceLayer {
 
     private let clock: any MonotonicClock
     private let generator: Mutex<any RandomNumberGenerator & Sendable>
-    private let hub = EventHub<RetryEvent>()
+    private let hub = ResilienceEventHub<RetryEvent>()
     private let calls = Atomic<UInt64>(0)
     private let outcomes = Mutex(RetryStatistics())
 
@@ -144,7 +144,7 @@ public final class Retry: ResilienceLayer {
     /// What happens from now on.
     ///
     /// - Parameter limit: How many events are kept for a slow reader, at least one: the latest; older ones are dropped.
-    public func events(buffering limit: Int = 64) -> AsyncStream<RetryEvent> { self.hub.events(buffering: limit) }
+    public func events(buffering limit: Int = 64) -> AsyncStream<RetryEvent> { self.hub.listen(keepingNewest: limit) }
 }
 
 /// A generator in a box, passed on as a generic argument.
