@@ -144,7 +144,8 @@ final class LimitService: Sendable {
     }
 
     private static func nothingOwed(_ name: RateLimitName) -> Problem {
-        Problem(.notFound, "the limit \(NameRules.quoted(name.rawValue)) is full: nothing has been taken that is not back")
+        Problem(
+            .notFound, "the limit \(NameRules.quoted(name.rawValue)) is full: nothing has been taken that is not back")
     }
 
     // MARK: JSON
