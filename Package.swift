@@ -35,7 +35,7 @@ let floor1: [Target] = [
 let floor2: [Target] = [
     .target(
         name: "ColonyCoordination",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", .deque],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyResilience", .deque],
         swiftSettings: settings
     ),
     .target(
@@ -131,6 +131,21 @@ let floor4: [Target] = [
     )
 ]
 
+// MARK: Beside floor 4, for servers and clients of others
+
+let adapters: [Target] = [
+    .target(
+        name: "ColonyHummingbird",
+        dependencies: ["ColonyCore", "ColonyResilience", .httpTypes, .hummingbird, .nioCore],
+        swiftSettings: settings
+    ),
+    .target(
+        name: "ColonyAsyncHTTPClient",
+        dependencies: ["ColonyCore", "ColonyResilience", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioPosix],
+        swiftSettings: settings
+    ),
+]
+
 // MARK: Floor 5, the executable
 
 let floor5: [Target] = [
@@ -196,6 +211,8 @@ let package = Package(
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
+        .library(name: "ColonyHummingbird", targets: ["ColonyHummingbird"]),
+        .library(name: "ColonyAsyncHTTPClient", targets: ["ColonyAsyncHTTPClient"]),
         .executable(name: "colony", targets: ["colony"]),
     ],
     traits: [
@@ -228,7 +245,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: floor0 + floor1 + floor2 + floor3 + floor4 + floor5 + beside + tests
+    targets: floor0 + floor1 + floor2 + floor3 + floor4 + adapters + floor5 + beside + tests
 )
 
 // MARK: Tests mirror Sources
@@ -303,8 +320,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyCoordinationTests",
             dependencies: [
-                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonySimulation",
-                "ColonyConformance",
+                "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyMemory", "ColonyResilience",
+                "ColonySimulation", "ColonyConformance",
             ],
             swiftSettings: settings
         ),
@@ -327,6 +344,22 @@ var tests: [Target] {
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyHummingbirdTests",
+            dependencies: [
+                "ColonyCore", "ColonyHummingbird", "ColonyResilience", "ColonySimulation", .httpTypes, .hummingbird,
+                .hummingbirdTesting, .nioCore,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyAsyncHTTPClientTests",
+            dependencies: [
+                "ColonyCore", "ColonyAsyncHTTPClient", "ColonyResilience", "ColonySimulation", .asyncHTTPClient,
+                .httpTypes, .hummingbird, .hummingbirdTesting, .nioCore, .nioHTTP1,
             ],
             swiftSettings: settings
         ),
@@ -406,7 +439,9 @@ var tests: [Target] {
         // Programs that tests start, stop, and kill.
         .executableTarget(
             name: "colony-crash-probe",
-            dependencies: ["ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonySQLite"],
+            dependencies: [
+                "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyResilience", "ColonySQLite",
+            ],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings
         ),
@@ -461,7 +496,9 @@ extension Target.Dependency {
     static var heap: Self { .product(name: "HeapModule", package: "swift-collections") }
     static var grdb: Self { .product(name: "GRDB", package: "GRDB.swift") }
     static var httpTypes: Self { .product(name: "HTTPTypes", package: "swift-http-types") }
+    static var hummingbird: Self { .product(name: "Hummingbird", package: "hummingbird") }
     static var hummingbirdCore: Self { .product(name: "HummingbirdCore", package: "hummingbird") }
+    static var hummingbirdTesting: Self { .product(name: "HummingbirdTesting", package: "hummingbird") }
     static var hummingbirdTLS: Self { .product(name: "HummingbirdTLS", package: "hummingbird") }
     static var inMemoryTracing: Self { .product(name: "InMemoryTracing", package: "swift-distributed-tracing") }
     static var instrumentation: Self { .product(name: "Instrumentation", package: "swift-distributed-tracing") }

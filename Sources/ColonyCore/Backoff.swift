@@ -28,6 +28,14 @@ public struct Backoff: Hashable, Sendable {
     ///
     /// - Parameter failures: How many attempts have failed in a row; at least 1.
     public func delay(after failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
+        .nanoseconds(Int64.random(in: 0...self.bound(after: failures), using: &generator))
+    }
+
+    /// The upper bound of the wait after `failures` failed attempts, in nanoseconds: what another kind of jitter is drawn from.
+    ///
+    /// - Parameter failures: At least 1.
+    /// - Complexity: O(log *n*) in the number of failures.
+    package func bound(after failures: Int) -> Int64 {
         precondition(failures >= 1, "a wait follows at least one failed attempt, not \(failures)")
         // By squaring, so that the cost does not grow with a count of failures that nobody limits.
         var growth = 1.0
@@ -41,7 +49,6 @@ public struct Backoff: Hashable, Sendable {
         let ceiling = self.maximum.clampedNanoseconds
         let bound = Double(max(1, self.initial.clampedNanoseconds)) * growth
         // Comparing before converting: the nearest Double to the end of Int64 lies beyond it.
-        let limit = bound < Double(ceiling) ? Int64(bound) : ceiling
-        return .nanoseconds(Int64.random(in: 0...limit, using: &generator))
+        return bound < Double(ceiling) ? Int64(bound) : ceiling
     }
 }

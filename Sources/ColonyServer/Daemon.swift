@@ -3,6 +3,7 @@ import ColonyCoordination
 public import ColonyCore
 public import ColonyIdentifiers
 public import ColonyQueues
+public import ColonyResilience
 import HummingbirdCore
 import HummingbirdTLS
 public import Logging
@@ -12,7 +13,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks, semaphores, the registry, queues, identifiers, and a shared cache, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, semaphores, the registry, rate limits, queues, identifiers, and a shared cache, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -53,6 +54,7 @@ public final class Daemon: Service {
     ///   - segments: Where ranges of numbers live, which Snowflake identifiers and numbered series are made of. It should
     ///     be in the same store as the leases. Without it the daemon says `not_offered` to who asks for them.
     ///   - queues: Where queues live; it should be the same store, too. Without it the daemon says `not_offered` likewise.
+    ///   - rateLimits: What counts limits. Without it the daemon says `not_offered` likewise, and it lists them as far as it can.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
     ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)`
     ///     to see the metrics of its libraries as well.
@@ -61,7 +63,8 @@ public final class Daemon: Service {
     /// - Throws: ``DaemonError`` with code `invalidConfiguration`, `unsafeAddress`, or `invalidCertificate`.
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
-        queues: (any QueueAdministration)? = nil, closeEngine: @escaping @Sendable () async -> Void = {},
+        queues: (any QueueAdministration)? = nil, rateLimits: (any RateLimitEngine)? = nil,
+        closeEngine: @escaping @Sendable () async -> Void = {},
         metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
     ) throws(DaemonError) {
@@ -71,6 +74,7 @@ public final class Daemon: Service {
         self.logger = logger
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
         let coordination = CoordinationMetrics(registry: metrics)
+        let limitMetrics = LimitMetrics(registry: metrics)
         let metrics = DaemonMetrics(registry: metrics)
         let cache: SharedCache
         do throws(CacheError) {
@@ -96,6 +100,7 @@ public final class Daemon: Service {
                 clock: clock),
             registry: RegistryService(
                 engine: engine as? any RegistryEngine, limits: configuration.limits, metrics: coordination),
+            rateLimits: LimitService(engine: rateLimits, limits: configuration.limits, metrics: limitMetrics),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description

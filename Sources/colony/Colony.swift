@@ -6,17 +6,18 @@ struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
         abstract:
-            "Locks, semaphores, elections, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
+            "Locks, semaphores, elections, rate limits, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
             Exit codes: 0 done, 1 failed, 64 wrong usage, 75 try again later (the lock is busy, the queue is full,
-            no worker is free, the cache does not answer).
+            no worker is free, the limit is used up, the cache does not answer).
             Shell completions: colony --generate-completion-script bash (or zsh, or fish).
             """,
         version: Version.current,
         subcommands: [
-            ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, QueueCommand.self,
+            ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, LimitCommand.self,
+            QueueCommand.self,
             IdCommand.self, CacheCommand.self, VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]

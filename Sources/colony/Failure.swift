@@ -4,6 +4,7 @@ import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
 import ColonyQueues
+import ColonyResilience
 import ColonyServer
 import ColonyWorkloads
 
@@ -109,6 +110,8 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as QueueError:
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
+        case let error as ResilienceError:
+            self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as TraceError:
             self.init(
                 Self.snakeCase(error.code.rawValue), error.description,
@@ -124,7 +127,7 @@ extension Failure {
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
             || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError
-            || error is InvalidName)
+            || error is ResilienceError || error is InvalidName)
     }
 
     private static func snakeCase(_ name: String) -> String {

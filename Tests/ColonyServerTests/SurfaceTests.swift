@@ -132,7 +132,7 @@ struct SurfaceTests {
     func prometheusText() {
         let registry = PrometheusRegistry()
         registry.makeCounter(label: "9 lives.of-a.cat", dimensions: [("na me", "a\"b\\c\nd")]).increment(by: 2)
-        for number in 0..<1_000 {
+        for number in 0..<(PrometheusRegistry.maximumSeries + 600) {
             registry.makeCounter(label: "many", dimensions: [("n", "\(number)")]).increment(by: 1)
         }
         registry.makeTimer(label: "t", dimensions: []).recordNanoseconds(2_000_000)
@@ -144,6 +144,8 @@ struct SurfaceTests {
         #expect(text.contains(#"_9_lives_of_a_cat_total{na_me="a\"b\\c\nd"} 2"#))
         #expect(text.contains(#"many_total{n="other"} 600"#))
         #expect(text.ranges(of: "\nmany_total{").count <= PrometheusRegistry.maximumSeries + 1)
+        // Every route and class of status is told apart, with room for those to come.
+        #expect((Route.allCases.count + 1) * 5 <= PrometheusRegistry.maximumSeries)
         #expect(text.contains("t_seconds_bucket{le=\"0.0025\"} 1\n"))
         #expect(text.contains("t_seconds_bucket{le=\"0.001\"} 0\n"))
         #expect(text.contains("t_seconds_sum 0.002\n"))

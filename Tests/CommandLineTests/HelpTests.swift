@@ -5,7 +5,8 @@ import Testing
 @Suite struct HelpTests {
     static let commands = [
         [], ["serve"], ["lock"], ["lock", "run"], ["lock", "list"], ["lock", "inspect"], ["lock", "break"], ["elect"],
-        ["semaphore"], ["semaphore", "run"], ["semaphore", "list"],
+        ["semaphore"], ["semaphore", "run"], ["semaphore", "list"], ["limit"], ["limit", "take"], ["limit", "list"],
+        ["limit", "reset"],
         ["elect", "run"], ["elect", "status"], ["id"],
         ["id", "new"],
         ["id", "parse"], ["cache"], ["cache", "get"], ["cache", "set"], ["cache", "delete"], ["cache", "stats"],
@@ -61,7 +62,7 @@ import Testing
             let topics = list.output.split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
-            #expect(topics == ["cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches"])
+            #expect(topics == ["cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches", "resilience"])
             for topic in topics {
                 for width in [60, 80, 100] {
                     let text = try await scene.with(["COLUMNS": "\(width)"]).colony("explain", topic)

@@ -1,6 +1,7 @@
 import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
+import ColonyResilience
 import ColonySQLite
 
 #if canImport(Darwin)
@@ -23,12 +24,14 @@ import Glibc
 /// - `segments FILE TAG COUNT`: takes one range of so many numbers after the other, and prints each. Never ends.
 /// - `numbers FILE TAG`: draws batches of numbers from a generator, from four tasks at once, and prints them as ranges.
 ///   Never ends.
+/// - `limits FILE NAME COUNT`: takes permits of a limit of so many in a thousand hours, one by one from eight tasks at once, and
+///   prints a line for each that was granted. Never ends.
 @main
 struct CrashProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            say("usage: colony-crash-probe churn|blocks|turn|stand|segments|numbers FILE …")
+            say("usage: colony-crash-probe churn|blocks|turn|stand|segments|numbers|limits FILE …")
             exit(64)
         }
         let engine = SQLiteLeaseEngine.sqlite(path: arguments[2])
@@ -42,6 +45,9 @@ struct CrashProbe {
             try await Self.takeSegments(
                 .sqlite(path: arguments[2]), SegmentTag(arguments[3]), count: Int64(arguments[4]) ?? 1)
         case "numbers": try await Self.drawNumbers(.sqlite(path: arguments[2]), SegmentTag(arguments[3]))
+        case "limits":
+            try await Self.takeLimits(
+                .sqlite(path: arguments[2]), RateLimitName(arguments[3]), count: Int(arguments[4]) ?? 1)
         case "stand": try await Self.stand(engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]))
         default: exit(64)
         }
@@ -109,6 +115,24 @@ struct CrashProbe {
         while true {
             let range = try await engine.takeSegment(SegmentRequest(tag, count: count)).range
             say("\(range.lowerBound) \(range.upperBound)")
+        }
+    }
+
+    private static func takeLimits(_ engine: SQLiteRateLimitEngine, _ name: RateLimitName, count: Int) async throws {
+        let rule = try RateLimitRule(count, per: .seconds(3_600_000))
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<8 {
+                group.addTask {
+                    while true {
+                        if try await engine.take(RateLimitRequest(name, rule: rule)).isAllowed {
+                            say("granted")
+                        } else {
+                            try await HostClock().sleep(for: .milliseconds(5))
+                        }
+                    }
+                }
+            }
+            try await group.waitForAll()
         }
     }
 

@@ -58,4 +58,27 @@ extension RedisRouter {
         if !self.options.isCluster { return self.options.servers }
         return try await self.map(until: self.deadline()).masters
     }
+
+    /// Walks through the keys of one server; one that stays is found at least once.
+    ///
+    /// - Complexity: One round trip for each 1,000 keys of the database.
+    func scan(
+        _ address: RedisAddress, matching pattern: [UInt8], _ found: ([UInt8]) -> Void
+    ) async throws(RedisFailure) {
+        var cursor = Array("0".utf8)
+        repeat {
+            let answer = try await self.ask(
+                address,
+                [
+                    Array("SCAN".utf8), cursor, Array("MATCH".utf8), pattern, Array("COUNT".utf8), Array("1000".utf8),
+                ])
+            guard let parts = answer.elements, parts.count == 2, let next = parts[0].bytes,
+                let keys = parts[1].elements
+            else { throw RedisFailure(.unavailable, "the server did not answer with keys: \(answer)") }
+            for key in keys {
+                if let bytes = key.bytes { found(bytes) }
+            }
+            cursor = next
+        } while cursor != Array("0".utf8)
+    }
 }

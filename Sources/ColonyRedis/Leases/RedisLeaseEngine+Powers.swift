@@ -68,22 +68,9 @@ extension RedisLeaseEngine: LeaseAdministration {
         let pattern = Array(self.space.leasePattern(prefix).utf8)
         do throws(RedisFailure) {
             for master in try await self.router.masters() {
-                var cursor = Array("0".utf8)
-                repeat {
-                    let answer = try await self.router.ask(
-                        master,
-                        [
-                            Array("SCAN".utf8), cursor, Array("MATCH".utf8), pattern, Array("COUNT".utf8),
-                            Array("1000".utf8),
-                        ])
-                    guard let parts = answer.elements, parts.count == 2, let next = parts[0].bytes,
-                        let keys = parts[1].elements
-                    else { throw RedisFailure(.unavailable, "the server did not answer with keys: \(answer)") }
-                    for key in keys {
-                        if let name = key.bytes.flatMap({ self.space.name(ofCompanion: $0) }) { found(name) }
-                    }
-                    cursor = next
-                } while cursor != Array("0".utf8)
+                try await self.router.scan(master, matching: pattern) { key in
+                    if let name = self.space.name(ofCompanion: key) { found(name) }
+                }
             }
         } catch {
             throw LeaseError(error, at: self.place)

@@ -13,8 +13,11 @@ final class BatchRunner {
     private var session: Session?
     /// Set once another host has taken the file over: opening it again would take it back, and so on for ever.
     private var takenOver: StoreError?
-    /// A smoothed measure of what a commit takes, in nanoseconds.
-    private var commitNanoseconds: Int64 = 0
+    /// Smoothed measures of what a commit takes, in nanoseconds: one that is synced, and one that is only written.
+    private var syncedNanoseconds: Int64 = 0
+    private var writtenNanoseconds: Int64 = 0
+    /// Whether the latest batch was synced; the callers that come back are most likely to want the same.
+    private var wasSynced = true
 
     /// From this size on, in pages of 4 KiB, the log is copied into the database after a batch.
     private static let checkpointPages: Int32 = 1_000
@@ -24,6 +27,7 @@ final class BatchRunner {
         let opened: StoreFile.Opened
         let transaction: WriteTransaction
         let log: LogGauge
+        let syncing: SyncSwitch
     }
 
     /// What the hook of the write-ahead log reports: it is called once for each transaction that wrote.
@@ -45,7 +49,7 @@ final class BatchRunner {
     }
 
     /// How long a batch may be held open for callers that are expected back.
-    var gathering: Duration { .nanoseconds(self.commitNanoseconds / 2) }
+    var gathering: Duration { .nanoseconds((self.wasSynced ? self.syncedNanoseconds : self.writtenNanoseconds) / 2) }
 
     /// Runs a batch.
     ///
@@ -99,6 +103,11 @@ extension BatchRunner {
         let commitsBefore = session.log.commits
         let isReadOnly = batch.allSatisfy { $0.isolation == .readOnly }
         guard StoreFile.inode(at: self.file.path) == session.opened.inode else { throw self.file.replaced }
+        let isSynced = batch.contains { $0.isolation != .readOnly && $0.durability > .written }
+        if !isReadOnly {
+            try session.syncing.set(isSynced)
+            self.wasSynced = isSynced
+        }
         try connection.run(isReadOnly ? Self.beginDeferred : Self.beginImmediate)
         do {
             transaction.begin(number: try self.file.checkedNumber(on: connection))
@@ -106,7 +115,7 @@ extension BatchRunner {
                 try Self.run(job, in: transaction)
             }
             try transaction.finish()
-            try self.commit(connection)
+            try self.commit(connection, isSynced: isSynced)
         } catch {
             if !connection.isOutsideTransaction {
                 // The error that led here says more than one of the rollback, after which the connection is closed
@@ -115,7 +124,8 @@ extension BatchRunner {
             }
             throw error
         }
-        self.counters.count(operations: batch.count, commits: session.log.commits - commitsBefore)
+        self.counters.count(
+            operations: batch.count, commits: session.log.commits - commitsBefore, areSynced: isSynced)
         for action in transaction.takeActions() { action() }
         var callers = 0
         for job in batch where job.hasBegun {
@@ -141,12 +151,13 @@ extension BatchRunner {
         }
     }
 
-    private func commit(_ connection: Connection) throws(StoreError) {
+    private func commit(_ connection: Connection, isSynced: Bool) throws(StoreError) {
         let start = HostClock().now
         let statement = try connection.prepared(Self.commit)
         try statement.stepCommit()
         let took = start.duration(to: HostClock().now).clampedNanoseconds
-        self.commitNanoseconds = self.commitNanoseconds == 0 ? took : (self.commitNanoseconds * 7 + took) / 8
+        func smooth(_ measure: inout Int64) { measure = measure == 0 ? took : (measure * 7 + took) / 8 }
+        if isSynced { smooth(&self.syncedNanoseconds) } else { smooth(&self.writtenNanoseconds) }
     }
 
     /// Copies the log into the database once it has grown, so that the next transactions start it anew.
@@ -194,7 +205,8 @@ extension BatchRunner {
                 return SQLITE_OK
             }, context)
         let session = Session(
-            opened: opened, transaction: WriteTransaction(connection: opened.connection), log: log)
+            opened: opened, transaction: WriteTransaction(connection: opened.connection), log: log,
+            syncing: SyncSwitch(opened.connection))
         self.session = session
         return session
     }

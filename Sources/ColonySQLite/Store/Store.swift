@@ -1,4 +1,4 @@
-import ColonyCore
+package import ColonyCore
 import GRDB
 import Synchronization
 
@@ -94,16 +94,20 @@ package final class Store: Sendable {
 extension Store {
     /// Runs `body` in the next batch, and returns once that is durable.
     ///
+    /// - Parameter durability: With `written` the batch is not synced on account of this operation: what it did outlives the
+    ///   process, and a loss of power may take it back. Nothing that was synced before depends on it.
     /// - Throws: What `body` threw, or why the batch was not committed. After `cancelled` the body did not run; a body
     ///   that has begun is carried through.
     package func write<Value: Sendable>(
-        _ isolation: WriteIsolation = .savepoint,
+        _ isolation: WriteIsolation = .savepoint, durability: Durability = .synced,
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
         let cancellation = JobCancellation()
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let job = WriteJob.make(isolation, hasCaller: true, body) { continuation.resume(returning: $0) }
+                let job = WriteJob.make(isolation, durability: durability, hasCaller: true, body) {
+                    continuation.resume(returning: $0)
+                }
                 cancellation.watch(job)
                 self.writer.enqueue(job)
             }

@@ -6,8 +6,10 @@ package struct StoreStatistics: Sendable, Equatable {
     package var operations = 0
     /// Transactions that ran them.
     package var batches = 0
-    /// Transactions that changed the file; each cost one `fsync`.
+    /// Transactions that changed the file; each cost one `fsync`, except for the ``unsynced``.
     package var commits = 0
+    /// Those of the ``commits`` that only wrote, because nobody in them was to be told more.
+    package var unsynced = 0
 }
 
 final class BatchCounters: Sendable {
@@ -15,11 +17,12 @@ final class BatchCounters: Sendable {
 
     var snapshot: StoreStatistics { self.state.withLock { $0 } }
 
-    func count(operations: Int, commits: Int) {
+    func count(operations: Int, commits: Int, areSynced: Bool) {
         self.state.withLock { state in
             state.operations += operations
             state.batches += 1
             state.commits += commits
+            if !areSynced { state.unsynced += commits }
         }
     }
 }

@@ -1,3 +1,4 @@
+import ColonyCore
 import Synchronization
 
 /// How an operation is kept from harming the others of its batch.
@@ -33,6 +34,8 @@ final class WriteJob: @unchecked Sendable {
     }
 
     let isolation: WriteIsolation
+    /// What its caller is told to have been done: `synced`, or with `written` that it outlives the process.
+    let durability: Durability
     /// Whether a task is resumed when the operation is done, which is then likely to come back with another.
     let hasCaller: Bool
     private let body: (WriteTransaction) throws(StoreError) -> Void
@@ -40,10 +43,12 @@ final class WriteJob: @unchecked Sendable {
     private let phase = Atomic<UInt8>(Phase.made)
 
     init(
-        isolation: WriteIsolation, hasCaller: Bool, body: @escaping (WriteTransaction) throws(StoreError) -> Void,
+        isolation: WriteIsolation, durability: Durability, hasCaller: Bool,
+        body: @escaping (WriteTransaction) throws(StoreError) -> Void,
         deliver: @escaping (StoreError?) -> Void
     ) {
         self.isolation = isolation
+        self.durability = durability
         self.hasCaller = hasCaller
         self.body = body
         self.deliver = deliver
@@ -52,12 +57,13 @@ final class WriteJob: @unchecked Sendable {
     /// Makes a job whose result goes to `recipient`, once.
     @inline(__always)
     static func make<Value: Sendable>(
-        _ isolation: WriteIsolation, hasCaller: Bool,
+        _ isolation: WriteIsolation, durability: Durability = .synced, hasCaller: Bool,
         _ body: @escaping @Sendable (WriteTransaction) throws(StoreError) -> Value,
         recipient: @escaping (Result<Value, StoreError>) -> Void
     ) -> WriteJob {
         var outcome: Result<Value, StoreError>?
-        return WriteJob(isolation: isolation, hasCaller: hasCaller) { transaction throws(StoreError) in
+        return WriteJob(isolation: isolation, durability: durability, hasCaller: hasCaller) {
+            transaction throws(StoreError) in
             do throws(StoreError) {
                 outcome = .success(try body(transaction))
             } catch {

@@ -19,6 +19,7 @@ final class Responder: Sendable {
     let schedules: ScheduleService
     let permits: PermitService
     let registry: RegistryService
+    let rateLimits: LimitService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -33,8 +34,8 @@ final class Responder: Sendable {
 
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
-        permits: PermitService, registry: RegistryService, gatekeeper: Gatekeeper, about: ServerAbout,
-        limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        permits: PermitService, registry: RegistryService, rateLimits: LimitService, gatekeeper: Gatekeeper,
+        about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
         wallClock: any WallClock,
         logger: Logger
     ) {
@@ -47,6 +48,7 @@ final class Responder: Sendable {
         self.schedules = ScheduleService(queues: queues, logger: logger)
         self.permits = permits
         self.registry = registry
+        self.rateLimits = rateLimits
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -184,6 +186,8 @@ final class Responder: Sendable {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             return try await self.answerCoordination(match, request, token, client)
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit:
+            return try await self.answerLimit(match, request, token)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:

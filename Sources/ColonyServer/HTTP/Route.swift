@@ -14,6 +14,7 @@ enum Route: UInt8, CaseIterable, Sendable {
     case putSchedule, listSchedules, inspectSchedule, removeSchedule
     case acquirePermits, renewPermits, releasePermits, listSemaphores, inspectSemaphore, awaitPermits, evictHolder
     case listGroups, readGroup, groupChanges, putRecord, readRecord, removeRecord, renewRecord
+    case takeLimit, takeLimits, listLimits, inspectLimit, resetLimit
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -29,9 +30,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .publishMessages, .cancelMessages, .receiveMessages, .settleMessages, .redriveDeadLetters: .post
         case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
         case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
-        case .acquirePermits, .renewPermits, .releasePermits, .renewRecord: .post
+        case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
         case .putRecord: .put
-        case .evictHolder, .removeRecord: .delete
+        case .evictHolder, .removeRecord, .resetLimit: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
         case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
         case .breakLock, .emptyCache, .deleteEntry, .deleteQueue, .purgeQueue, .cancelMessage: .delete
@@ -95,6 +96,10 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .groupChanges: "/v1/registry/{group}/changes"
         case .putRecord, .readRecord, .removeRecord: "/v1/registry/{group}/records/{key}"
         case .renewRecord: "/v1/registry/{group}/records/{key}/renew"
+        case .listLimits: "/v1/limits"
+        case .takeLimits: "/v1/limits/take"
+        case .takeLimit: "/v1/limits/{limit}/take"
+        case .inspectLimit, .resetLimit: "/v1/limits/{limit}"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -118,7 +123,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .acquirePermits, .renewPermits, .releasePermits, .putRecord, .removeRecord, .renewRecord: .write
         case .listSemaphores, .inspectSemaphore, .awaitPermits, .listGroups, .readGroup, .groupChanges, .readRecord:
             .read
-        case .breakLock, .emptyCache, .evictHolder: .admin
+        case .takeLimit, .takeLimits: .write
+        case .listLimits, .inspectLimit: .read
+        case .breakLock, .emptyCache, .evictHolder, .resetLimit: .admin
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
         case .list, .inspect, .events, .server, .metrics: .read
@@ -152,7 +159,7 @@ extension RouteMatch {
         let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
         let (candidates, name, item) =
             Self.queueCandidates(path) ?? Self.routingCandidates(path)
-            ?? Self.coordinationCandidates(path) ?? Self.candidates(path)
+            ?? Self.coordinationCandidates(path) ?? Self.limitCandidates(path) ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

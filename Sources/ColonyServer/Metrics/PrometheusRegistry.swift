@@ -13,8 +13,8 @@ import Synchronization
 ///
 /// - SeeAlso: *Exposition formats*, Prometheus documentation.
 public final class PrometheusRegistry: MetricsFactory, Sendable {
-    /// The most label combinations of one metric.
-    public static let maximumSeries = 400
+    /// The most label combinations of one metric: more than twice as many as the routes of the API have classes of status.
+    public static let maximumSeries = 1_000
 
     /// The upper bounds of the buckets of timers, in seconds: from a tenth of a millisecond to a minute.
     static let secondsBuckets: [Double] = [

@@ -44,7 +44,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
+                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; rate limits; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -82,8 +82,8 @@ struct OpenAPIDocument {
         if path.contains("{key}") { parameters.insert(self.keyParameter(route), at: 0) }
         if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
         if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
-        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule"] where path.contains("{\(place)}")
-        {
+        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule", "limit"]
+        where path.contains("{\(place)}") {
             parameters.insert(self.namedParameter(place), at: 0)
         }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
@@ -256,7 +256,7 @@ struct OpenAPIDocument {
             var since = query("since", .reference("Revision"), "The `revision` that is known already.")
             if case .object(let members) = since { since = .object(members + [("required", true)]) }
             return [since, query("wait_ms", wait, "Wait this long for another state.")]
-        case .list, .listSemaphores, .listGroups:
+        case .list, .listSemaphores, .listGroups, .listLimits:
             return [
                 query("prefix", ["type": "string", "maxLength": 255], "Only names that start with this.")
             ] + page("names", .reference("Name"))
@@ -401,7 +401,13 @@ struct OpenAPIDocument {
                 })
         default: content = ["application/json": ["schema": .reference(route.responseSchema)]]
         }
-        return ["description": .string(description ?? route.successDescription), "content": content]
+        var response: [(String, JSONValue)] = [("description", .string(description ?? route.successDescription))]
+        if route == .takeLimit {
+            response.append(
+                ("headers", ["Retry-After": ["description": "Of a refusal, in seconds.", "schema": ["type": "integer"]]]))
+        }
+        response.append(("content", content))
+        return .object(response)
     }
 
     /// What can go wrong at a route.
@@ -466,6 +472,8 @@ struct OpenAPIDocument {
             .renewRecord:
             codes += [.invalidName, .notOffered, .unsupported, .storeFailed, .storeUnavailable]
             codes += route.coordinationDescription.problems
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit:
+            codes += [.invalidName, .notOffered, .storeFailed, .storeUnavailable] + route.limitDescription.problems
         case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]

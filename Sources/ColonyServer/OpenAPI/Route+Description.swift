@@ -4,10 +4,11 @@ extension Route {
     static let segmentIDsPath = "/v1/ids/segment"
 
     /// The paths of the route. `renew` is a name like any other for the routes of one lock, although the path that it
-    /// makes has a meaning of its own for `POST`.
+    /// makes has a meaning of its own for `POST`; so is `take` for those of one limit.
     var documentedPaths: [String] {
         switch self {
         case .inspect, .breakLock: [self.template.description, "/v1/locks/renew"]
+        case .inspectLimit, .resetLimit: [self.template.description, "/v1/limits/take"]
         case .issueIDs: [self.template.description, Self.segmentIDsPath]
         case .console: ["/", "/console", self.template.description]
         default: [self.template.description]
@@ -51,6 +52,7 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.summary
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -96,6 +98,7 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.success
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.success
         case .events: "A stream of events named `locks`, `queues`, `semaphores`, and `registry`."
         case .server: "What this server is."
         case .openAPI: "The document."
@@ -126,6 +129,7 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.request
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.request
         default: nil
         }
     }
@@ -162,6 +166,7 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.answer
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.answer
         default: "Status"
         }
     }

@@ -33,7 +33,7 @@ struct ServeCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Serve this store instead of the file in the data directory, such as sqlite:FILE, memory:, or redis://HOST:PORT. Queues stay in the data directory where a store has none.",
+            "Serve this store instead of the file in the data directory, such as sqlite:FILE, memory:, or redis://HOST:PORT. Queues and limits stay in the data directory where a store has none.",
             valueName: "url"))
     var store: String?
 
@@ -56,7 +56,7 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(
             configuration: configuration, engine: served.engine, segments: served.segments,
-            queues: served.queues, closeEngine: { await served.close() }, logger: logger)
+            queues: served.queues, rateLimits: served.rateLimits, closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
             try ServeAnnouncement(configuration, port: port, served: served).write(asJSON: output.json)

@@ -3,17 +3,21 @@ import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
 import ColonyQueues
+import ColonyRedis
+import ColonyResilience
 import ColonySQLite
 import ColonyServer
 
-/// The engines that the daemon serves: leases, ranges, and queues of one store.
+/// The engines that the daemon serves: leases, ranges, queues, and limits of one store.
 ///
-/// A coordination server of others has no queues: those then lie in the data directory of the daemon.
+/// A coordination server of others has no queues: those then lie in the data directory of the daemon, and so do limits, except with
+/// Redis, which has them.
 struct ServedStore {
     let engine: any LeaseEngine
     /// Ranges of numbers; `nil` on a server that keeps leases alone, where the daemon then offers no identifiers that need them.
     let segments: (any SegmentEngine)?
     let queues: any QueueAdministration
+    let rateLimits: any RateLimitAdministration
     let place: StorePlace
     /// Where the queues are, if not with the rest.
     let queuePlace: StorePlace?
@@ -40,6 +44,9 @@ struct ServedStore {
                 try configuration.dataDirectory.map { DataDirectory(path: $0) } ?? DataDirectory.ofThisUser()
             try directory.create()
             self.queues = SQLiteQueueEngine(path: directory.store)
+            self.rateLimits =
+                try configuration.store.flatMap { try StorePlace.redisLimits($0) }
+                ?? SQLiteRateLimitEngine(path: directory.store)
             self.queuePlace = .file(directory)
             _ = try await self.engine.inspect("colony")
             return
@@ -49,9 +56,11 @@ struct ServedStore {
         if let store = self.engine as? SQLiteLeaseEngine {
             self.segments = SQLiteSegmentEngine(path: store.path)
             self.queues = SQLiteQueueEngine(path: store.path)
+            self.rateLimits = SQLiteRateLimitEngine(path: store.path)
         } else {
             self.segments = MemorySegmentEngine()
             self.queues = MemoryQueueEngine()
+            self.rateLimits = MemoryRateLimitEngine()
         }
         _ = try await self.engine.inspect("colony")
     }
@@ -59,6 +68,8 @@ struct ServedStore {
     /// Closes the store after the last request.
     func close() async {
         if let queues = self.queues as? SQLiteQueueEngine { await queues.close() }
+        if let limits = self.rateLimits as? SQLiteRateLimitEngine { await limits.close() }
+        if let limits = self.rateLimits as? RedisRateLimitEngine { await limits.close() }
         if let segments = self.segments as? SQLiteSegmentEngine { await segments.close() }
         if let engine = self.engine as? SQLiteLeaseEngine { await engine.close() }
         await self.server?.close()

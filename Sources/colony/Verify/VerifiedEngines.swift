@@ -5,6 +5,7 @@ import ColonyIdentifiers
 import ColonyMemory
 import ColonyQueues
 import ColonyRemote
+import ColonyResilience
 
 /// Makes the clients of a place that is verified.
 struct VerifiedEngines: Sendable {
@@ -13,6 +14,7 @@ struct VerifiedEngines: Sendable {
     private let leases = MemoryLeaseEngine()
     private let segments = MemorySegmentEngine()
     private let queues = MemoryQueueEngine()
+    private let limits = MemoryRateLimitEngine()
     private let shelf = EngineShelf()
 
     init(_ place: StorePlace) {
@@ -43,12 +45,29 @@ struct VerifiedEngines: Sendable {
             case .registry:
                 guard let engine = leases as? any RegistryEngine else { return false }
                 _ = try await engine.snapshot(of: "colony")
-            case .leases, .segments, .queues: break
+            case .leases, .segments, .queues, .rateLimits: break
             }
             return true
         } catch {
             return error.code != .unsupported
         }
+    }
+
+    /// Whether the place counts limits. Of a daemon only its store tells.
+    func offerLimits() async -> Bool {
+        guard self.isMemory || (try? self.place.makeLimitEngine()) != nil else { return false }
+        do {
+            _ = try await self.makeLimits().limits(withPrefix: "", after: nil, limit: 1)
+            return true
+        } catch let error as ResilienceError {
+            return error.code != .invalidRequest
+        } catch {
+            return true
+        }
+    }
+
+    func makeLimits() throws -> any RateLimitAdministration {
+        self.isMemory ? self.limits : try self.place.makeLimitEngine()
     }
 
     func makeLeases() async throws -> any LeaseEngine {

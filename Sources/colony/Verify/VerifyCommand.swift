@@ -5,12 +5,12 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks, permits, records, segments, and queues really guarantees.",
+        abstract: "Measure what a store of locks, permits, records, limits, segments, and queues really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 
             Puts the store to every promise of the interfaces that it has and prints what held, a table for each. The locks, permits, \
-            groups, tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
+            groups, limits, tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
             tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
@@ -22,7 +22,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only leases, segments, queues, permits, or registry; may be given several times. (default: all that the store has)",
+            "Only leases, segments, queues, permits, registry, or \"rate limits\"; may be given several times. (default: all that the store has)",
             valueName: "port"),
         transform: { try Self.port($0) })
     var only: [ConformanceReport.Port] = []
@@ -73,7 +73,13 @@ struct VerifyCommand: AsyncParsableCommand {
                 reports.append(
                     await QueueConformance.run(
                         on: LiveQueueHarness { try await engines.makeQueues() }, title: "\(place)", reporting: show))
-            case .segments, .queues:
+            case .rateLimits where await engines.offerLimits():
+                // A daemon tells times in whole milliseconds, rounded up.
+                reports.append(
+                    await RateLimitConformance.run(
+                        on: LiveRateLimitHarness(resolution: .milliseconds(2)) { try engines.makeLimits() },
+                        title: "\(place)", reporting: show))
+            case .segments, .queues, .rateLimits:
                 if !self.only.isEmpty {
                     throw Failure("invalid_request", "\(place) has no \(port.rawValue).", exitCode: .usage)
                 }

@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyIdentifiers
 import ColonyMemory
 import ColonyQueues
+import ColonyResilience
 import ColonyServer
 import Foundation
 import Logging
@@ -75,6 +76,7 @@ struct TestServer: Sendable {
 func withServer(
     engine: any LeaseEngine = MemoryLeaseEngine(), segments: (any SegmentEngine)? = MemorySegmentEngine(),
     queues: (any QueueAdministration)? = MemoryQueueEngine(),
+    rateLimits: (any RateLimitEngine)? = MemoryRateLimitEngine(),
     clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(),
     configure: (inout DaemonConfiguration) -> Void = { _ in },
     _ body: (TestServer) async throws -> Void
@@ -84,8 +86,8 @@ func withServer(
     configure(&configuration)
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let daemon = try Daemon(
-        configuration: configuration, engine: engine, segments: segments, queues: queues, clock: clock,
-        wallClock: wallClock,
+        configuration: configuration, engine: engine, segments: segments, queues: queues,
+        rateLimits: rateLimits, clock: clock, wallClock: wallClock,
         logger: logger)
     let group = ServiceGroup(services: [daemon], logger: logger)
     let running = Task { try await group.run() }

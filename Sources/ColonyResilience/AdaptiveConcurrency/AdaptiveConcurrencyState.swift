@@ -1,0 +1,70 @@
+import ColonyCore
+
+/// The decisions of an adaptive limit: ends of calls in, a new limit out, once for each window of samples.
+package struct AdaptiveConcurrencyState: Sendable {
+    private let limits: ClosedRange<Int>
+    private let windowNanoseconds: Int64
+    private let minimumSamples: Int
+    private var algorithm: any ConcurrencyAlgorithm
+    /// The limit with its fraction.
+    private var estimate: Double
+
+    private var end = Int64.min
+    private var samples = 0
+    private var sum = 0.0
+    private var shortest = Int64.max
+    private var inFlight = 0
+    private var hasDropped = false
+
+    /// How many windows have been decided.
+    package private(set) var decisions: UInt64 = 0
+
+    package init(_ options: AdaptiveConcurrencyOptions, _ algorithm: any ConcurrencyAlgorithm) {
+        self.limits = options.limits
+        self.windowNanoseconds = options.window.clampedNanoseconds
+        self.minimumSamples = options.minimumSamples
+        self.algorithm = algorithm
+        self.estimate = Double(options.initialLimit)
+    }
+
+    /// The limit in force.
+    package var limit: Int { Int(self.estimate) }
+
+    /// Takes in a call that has ended.
+    ///
+    /// - Parameters:
+    ///   - nanoseconds: How long it took.
+    ///   - inFlight: How many calls were under way when it ended, itself included.
+    /// - Returns: The new limit, if it has changed.
+    /// - Complexity: O(1).
+    package mutating func record(
+        _ nanoseconds: Int64, inFlight: Int, isDropped: Bool, at now: Int64
+    ) -> Int? {
+        if self.samples == 0 { self.end = now.addingReportingOverflow(self.windowNanoseconds).partialValue }
+        self.samples += 1
+        self.sum += Double(max(1, nanoseconds))
+        self.shortest = min(self.shortest, max(1, nanoseconds))
+        self.inFlight = max(self.inFlight, inFlight)
+        if isDropped { self.hasDropped = true }
+        guard now >= self.end, self.samples >= self.minimumSamples else { return nil }
+        return self.decide()
+    }
+
+    private mutating func decide() -> Int? {
+        let before = self.limit
+        let sample = ConcurrencySample(
+            meanNanoseconds: Int64(self.sum / Double(self.samples)), shortestNanoseconds: self.shortest,
+            inFlight: self.inFlight, hasDropped: self.hasDropped)
+        let next = self.algorithm.limit(after: self.estimate, sample)
+        if next.isFinite {
+            self.estimate = min(max(next, Double(self.limits.lowerBound)), Double(self.limits.upperBound))
+        }
+        self.samples = 0
+        self.sum = 0
+        self.shortest = .max
+        self.inFlight = 0
+        self.hasDropped = false
+        self.decisions += 1
+        return self.limit == before ? nil : self.limit
+    }
+}

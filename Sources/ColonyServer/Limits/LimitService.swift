@@ -1,0 +1,195 @@
+import ColonyCore
+import ColonyResilience
+import HTTPTypes
+import NIOCore
+
+/// What the routes of limits do, apart from HTTP: bodies in, answers out.
+///
+/// The engine decides, by its own clock. Nobody waits here: a refusal is an answer, which says after how long to ask again.
+final class LimitService: Sendable {
+    private let engine: (any RateLimitEngine)?
+    private let limits: DaemonConfiguration.Limits
+    private let metrics: LimitMetrics
+
+    init(engine: (any RateLimitEngine)?, limits: DaemonConfiguration.Limits, metrics: LimitMetrics) {
+        self.engine = engine
+        self.limits = limits
+        self.metrics = metrics
+    }
+
+    private func offered() throws(Problem) -> any RateLimitEngine {
+        guard let engine else { throw Problem(.notOffered, "this server counts no limits") }
+        return engine
+    }
+
+    // MARK: Take
+
+    func take(_ name: RateLimitName, body: ByteBuffer) async throws(Problem) -> Answer {
+        let asked = try TakeLimitRequest(body)
+        let decisions = try await self.decide([RateLimitRequest(name, permits: asked.permits, rule: asked.rule)])
+        var answer = Answer { Self.write(decisions[0], to: &$0) }
+        if !decisions[0].isAllowed {
+            // In whole seconds, rounded up, since asking too early is asking twice.
+            let seconds = Self.roundedUp(decisions[0].retryAfter, to: 1_000_000_000)
+            answer.fields.append(HTTPField(name: .retryAfter, value: String(max(1, seconds))))
+        }
+        return answer
+    }
+
+    func takeMany(body: ByteBuffer, token: AccessToken?) async throws(Problem) -> Answer {
+        let asked = try TakeLimitsRequest(body, limits: self.limits)
+        if let token {
+            for request in asked.requests { try token.check(request.name.rawValue) }
+        }
+        let decisions = try await self.decide(asked.requests)
+        return Answer(capacity: 32 + decisions.count * 96) { body in
+            body.writeJSON(#"{"decisions":["#)
+            for (index, decision) in decisions.enumerated() {
+                if index > 0 { body.writeJSON(",") }
+                Self.write(decision, to: &body)
+            }
+            body.writeJSON("]}")
+        }
+    }
+
+    private func decide(_ requests: [RateLimitRequest]) async throws(Problem) -> [RateLimitDecision] {
+        let engine = try self.offered()
+        let decisions: [RateLimitDecision]
+        do throws(ResilienceError) {
+            decisions = try await engine.take(requests)
+        } catch {
+            self.metrics.took(.failed, count: requests.count)
+            throw Problem(error)
+        }
+        guard decisions.count == requests.count else {
+            throw Problem(.storeFailed, "the store gave \(decisions.count) answers to \(requests.count) requests")
+        }
+        var (allowed, permits) = (0, 0)
+        for (request, decision) in zip(requests, decisions) where decision.isAllowed {
+            allowed += 1
+            permits += request.permits
+        }
+        self.metrics.took(.allowed, count: allowed)
+        self.metrics.took(.refused, count: requests.count - allowed)
+        self.metrics.permits.increment(by: Int64(permits))
+        return decisions
+    }
+
+    // MARK: Looking
+
+    func list(_ query: Substring.UTF8View, token: AccessToken?) async throws(Problem) -> Answer {
+        let page = try PageQuery(query, limits: self.limits)
+        let engine = try self.administration("list limits")
+        var records: [RateLimitRecord] = []
+        do {
+            let after = try page.after.map { try RateLimitName($0.rawValue) }
+            for visible in token?.visiblePrefixes(of: page.prefix) ?? [page.prefix] where records.count < page.limit {
+                records += try await engine.limits(
+                    withPrefix: visible, after: after, limit: page.limit - records.count)
+            }
+        } catch let error as ResilienceError {
+            throw Problem(error)
+        } catch let error as InvalidName {
+            throw Problem(error)
+        } catch {
+            throw Problem(.storeFailed, "\(error)")
+        }
+        return Answer(capacity: 64 + records.count * 192) { body in
+            body.writeJSON(#"{"limits":["#)
+            for (index, record) in records.enumerated() {
+                if index > 0 { body.writeJSON(",") }
+                Self.write(record, to: &body)
+            }
+            body.writeJSON("]")
+            if records.count == page.limit, let last = records.last {
+                body.writeJSON(#","next":"#)
+                body.writeJSON(string: last.name.rawValue)
+            }
+            body.writeJSON("}")
+        }
+    }
+
+    func inspect(_ name: RateLimitName, query: Substring.UTF8View) async throws(Problem) -> Answer {
+        _ = try QueryParameters(query, known: [])
+        let engine = try self.administration("show limits")
+        let records: [RateLimitRecord]
+        do throws(ResilienceError) {
+            // Of all names that begin with a name, it is the first itself.
+            records = try await engine.limits(withPrefix: name.rawValue, after: nil, limit: 1)
+        } catch {
+            throw Problem(error)
+        }
+        guard let record = records.first, record.name == name else { throw Self.nothingOwed(name) }
+        return Answer { Self.write(record, to: &$0) }
+    }
+
+    private func administration(_ action: String) throws(Problem) -> any RateLimitAdministration {
+        guard let engine = try self.offered() as? any RateLimitAdministration else { throw .unsupported(action) }
+        return engine
+    }
+
+    // MARK: Reset
+
+    func reset(_ name: RateLimitName) async throws(Problem) -> Answer {
+        let engine = try self.offered()
+        let owed: Bool
+        do throws(ResilienceError) {
+            owed = try await engine.reset(name)
+        } catch {
+            throw Problem(error)
+        }
+        guard owed else { throw Self.nothingOwed(name) }
+        self.metrics.resets.increment(by: 1)
+        return Answer { $0.writeJSON(#"{"reset":true}"#) }
+    }
+
+    private static func nothingOwed(_ name: RateLimitName) -> Problem {
+        Problem(.notFound, "the limit \(NameRules.quoted(name.rawValue)) is full: nothing has been taken that is not back")
+    }
+
+    // MARK: JSON
+
+    private static func write(_ decision: RateLimitDecision, to body: inout ByteBuffer) {
+        body.writeJSON(#"{"allowed":"#)
+        body.writeJSON(decision.isAllowed)
+        Self.writeRest(decision, to: &body)
+        body.writeJSON("}")
+    }
+
+    private static func writeRest(_ decision: RateLimitDecision, to body: inout ByteBuffer) {
+        body.writeJSON(#","remaining":"#)
+        body.writeJSON(decision.remaining)
+        body.writeJSON(#","retry_after_ms":"#)
+        body.writeJSON(Self.roundedUp(decision.retryAfter, to: 1_000_000))
+        body.writeJSON(#","reset_after_ms":"#)
+        body.writeJSON(Self.roundedUp(decision.resetAfter, to: 1_000_000))
+    }
+
+    /// A limit with its rule, and what one permit of it would be answered.
+    private static func write(_ record: RateLimitRecord, to body: inout ByteBuffer) {
+        body.writeJSON(#"{"name":"#)
+        body.writeJSON(string: record.name.rawValue)
+        body.writeJSON(#","rate":"#)
+        body.writeJSON(record.rule.permits)
+        let nanoseconds = record.rule.period.clampedNanoseconds
+        if nanoseconds.isMultiple(of: 1_000_000) {
+            body.writeJSON(#","per_ms":"#)
+            body.writeJSON(nanoseconds / 1_000_000)
+        } else {
+            body.writeJSON(#","per_ns":"#)
+            body.writeJSON(nanoseconds)
+        }
+        body.writeJSON(#","burst":"#)
+        body.writeJSON(record.rule.burst)
+        body.writeJSON(#","allowed":"#)
+        body.writeJSON(record.decision.isAllowed)
+        Self.writeRest(record.decision, to: &body)
+        body.writeJSON("}")
+    }
+
+    /// A duration in whole units of so many nanoseconds; whoever waits for so long does not come too early.
+    private static func roundedUp(_ duration: Duration, to unit: Int64) -> Int64 {
+        let nanoseconds = max(0, duration.clampedNanoseconds)
+        return nanoseconds / unit + (nanoseconds % unit > 0 ? 1 : 0)
+    }
+}
