@@ -60,6 +60,11 @@ public struct RateLimitRule: Hashable, Sendable {
     }
 }
 
+extension RateLimitRule {
+    /// The period in nanoseconds.
+    package var nanosecondsOfPeriod: Int64 { self.period.clampedNanoseconds }
+}
+
 extension RateLimitRule: CustomStringConvertible {
     public var description: String { "\(self.permits) in \(self.period), burst \(self.burst)" }
 }
