@@ -9,7 +9,7 @@ public import NIOHTTP1
 /// ```swift
 /// let client = try ResilientHTTPClient(HTTPClient.shared) {
 ///     try Timeout(.seconds(5))
-///     Retry("users", try RetryOptions(attempts: 3))
+///     Retry(try RetryOptions(attempts: 3), name: "users")
 ///     CircuitBreaker(try CircuitBreakerOptions(), name: "users")
 ///     try Timeout(.seconds(1))
 /// }

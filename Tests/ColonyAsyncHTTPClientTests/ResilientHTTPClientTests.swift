@@ -54,7 +54,7 @@ struct ResilientHTTPClientTests {
     }
 
     private static func retries(_ attempts: Int) throws -> Retry {
-        Retry("test", try RetryOptions(attempts: attempts, delays: RetryDelays(.constant, from: .milliseconds(1))))
+        Retry(try RetryOptions(attempts: attempts, delays: RetryDelays(.constant, from: .milliseconds(1))), name: "test")
     }
 
     @Test func `a failing answer is repeated until a good one comes`() async throws {

@@ -16,15 +16,14 @@ struct ArticleTests {
     @Test func `retries and hedges`() async throws {
         let (prices, profiles, id) = (Service(), Service(), 7)
         let budget = RetryBudget()
-        let retry = try Retry(
-            "prices", RetryOptions(attempts: 3, retriesUnknownOutcomes: true, budget: budget))
+        let retry = try Retry(RetryOptions(attempts: 3, retriesUnknownOutcomes: true, budget: budget), name: "prices")
 
         let price = try await Deadline.within(.seconds(2)) {
             try await retry.execute { try await prices.fetch(id) }
         }
         #expect(price == 7)
 
-        let hedge = try Hedge("profiles", HedgeOptions())
+        let hedge = try Hedge(HedgeOptions(), name: "profiles")
         let profile = try await hedge.execute { try await profiles.fetch(id) }
         #expect(profile == 7)
     }
@@ -32,12 +31,11 @@ struct ArticleTests {
     @Test func `failover, fallback, and degradation`() async throws {
         typealias Prices = [Int]
         let (primary, secondary, service, cache, order) = (Service(), Service(), Service(), Service(), 3)
-        let failover = try Failover(
-            "payments", over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true))
+        let failover = try Failover(over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true), name: "payments")
         let receipt = try await failover.execute { provider in try await provider.charge(order) }
         #expect(receipt == "receipt 3")
 
-        let retry = try Retry("prices", RetryOptions(delays: .none))
+        let retry = try Retry(RetryOptions(delays: .none), name: "prices")
         let fallback = Fallback<Prices>("prices") { error in try await cache.latest() }
         let shown = try await fallback.execute { try await retry.execute { try await service.prices() } }
         #expect(shown == [1, 2])

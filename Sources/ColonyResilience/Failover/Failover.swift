@@ -5,7 +5,7 @@ import Synchronization
 /// when it has been healthy for a while.
 ///
 /// ```swift
-/// let failover = try Failover("payments", over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true))
+/// let failover = try Failover(over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true), name: "payments")
 /// let receipt = try await failover.execute { provider in try await provider.charge(order) }
 /// ```
 ///
@@ -31,7 +31,8 @@ public final class Failover<Target: Sendable>: Sendable {
     ///   - clock: What rests are counted on.
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration` if there is no target.
     public init(
-        _ name: String, over targets: [Target], _ options: FailoverOptions, clock: any MonotonicClock = HostClock()
+        over targets: [Target], _ options: FailoverOptions, name: String = "failover",
+        clock: any MonotonicClock = HostClock()
     ) throws(ResilienceError) {
         guard !targets.isEmpty else {
             throw ResilienceError(.invalidConfiguration, "the failover \(name) has 0 targets, and needs one")

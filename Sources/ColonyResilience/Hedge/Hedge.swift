@@ -7,7 +7,7 @@ import Synchronization
 /// percentile adds a twentieth to the load and takes most of the tail away.
 ///
 /// ```swift
-/// let hedge = try Hedge("profiles", HedgeOptions())
+/// let hedge = try Hedge(HedgeOptions(), name: "profiles")
 /// let profile = try await hedge.execute { try await profiles.fetch(id) }
 /// ```
 ///
@@ -40,7 +40,7 @@ public final class Hedge: ResilienceLayer {
     /// - Parameters:
     ///   - name: For metrics and logs.
     ///   - clock: What it waits on, and measures latencies by.
-    public init(_ name: String, _ options: HedgeOptions, clock: any MonotonicClock = HostClock()) {
+    public init(_ options: HedgeOptions, name: String = "hedge", clock: any MonotonicClock = HostClock()) {
         self.name = name
         self.options = options
         self.clock = clock

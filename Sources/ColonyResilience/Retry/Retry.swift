@@ -4,7 +4,7 @@ import Synchronization
 /// Repeats a call that failed, where that is safe and of use.
 ///
 /// ```swift
-/// let retry = try Retry("prices", RetryOptions(attempts: 3, retriesUnknownOutcomes: true))
+/// let retry = try Retry(RetryOptions(attempts: 3, retriesUnknownOutcomes: true), name: "prices")
 /// let price = try await retry.execute { try await prices.fetch(id) }
 /// ```
 ///
@@ -41,13 +41,23 @@ public final class Retry: ResilienceLayer {
     ///   - clock: What it waits on.
     ///   - generator: Where jitter comes from.
     public init(
-        _ name: String, _ options: RetryOptions, clock: any MonotonicClock = HostClock(),
+        _ options: RetryOptions, name: String = "retry", clock: any MonotonicClock = HostClock(),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.name = name
         self.options = options
         self.clock = clock
         self.generator = Mutex(generator)
+    }
+
+    /// Makes a layer with the standard options but for the number of attempts.
+    ///
+    /// - Parameter attempts: From 1 to ``RetryOptions/maximumAttempts``.
+    /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.
+    public convenience init(
+        attempts: Int, name: String = "retry", clock: any MonotonicClock = HostClock()
+    ) throws(ResilienceError) {
+        self.init(try RetryOptions(attempts: attempts), name: name, clock: clock)
     }
 
     /// Runs an operation, and again while that is safe and of use.

@@ -9,11 +9,9 @@ struct FailoverTests {
         _ targets: [String] = ["a", "b", "c"], failures: Int = 1, unknown: Bool = false,
         clock: ManualClock = ManualClock()
     ) throws -> Failover<String> {
-        try Failover(
-            "test", over: targets,
-            FailoverOptions(
+        try Failover(over: targets,             FailoverOptions(
                 failuresToOpen: failures, firstRest: .seconds(10), longestRest: .seconds(60), returnAfter: .zero,
-                retriesUnknownOutcomes: unknown),
+                retriesUnknownOutcomes: unknown), name: "test",
             clock: clock)
     }
 
@@ -123,7 +121,7 @@ struct FailoverTests {
         #expect(message { try FailoverOptions(longestRest: .seconds(Int64.max)) }?.contains("9.22") == true)
         #expect(message { try FailoverOptions(returnAfter: .seconds(-1)) }?.contains("-1") == true)
         let options = try FailoverOptions()
-        let none = #expect(throws: ResilienceError.self) { try Failover("empty", over: [Int](), options) }
+        let none = #expect(throws: ResilienceError.self) { try Failover(over: [Int](), options, name: "empty") }
         #expect(none?.message.contains("0 targets") == true)
     }
 }

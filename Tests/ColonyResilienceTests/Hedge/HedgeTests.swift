@@ -50,7 +50,7 @@ struct HedgeTests {
     private func hedge(
         after delay: Duration = .seconds(1), hedges: Int = 1, budget: RetryBudget? = nil, clock: ManualClock
     ) throws -> Hedge {
-        try Hedge("test", HedgeOptions(delay: .fixed(delay), maximumHedges: hedges, budget: budget), clock: clock)
+        try Hedge(HedgeOptions(delay: .fixed(delay), maximumHedges: hedges, budget: budget), name: "test", clock: clock)
     }
 
     @Test func `a first attempt that is in time is alone`() async throws {
@@ -177,7 +177,7 @@ struct HedgeTests {
     @Test func `the delay follows the percentile of the latencies within its bounds`() async throws {
         let clock = ManualClock()
         let delay = HedgeDelay.percentile(90, atLeast: .milliseconds(5), atMost: .seconds(1))
-        let hedge = try Hedge("test", HedgeOptions(delay: delay, minimumSamples: 100, budget: nil), clock: clock)
+        let hedge = try Hedge(HedgeOptions(delay: delay, minimumSamples: 100, budget: nil), name: "test", clock: clock)
         #expect(hedge.delay == .seconds(1))
         func call(lasting length: Duration) async throws {
             try await hedge.execute { clock.advance(by: length) }

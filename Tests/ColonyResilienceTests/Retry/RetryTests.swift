@@ -123,7 +123,7 @@ struct RetryTests {
             let start = clock.now
             let delays = try RetryDelays(.constant, from: .seconds(1), upTo: .seconds(1), jitter: .full)
             let options = try RetryOptions(attempts: 2, delays: delays, classification: .allNotDone, budget: nil)
-            let retry = Retry("test", options, clock: clock, generator: SeededGenerator(seed: seed))
+            let retry = Retry(options, name: "test", clock: clock, generator: SeededGenerator(seed: seed))
             let script = Script([Advice(retryAfter: .seconds(5)), nil])
             let call = Task { try await retry.execute { try script.run() } }
             try await clock.waitForSleepers()
