@@ -31,7 +31,8 @@ struct ArticleTests {
     @Test func `failover, fallback, and degradation`() async throws {
         typealias Prices = [Int]
         let (primary, secondary, service, cache, order) = (Service(), Service(), Service(), Service(), 3)
-        let failover = try Failover(over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true), name: "payments")
+        let failover = try Failover(
+            over: [primary, secondary], FailoverOptions(retriesUnknownOutcomes: true), name: "payments")
         let receipt = try await failover.execute { provider in try await provider.charge(order) }
         #expect(receipt == "receipt 3")
 

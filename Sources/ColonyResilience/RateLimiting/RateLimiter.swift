@@ -47,6 +47,18 @@ public final class RateLimiter: ResilienceLayer {
     private let waited = Atomic<UInt64>(0)
     private let cancelled = Atomic<UInt64>(0)
 
+    /// Makes a token bucket that is full.
+    ///
+    /// Permits, period, and burst are those of ``RateLimitRule``.
+    /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.
+    public convenience init(
+        _ permits: Int, per period: Duration, burst: Int? = nil, name: String = "limiter",
+        clock: any MonotonicClock = HostClock()
+    ) throws(ResilienceError) {
+        try self.init(
+            try RateLimitRule(permits, per: period, burst: burst), RateLimiterOptions(name: name), clock: clock)
+    }
+
     /// Makes a limiter that is full.
     ///
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.

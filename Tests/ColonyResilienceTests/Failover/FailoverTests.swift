@@ -9,7 +9,9 @@ struct FailoverTests {
         _ targets: [String] = ["a", "b", "c"], failures: Int = 1, unknown: Bool = false,
         clock: ManualClock = ManualClock()
     ) throws -> Failover<String> {
-        try Failover(over: targets,             FailoverOptions(
+        try Failover(
+            over: targets,
+            FailoverOptions(
                 failuresToOpen: failures, firstRest: .seconds(10), longestRest: .seconds(60), returnAfter: .zero,
                 retriesUnknownOutcomes: unknown), name: "test",
             clock: clock)
