@@ -6,7 +6,7 @@ import Testing
 @Suite("Limiters answer as naive ones do", .timeLimit(.minutes(3)))
 struct RateLimiterModelTests {
     private static let runs = RateLimitAlgorithm.allCases.flatMap { algorithm in
-        Seed(0x11).followed(by: 200).map { (algorithm, $0) }
+        Seed(0x11).followed(by: 50).map { (algorithm, $0) }
     }
 
     private static func rule(
