@@ -200,11 +200,7 @@ final class LimitService: Sendable {
     /// A limit with its rule, what one permit of it would be answered, and where its switch stands.
     private func write(_ record: RateLimitRecord, to body: inout ByteBuffer) {
         let position = self.switches.position(of: record.name)
-        let switched = LimitSwitches.decision(at: position, of: record.rule)
-        // What was counted before stays to be seen.
-        let decision = RateLimitDecision(
-            isAllowed: switched?.isAllowed ?? record.decision.isAllowed, remaining: record.decision.remaining,
-            retryAfter: switched?.retryAfter ?? record.decision.retryAfter, resetAfter: record.decision.resetAfter)
+        let decision = Self.decision(of: record, at: position)
         body.writeJSON(#"{"name":"#)
         body.writeJSON(string: record.name.rawValue)
         body.writeJSON(#","rate":"#)
@@ -225,6 +221,17 @@ final class LimitService: Sendable {
         body.writeJSON(#","position":"#)
         body.writeJSON(string: position.rawValue)
         body.writeJSON("}")
+    }
+
+    /// What one permit of a limit would be answered. A switch counts nothing, so what is left then is without that permit.
+    private static func decision(of record: RateLimitRecord, at position: SwitchPosition) -> RateLimitDecision {
+        let counted = record.decision
+        guard let switched = LimitSwitches.decision(at: position, of: record.rule) else { return counted }
+        let each = record.rule.period / record.rule.permits
+        return RateLimitDecision(
+            isAllowed: switched.isAllowed, remaining: counted.remaining + (counted.isAllowed ? 1 : 0),
+            retryAfter: switched.retryAfter,
+            resetAfter: counted.isAllowed ? max(.zero, counted.resetAfter - each) : counted.resetAfter)
     }
 
     /// A duration in whole units of so many nanoseconds; whoever waits for so long does not come too early.

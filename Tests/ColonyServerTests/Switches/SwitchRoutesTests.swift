@@ -122,6 +122,25 @@ struct SwitchRoutesTests {
         }
     }
 
+    @Test("What is left of a limit is to be seen while it is switched, and one permit would take nothing of it")
+    func leftOfSwitchedLimit() async throws {
+        try await withServer { server async throws in
+            let body = #"{"permits":3,"rate":10,"per_ms":3600000}"#
+            #expect(try await server.post("/v1/limits/up/take", body).integer("remaining") == 7)
+            #expect(try await server.send(.GET, "/v1/limits/up").integer("remaining") == 6, "with one more taken")
+            for position in ["refusing", "passing"] {
+                #expect(try await Self.move(server, "limit/up", position).status == 200)
+                try await eventually("the switch is known") {
+                    try await server.send(.GET, "/v1/limits/up").json["position"] as? String == position
+                }
+                let shown = try await server.send(.GET, "/v1/limits/up")
+                #expect(shown.integer("remaining") == 7)
+                #expect((1_000_000...1_080_000).contains(try #require(shown.integer("reset_after_ms"))))
+                #expect(shown.json["allowed"] as? Bool == (position == "passing"))
+            }
+        }
+    }
+
     @Test("A full limit that is switched is not found, and the answer tells of the switch")
     func fullLimit() async throws {
         try await withServer { server async throws in

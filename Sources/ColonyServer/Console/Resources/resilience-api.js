@@ -68,6 +68,15 @@ export function ruleText({ rate, per_ms: ms, per_ns: ns, burst }) {
     return `${formatCount(rate)} per ${period}${burst === rate ? "" : `, at most ${formatCount(burst)} at once`}`;
 }
 
+/**
+ * What is left of a limit, and after how long it is full. The daemon tells what one more permit would be answered, with that
+ * permit taken; a limit that is switched takes none.
+ */
+export function standing({ allowed, position: at, remaining, reset_after_ms: reset, rate, per_ms: ms, per_ns: ns }) {
+    if (at !== "automatic" || !allowed) return { left: remaining, fullIn: reset };
+    return { left: remaining + 1, fullIn: Math.max(0, reset - (ms ?? ns / 1e6) / rate) };
+}
+
 /** How a switch stands over all processes: how many are in each state, and what they have counted. */
 export function summary({ reports }) {
     const states = new Map();

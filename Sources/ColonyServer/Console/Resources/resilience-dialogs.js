@@ -3,7 +3,7 @@
 import { Problem } from "./api.js";
 import { askToEnd } from "./coordination-dialogs.js";
 import { element, nameElement } from "./dom.js";
-import { move, position, positionWords, reset, ruleText } from "./resilience-api.js";
+import { move, position, positionWords, reset, ruleText, standing } from "./resilience-api.js";
 
 const kindWords = { breaker: "Breaker", limit: "Limit" };
 
@@ -68,7 +68,7 @@ export function askToReset({ api, limit, onDone }) {
         title: "Reset this limit?",
         facts: [
             ["Limit", nameElement(limit.name)], ["Rule", ruleText(limit)],
-            ["Left", `${limit.remaining} of ${limit.burst}`],
+            ["Left", `${standing(limit).left} of ${limit.burst}`],
         ],
         does: ["The daemon forgets what was taken: the limit is full at once, for all who share it."],
         doesNot: ["It does not change the rule, which comes with each request."],

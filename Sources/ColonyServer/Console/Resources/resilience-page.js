@@ -6,7 +6,7 @@ import { announce } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyResilience } from "./empty-state.js";
 import { KeyedRows } from "./keyed-rows.js";
-import { isTroubled, limits, positionWords, ruleText, summary, switches } from "./resilience-api.js";
+import { isTroubled, limits, positionWords, ruleText, standing, summary, switches } from "./resilience-api.js";
 import { askToReset, askToSwitch } from "./resilience-dialogs.js";
 import { counted, formatCount, formatDuration } from "./text.js";
 
@@ -138,11 +138,12 @@ export class ResiliencePage extends CoordinationPage {
                     setAttribute(resetButton, "aria-label", `Reset… the limit ${next.name}`);
                 }
                 limit = next;
-                setText(left, `${formatCount(next.remaining)} of ${formatCount(next.burst)}`);
-                bar.style.setProperty("--left", String(Math.min(1, next.remaining / next.burst)));
-                bar.classList.toggle("low", next.remaining === 0);
+                const { left: present, fullIn } = standing(next);
+                setText(left, `${formatCount(present)} of ${formatCount(next.burst)}`);
+                bar.style.setProperty("--left", String(Math.min(1, present / next.burst)));
+                bar.classList.toggle("low", present === 0);
                 setText(rule, ruleText(next));
-                setText(end, formatDuration(next.reset_after_ms));
+                setText(end, formatDuration(fullIn));
                 showPosition(position, next.position);
                 actions.update(asSwitch());
                 this.#allow(resetButton, null);
