@@ -85,6 +85,7 @@ public final class Daemon: Service {
             throw DaemonError(.invalidConfiguration, error.message, cause: error)
         }
         let hub = EventHub(limit: configuration.limits.streams, clock: clock)
+        let desk = (engine as? any RegistryEngine).map { SwitchOperator(on: $0) }
         let responder = Responder(
             locks: LockService(
                 engine: engine, limits: configuration.limits, hub: hub, metrics: metrics, clock: clock),
@@ -100,7 +101,10 @@ public final class Daemon: Service {
                 clock: clock),
             registry: RegistryService(
                 engine: engine as? any RegistryEngine, limits: configuration.limits, metrics: coordination),
-            rateLimits: LimitService(engine: rateLimits, limits: configuration.limits, metrics: limitMetrics),
+            rateLimits: LimitService(
+                engine: rateLimits, limits: configuration.limits, metrics: limitMetrics,
+                switches: LimitSwitches(desk: desk, clock: clock) { hub.poke(.switches) }),
+            switches: SwitchService(desk: desk, metrics: limitMetrics),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
@@ -172,7 +176,9 @@ public final class Daemon: Service {
             let service = try self.makeService()
             // Services are shut down from the last to the first, each after the one behind it: the waits must end
             // before the server can find its connections idle.
-            let services: [any Service] = [service, EventPump(responder: self.responder)]
+            let services: [any Service] = [
+                self.responder.rateLimits.switches, service, EventPump(responder: self.responder),
+            ]
             var group = ServiceGroupConfiguration(
                 services: services + self.responder.schedules.services, logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain

@@ -70,6 +70,7 @@ struct SurfaceTests {
                     .replacing("{key}", with: "some-key").replacing("{queue}", with: "some-queue")
                     .replacing("{message}", with: "7").replacing("{exchange}", with: "some-exchange")
                     .replacing("{topic}", with: "some.topic").replacing("{schedule}", with: "some-schedule")
+                    .replacing("{kind}", with: "breaker").replacing("{switch}", with: "some-switch")
                 #expect(throws: Never.self) { try RouteMatch.find(method: String(parts[0]), target: target) }
             }
         }

@@ -84,6 +84,15 @@ public struct SwitchOperator: Sendable {
         }
     }
 
+    /// A watch of all positions that are set, by the text of their switches. Nothing happens before it runs.
+    ///
+    /// For programs that obey switches without a board, as the daemon does with its limits. Through an outage the last positions stay.
+    ///
+    /// - Parameter room: Whose clock, limits, and jitter count.
+    public func positions(room: WaitingRoom = .shared) -> ConfigurationWatch<SwitchSetting> {
+        ConfigurationWatch(Switchboard.positions, on: self.engine, room: room)
+    }
+
     /// Moves a switch. All processes that have it on their board follow as soon as they hear of it, mostly within milliseconds.
     ///
     /// It need not be on any board yet. `automatic` removes what was set before. Repeating the call changes nothing.

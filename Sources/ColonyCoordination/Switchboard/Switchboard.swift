@@ -38,8 +38,10 @@ public final class Switchboard: Sendable {
     /// The most breakers and limiters of a process, so that its report stays below the largest record.
     public static let maximumMembers = 128
 
-    static let reports: LeaseName = "switchboard/reports"
-    static let positions: LeaseName = "switchboard/positions"
+    /// The group of the reports: one record of each process, under the name of its node.
+    public static let reports: LeaseName = "switchboard/reports"
+    /// The group of the positions: one record of each switch that was moved, under its text, such as `breaker/payments`.
+    public static let positions: LeaseName = "switchboard/positions"
 
     /// Makes a board on an engine. No I/O happens yet.
     ///

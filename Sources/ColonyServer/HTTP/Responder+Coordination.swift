@@ -1,3 +1,4 @@
+import ColonyCoordination
 import ColonyCore
 import HTTPTypes
 import HummingbirdCore
@@ -56,7 +57,7 @@ extension Responder {
         let group = try self.name(match.name, of: "group", token)
         // Whoever may use a group may use all of its keys.
         let key = try self.name(match.item, of: "key", nil)
-        if match.route != .readRecord { try Self.checkWritable(group) }
+        if match.route != .readRecord { try Self.checkWritable(group, token) }
         switch match.route {
         case .putRecord:
             if let type = request.headers[.contentType] { try Self.check(contentType: type) }
@@ -71,7 +72,9 @@ extension Responder {
 
     /// Groups of Colony's own, such as that of segments, are looked at and not written: who changed one could have identifiers
     /// given twice.
-    private static func checkWritable(_ group: LeaseName) throws(Problem) {
+    private static func checkWritable(_ group: LeaseName, _ token: AccessToken?) throws(Problem) {
+        // Or writing a record would move a switch, which needs more where it is asked for as such.
+        if group == Switchboard.positions { try token?.demand(.admin) }
         guard group.rawValue.hasPrefix("colony/") else { return }
         throw Problem(.forbidden, "the group \(NameRules.quoted(group.rawValue)) is Colony's own and cannot be written")
     }

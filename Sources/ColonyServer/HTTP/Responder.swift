@@ -20,6 +20,7 @@ final class Responder: Sendable {
     let permits: PermitService
     let registry: RegistryService
     let rateLimits: LimitService
+    let switches: SwitchService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -34,8 +35,8 @@ final class Responder: Sendable {
 
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
-        permits: PermitService, registry: RegistryService, rateLimits: LimitService, gatekeeper: Gatekeeper,
-        about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        permits: PermitService, registry: RegistryService, rateLimits: LimitService, switches: SwitchService,
+        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
         wallClock: any WallClock,
         logger: Logger
     ) {
@@ -49,6 +50,7 @@ final class Responder: Sendable {
         self.permits = permits
         self.registry = registry
         self.rateLimits = rateLimits
+        self.switches = switches
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -186,7 +188,7 @@ final class Responder: Sendable {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             return try await self.answerCoordination(match, request, token, client)
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit:
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             return try await self.answerLimit(match, request, token)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
@@ -234,6 +236,7 @@ final class Responder: Sendable {
             ("colony_queue_waiters", self.queues.register.count, "Requests that wait for something in a queue."),
             ("colony_semaphore_waiters", self.permits.register.count, "Requests that wait for permits."),
             ("colony_registry_waiters", self.registry.register.count, "Requests that wait for a change of a group."),
+            ("colony_limit_switches", self.rateLimits.switches.count, "Limits that an operator has switched."),
             ("colony_topic_streams", self.topics.streams.count, "Open streams of topics."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
             (

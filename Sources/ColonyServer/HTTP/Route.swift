@@ -14,7 +14,7 @@ enum Route: UInt8, CaseIterable, Sendable {
     case putSchedule, listSchedules, inspectSchedule, removeSchedule
     case acquirePermits, renewPermits, releasePermits, listSemaphores, inspectSemaphore, awaitPermits, evictHolder
     case listGroups, readGroup, groupChanges, putRecord, readRecord, removeRecord, renewRecord
-    case takeLimit, takeLimits, listLimits, inspectLimit, resetLimit
+    case takeLimit, takeLimits, listLimits, inspectLimit, resetLimit, listSwitches, setSwitch
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -31,7 +31,7 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
         case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
         case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
-        case .putRecord: .put
+        case .putRecord, .setSwitch: .put
         case .evictHolder, .removeRecord, .resetLimit: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
         case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
@@ -100,6 +100,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .takeLimits: "/v1/limits/take"
         case .takeLimit: "/v1/limits/{limit}/take"
         case .inspectLimit, .resetLimit: "/v1/limits/{limit}"
+        case .listSwitches: "/v1/switches"
+        case .setSwitch: "/v1/switches/{kind}/{switch}"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -124,8 +126,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .listSemaphores, .inspectSemaphore, .awaitPermits, .listGroups, .readGroup, .groupChanges, .readRecord:
             .read
         case .takeLimit, .takeLimits: .write
-        case .listLimits, .inspectLimit: .read
-        case .breakLock, .emptyCache, .evictHolder, .resetLimit: .admin
+        case .listLimits, .inspectLimit, .listSwitches: .read
+        case .breakLock, .emptyCache, .evictHolder, .resetLimit, .setSwitch: .admin
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
         case .list, .inspect, .events, .server, .metrics: .read

@@ -10,11 +10,17 @@ final class LimitService: Sendable {
     private let engine: (any RateLimitEngine)?
     private let limits: DaemonConfiguration.Limits
     private let metrics: LimitMetrics
+    /// Which limits operators have switched.
+    let switches: LimitSwitches
 
-    init(engine: (any RateLimitEngine)?, limits: DaemonConfiguration.Limits, metrics: LimitMetrics) {
+    init(
+        engine: (any RateLimitEngine)?, limits: DaemonConfiguration.Limits, metrics: LimitMetrics,
+        switches: LimitSwitches
+    ) {
         self.engine = engine
         self.limits = limits
         self.metrics = metrics
+        self.switches = switches
     }
 
     private func offered() throws(Problem) -> any RateLimitEngine {
@@ -54,6 +60,28 @@ final class LimitService: Sendable {
 
     private func decide(_ requests: [RateLimitRequest]) async throws(Problem) -> [RateLimitDecision] {
         let engine = try self.offered()
+        guard self.switches.count > 0 else { return try await self.count(requests, engine) }
+        let positions = requests.map { self.switches.position(of: $0.name) }
+        let counted = zip(requests, positions).filter { $1 == .automatic }.map(\.0)
+        let answers = counted.isEmpty ? [] : try await self.count(counted, engine)
+        var decisions: [RateLimitDecision] = []
+        decisions.reserveCapacity(requests.count)
+        var next = answers.makeIterator()
+        for (request, position) in zip(requests, positions) {
+            if let decision = LimitSwitches.decision(at: position, of: request.rule) {
+                self.metrics.wasSwitched(position)
+                decisions.append(decision)
+            } else if let decision = next.next() {
+                decisions.append(decision)
+            }
+        }
+        return decisions
+    }
+
+    /// Lets the engine decide.
+    private func count(
+        _ requests: [RateLimitRequest], _ engine: any RateLimitEngine
+    ) async throws(Problem) -> [RateLimitDecision] {
         let decisions: [RateLimitDecision]
         do throws(ResilienceError) {
             decisions = try await engine.take(requests)
@@ -98,7 +126,7 @@ final class LimitService: Sendable {
             body.writeJSON(#"{"limits":["#)
             for (index, record) in records.enumerated() {
                 if index > 0 { body.writeJSON(",") }
-                Self.write(record, to: &body)
+                self.write(record, to: &body)
             }
             body.writeJSON("]")
             if records.count == page.limit, let last = records.last {
@@ -119,8 +147,8 @@ final class LimitService: Sendable {
         } catch {
             throw Problem(error)
         }
-        guard let record = records.first, record.name == name else { throw Self.nothingOwed(name) }
-        return Answer { Self.write(record, to: &$0) }
+        guard let record = records.first, record.name == name else { throw self.nothingOwed(name) }
+        return Answer { self.write(record, to: &$0) }
     }
 
     private func administration(_ action: String) throws(Problem) -> any RateLimitAdministration {
@@ -138,14 +166,17 @@ final class LimitService: Sendable {
         } catch {
             throw Problem(error)
         }
-        guard owed else { throw Self.nothingOwed(name) }
+        guard owed else { throw self.nothingOwed(name) }
         self.metrics.resets.increment(by: 1)
         return Answer { $0.writeJSON(#"{"reset":true}"#) }
     }
 
-    private static func nothingOwed(_ name: RateLimitName) -> Problem {
-        Problem(
-            .notFound, "the limit \(NameRules.quoted(name.rawValue)) is full: nothing has been taken that is not back")
+    private func nothingOwed(_ name: RateLimitName) -> Problem {
+        let position = self.switches.position(of: name)
+        let note = position == .automatic ? "" : "; its switch is \(position.rawValue)"
+        return Problem(
+            .notFound,
+            "the limit \(NameRules.quoted(name.rawValue)) is full: nothing has been taken that is not back\(note)")
     }
 
     // MARK: JSON
@@ -166,8 +197,10 @@ final class LimitService: Sendable {
         body.writeJSON(Self.roundedUp(decision.resetAfter, to: 1_000_000))
     }
 
-    /// A limit with its rule, and what one permit of it would be answered.
-    private static func write(_ record: RateLimitRecord, to body: inout ByteBuffer) {
+    /// A limit with its rule, what one permit of it would be answered, and where its switch stands.
+    private func write(_ record: RateLimitRecord, to body: inout ByteBuffer) {
+        let position = self.switches.position(of: record.name)
+        let decision = Self.decision(of: record, at: position)
         body.writeJSON(#"{"name":"#)
         body.writeJSON(string: record.name.rawValue)
         body.writeJSON(#","rate":"#)
@@ -183,9 +216,22 @@ final class LimitService: Sendable {
         body.writeJSON(#","burst":"#)
         body.writeJSON(record.rule.burst)
         body.writeJSON(#","allowed":"#)
-        body.writeJSON(record.decision.isAllowed)
-        Self.writeRest(record.decision, to: &body)
+        body.writeJSON(decision.isAllowed)
+        Self.writeRest(decision, to: &body)
+        body.writeJSON(#","position":"#)
+        body.writeJSON(string: position.rawValue)
         body.writeJSON("}")
+    }
+
+    /// What one permit of a limit would be answered. A switch counts nothing, so what is left then is without that permit.
+    private static func decision(of record: RateLimitRecord, at position: SwitchPosition) -> RateLimitDecision {
+        let counted = record.decision
+        guard let switched = LimitSwitches.decision(at: position, of: record.rule) else { return counted }
+        let each = record.rule.period / record.rule.permits
+        return RateLimitDecision(
+            isAllowed: switched.isAllowed, remaining: counted.remaining + (counted.isAllowed ? 1 : 0),
+            retryAfter: switched.retryAfter,
+            resetAfter: counted.isAllowed ? max(.zero, counted.resetAfter - each) : counted.resetAfter)
     }
 
     /// A duration in whole units of so many nanoseconds; whoever waits for so long does not come too early.

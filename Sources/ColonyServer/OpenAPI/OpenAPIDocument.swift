@@ -82,7 +82,7 @@ struct OpenAPIDocument {
         if path.contains("{key}") { parameters.insert(self.keyParameter(route), at: 0) }
         if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
         if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
-        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule", "limit"]
+        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule", "limit", "switch", "kind"]
         where path.contains("{\(place)}") {
             parameters.insert(self.namedParameter(place), at: 0)
         }
@@ -138,7 +138,7 @@ struct OpenAPIDocument {
     private func namedParameter(_ place: String) -> JSONValue {
         [
             "name": .string(place), "in": "path", "required": true,
-            "schema": .reference(place == "owner" ? "Owner" : "Name"),
+            "schema": .reference(["owner": "Owner", "kind": "SwitchKind"][place, default: "Name"]),
             "description": .string("The \(place), percent-encoded; a slash is %2F, and # is %23."),
         ]
     }
@@ -404,7 +404,10 @@ struct OpenAPIDocument {
         var response: [(String, JSONValue)] = [("description", .string(description ?? route.successDescription))]
         if route == .takeLimit {
             response.append(
-                ("headers", ["Retry-After": ["description": "Of a refusal, in seconds.", "schema": ["type": "integer"]]]))
+                (
+                    "headers",
+                    ["Retry-After": ["description": "Of a refusal, in seconds.", "schema": ["type": "integer"]]]
+                ))
         }
         response.append(("content", content))
         return .object(response)
@@ -472,7 +475,7 @@ struct OpenAPIDocument {
             .renewRecord:
             codes += [.invalidName, .notOffered, .unsupported, .storeFailed, .storeUnavailable]
             codes += route.coordinationDescription.problems
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit:
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             codes += [.invalidName, .notOffered, .storeFailed, .storeUnavailable] + route.limitDescription.problems
         case .invalidations: codes += [.invalidRequest, .unknownField, .tooManyStreams, .draining]
         case .events: codes += [.tooManyStreams, .draining]

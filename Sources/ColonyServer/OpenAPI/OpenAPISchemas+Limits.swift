@@ -46,7 +46,10 @@ extension OpenAPISchemas {
             ("retry_after_ms", .reference("Milliseconds")), ("reset_after_ms", .reference("Milliseconds")),
         ]
         let limits: [JSONValue] = Self.period.map { period in
-            Self.full([("name", Self.text), rate, period.schema, ("burst", Self.amount)] + decision)
+            Self.full(
+                [("name", Self.text), rate, period.schema, ("burst", Self.amount)] + decision + [
+                    ("position", .reference("SwitchPosition"))
+                ])
         }
         return [
             ("TakeLimitRequest", requests(named: false)),

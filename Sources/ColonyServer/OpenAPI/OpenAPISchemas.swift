@@ -6,8 +6,8 @@ struct OpenAPISchemas {
 
     var all: JSONValue {
         .object(
-            self.values + self.requests + self.answers + self.coordination + self.rateLimits + self.identifiers + self.caches
-                + self.queues + self.routing + self.problems)
+            self.values + self.requests + self.answers + self.coordination + self.rateLimits + self.switches
+                + self.identifiers + self.caches + self.queues + self.routing + self.problems)
     }
 
     private var values: [(String, JSONValue)] {

@@ -52,7 +52,8 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.summary
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.summary
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
+            self.limitDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -98,8 +99,9 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.success
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.success
-        case .events: "A stream of events named `locks`, `queues`, `semaphores`, and `registry`."
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
+            self.limitDescription.success
+        case .events: "A stream of events named `locks`, `queues`, `semaphores`, `registry`, and `switches`."
         case .server: "What this server is."
         case .openAPI: "The document."
         case .healthz, .readyz: "Yes."
@@ -129,7 +131,8 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.request
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.request
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
+            self.limitDescription.request
         default: nil
         }
     }
@@ -166,7 +169,8 @@ extension Route {
             .evictHolder, .listGroups, .readGroup, .groupChanges, .putRecord, .readRecord, .removeRecord,
             .renewRecord:
             self.coordinationDescription.answer
-        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit: self.limitDescription.answer
+        case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
+            self.limitDescription.answer
         default: "Status"
         }
     }

@@ -1,5 +1,5 @@
 extension Route {
-    /// What the document says of a route of limits.
+    /// What the document says of a route of limits or of switches.
     var limitDescription: RouteDescription {
         switch self {
         case .takeLimit:
@@ -20,13 +20,24 @@ extension Route {
         case .inspectLimit:
             RouteDescription(
                 summary: "Look at one limit that is not full.",
-                success: "Its rule as the latest request brought it, and what one permit would be answered.",
+                success:
+                    "Its rule as the latest request brought it, what one permit would be answered, and its switch.",
                 answer: "Limit", problems: [.invalidRequest, .unknownField, .notFound, .unsupported])
         case .resetLimit:
             RouteDescription(
                 summary: "Forget what was taken from a limit, so that it is full again.", success: "It is full.",
                 answer: "LimitReset", problems: [.notFound])
-        default: preconditionFailure("\(self) is no route of limits")
+        case .listSwitches:
+            RouteDescription(
+                summary: "List the switches of breakers and limits, with how they stand in each process.",
+                success: "All that a process reports or that was moved, by kind and name.", answer: "Switches",
+                problems: [.invalidRequest, .unknownField])
+        case .setSwitch:
+            RouteDescription(
+                summary: "Move a switch, whether or not any process has it yet.",
+                success: "Where it stands. The processes follow within moments.", request: "SetSwitchRequest",
+                answer: "SwitchSetting", problems: [])
+        default: preconditionFailure("\(self) is no route of limits or of switches")
         }
     }
 }

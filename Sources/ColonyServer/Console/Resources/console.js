@@ -15,6 +15,8 @@ import { queuesKeys, queuesMarks } from "./queues-help.js";
 import { QueuesPage } from "./queues-page.js";
 import { registryKeys, registryMarks } from "./registry-help.js";
 import { RegistryPage } from "./registry-page.js";
+import { resilienceKeys, resilienceMarks } from "./resilience-help.js";
+import { ResiliencePage } from "./resilience-page.js";
 import { semaphoresKeys, semaphoresMarks } from "./semaphores-help.js";
 import { SemaphoresPage } from "./semaphores-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
@@ -63,6 +65,13 @@ const pages = {
         make: (context) => new QueuesPage(context),
         keys: queuesKeys,
         marks: queuesMarks,
+    },
+    resilience: {
+        title: "Resilience",
+        event: "switches",
+        make: (context) => new ResiliencePage(context),
+        keys: resilienceKeys,
+        marks: resilienceMarks,
     },
 };
 

@@ -1,4 +1,4 @@
-/** What the pages of semaphores and of the registry ask before they end what others hold. */
+/** What the pages of semaphores, the registry, and resilience ask before they end or change what others rely on. */
 
 import { Problem } from "./api.js";
 import { explained, openDialog, problemElement } from "./dialogs.js";
@@ -15,10 +15,11 @@ import { formatDuration } from "./text.js";
  * @param {string[]} parts.doesNot
  * @param {string} parts.consent
  * @param {string} parts.action
+ * @param {Node|null} [parts.content] What is asked for besides, before the consent.
  * @param {() => Promise<void>} parts.act Looks again right before, and throws if it is not as the operator saw it.
  * @param {() => void} parts.onDone
  */
-function askToEnd({ title, facts, does, doesNot, consent: words, action, act, onDone }) {
+export function askToEnd({ title, facts, does, doesNot, consent: words, action, content = null, act, onDone }) {
     const consent = element("input", { type: "checkbox", id: "consent" });
     const confirm = element("button", { type: "submit", class: "danger", disabled: true }, action);
     const cancel = element("button", { type: "button", class: "plain" }, "Cancel");
@@ -29,6 +30,7 @@ function askToEnd({ title, facts, does, doesNot, consent: words, action, act, on
             element("div", {}, element("dt", {}, label), element("dd", {}, value)))),
         element("h3", {}, "What it does"), list(does),
         element("h3", {}, "What it does not do"), list(doesNot),
+        content,
         element("label", { class: "consent", for: "consent" }, consent, element("span", {}, words)),
         outcome,
         element("div", { class: "dialog-actions" }, cancel, confirm));

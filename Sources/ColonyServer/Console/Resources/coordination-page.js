@@ -1,4 +1,4 @@
-/** What the pages of semaphores and of the registry have in common: a filter, the keys, and when the daemon is asked. */
+/** What the pages of semaphores, the registry, and resilience have in common: a filter, the keys, and when the daemon is asked. */
 
 import { explained, problemElement } from "./dialogs.js";
 import { element, replaceChildren } from "./dom.js";

@@ -96,6 +96,26 @@ export function emptyRegistry(origin) {
                 + "try await registry.withRegistration(\n    instance, as: \"orders\") { _ in\n    try await serve()\n}")));
 }
 
+/** The empty state of the page of limits and switches. */
+export function emptyResilience(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Take the first permit, or put the first breaker on a board"),
+        element("p", {}, "A limit appears here while it owes permits. A breaker appears while its process reports it."),
+        element("div", { class: "ways" },
+            way("In a terminal", "Takes one permit of a hundred in an hour, and ends with 75 if there is none.",
+                `colony limit take mails \\\n  --rate 100 --per 1h \\\n  --server ${origin}`),
+            way("Over HTTP", "Takes one permit, and refuses everybody by the switch of the limit.",
+                `curl ${origin}/v1/limits/mails/take \\\n`
+                + `  -H 'content-type: application/json' \\\n  -d '{"rate": 100, "per_ms": 3600000}'\n`
+                + `curl -X PUT ${origin}/v1/switches/limit/mails \\\n`
+                + "  -H 'content-type: application/json' \\\n"
+                + `  -d '{"position": "refusing", "reason": "spam"}'`),
+            way("In Swift", "Shows the breakers of a process here, and obeys what is switched here.",
+                "import ColonyCoordination\nimport ColonyRemote\nimport ColonyResilience\n\n"
+                + `let board = try Switchboard(\n    on: .colony("${origin}"),\n    node: NodeID("orders-1"))\n`
+                + "try board.add(payments)  // a CircuitBreaker\ntry await board.run()")));
+}
+
 function way(title, note, text) {
     return element("div", { class: "way" },
         element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));
