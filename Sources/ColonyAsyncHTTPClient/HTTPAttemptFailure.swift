@@ -4,6 +4,14 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
+#if canImport(Darwin)
+import Darwin
+#elseif canImport(Musl)
+import Musl
+#else
+import Glibc
+#endif
+
 /// What was wrong with one attempt of a request, as the layers around it see it.
 ///
 /// ``ResilientHTTPClient`` throws it inside its pipeline, so that breakers count it and retries judge it. If it is the last word, the caller gets
@@ -41,6 +49,9 @@ public struct HTTPAttemptFailure: RetryJudging, CustomStringConvertible {
     /// Whether a request that ended with an error was never sent.
     private static func hasNotLeft(_ error: any Error) -> Bool {
         if error is NIOConnectionError { return true }
+        if let error = error as? IOError {
+            return [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode)
+        }
         let early: [HTTPClientError] = [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout]
         return (error as? HTTPClientError).map { early.contains($0) } ?? false
     }

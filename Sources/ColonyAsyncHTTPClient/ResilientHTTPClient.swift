@@ -22,6 +22,9 @@ public import NIOHTTP1
 ///   `Idempotency-Key`, or one that certainly was not begun. Everything else is sent once, unless the options of the retry ask for more.
 /// - Each request carries what is left of ``Deadline/current`` in the header ``Deadline/headerName``, and is given up when it has passed.
 ///
+/// A client of AsyncHTTPClient tries by itself to connect until its deadline. Set `connectionPool.retryConnectionEstablishment` to `false`
+/// in its configuration, and the layers see at once that nobody listens.
+///
 /// A body that is a stream of the caller's is asked for a new iterator in each attempt. One that can be read once only must not be retried.
 public struct ResilientHTTPClient<Layers: ResilienceLayer>: Sendable {
     /// The layers around each request.

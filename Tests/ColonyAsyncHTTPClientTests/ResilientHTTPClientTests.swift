@@ -140,14 +140,18 @@ struct ResilientHTTPClientTests {
             }
         }
         let counter = Counter { attempts.withLock { $0 += 1 } }
-        let client = try ResilientHTTPClient(.shared, limit: .seconds(5)) {
+        var configuration = HTTPClient.Configuration()
+        configuration.connectionPool.retryConnectionEstablishment = false
+        let inner = HTTPClient(configuration: configuration)
+        let client = try ResilientHTTPClient(inner, limit: .seconds(30)) {
             try Self.retries(3)
             counter
         }
         var request = HTTPClientRequest(url: "http://127.0.0.1:1/")
         request.method = .POST
         let error = await #expect(throws: (any Error).self) { try await client.execute(request) }
-        #expect(!(error is HTTPAttemptFailure) && !(error is ResilienceError))
+        try await inner.shutdown()
+        #expect(!(error is HTTPAttemptFailure) && !(error is ResilienceError), "\(String(describing: error))")
         #expect(attempts.withLock { $0 } == 3)
     }
 

@@ -25,9 +25,10 @@ extension Rule {
     private static let importers: [String: Set<String>] = [
         "GRDB": ["ColonySQLite"],
         "Tracing": ["ColonyQueues"], "Instrumentation": ["ColonyQueues"],
-        "Hummingbird": ["ColonyServer"], "HummingbirdCore": ["ColonyServer"], "HummingbirdTLS": ["ColonyServer"],
+        "Hummingbird": ["ColonyServer", "ColonyHummingbird"], "HummingbirdCore": ["ColonyServer"],
+        "HummingbirdTLS": ["ColonyServer"],
         "HummingbirdTesting": ["ColonyServer"],
-        "HTTPTypes": ["ColonyServer"],
+        "HTTPTypes": ["ColonyServer", "ColonyHummingbird"],
         "Configuration": ["ColonyServer"],
         "Crypto": ["ColonyServer", "ColonyHashing", "ColonyRedis"],
         "Yams": ["ColonyServer"],
@@ -35,17 +36,22 @@ extension Rule {
         "GRPCCore": ["ColonyEtcd"], "GRPCProtobuf": ["ColonyEtcd"], "GRPCNIOTransportHTTP2": ["ColonyEtcd"],
         "SwiftProtobuf": ["ColonyEtcd"],
         "NIOSSL": ["ColonyServer", "ColonyEtcd", "ColonyRedis"],
-        "NIOPosix": ["ColonyServer", "ColonyRedis", "ColonyMemcached"],
-        "NIOCore": ["ColonyServer", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyEtcd"],
-        "NIOHTTP1": ["ColonyServer", "ColonyRemote"],
+        "NIOPosix": ["ColonyServer", "ColonyRedis", "ColonyMemcached", "ColonyAsyncHTTPClient"],
+        "NIOCore": [
+            "ColonyServer", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyEtcd", "ColonyHummingbird",
+            "ColonyAsyncHTTPClient",
+        ],
+        "NIOHTTP1": ["ColonyServer", "ColonyRemote", "ColonyAsyncHTTPClient"],
         "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
-        "AsyncHTTPClient": ["ColonyRemote", "ColonyServer"],
+        "AsyncHTTPClient": ["ColonyRemote", "ColonyServer", "ColonyAsyncHTTPClient"],
         "ArgumentParser": ["colony"],
     ]
 
     /// The one place where a client library is part of a signature: it takes part in the caller's own transaction.
     private static func mayShowClientLibrary(_ file: SourceFile) -> Bool {
-        file.target == "ColonySQLite"
+        // What these two are for is to stand in the pipeline of another framework.
+        if ["ColonyHummingbird", "ColonyAsyncHTTPClient"].contains(file.target) { return true }
+        return file.target == "ColonySQLite"
             && (file.fileName.hasPrefix("FencedResource") || file.fileName == "SQLiteQueueEngine+Transaction.swift")
     }
 
@@ -90,6 +96,8 @@ extension Rule {
         "colony": 5,
     ]
     private static let beside: [String: Set<String>] = [
+        "ColonyHummingbird": ["ColonyCore", "ColonyResilience"],
+        "ColonyAsyncHTTPClient": ["ColonyCore", "ColonyResilience"],
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyConformance": [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",

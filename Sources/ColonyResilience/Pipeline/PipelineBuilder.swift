@@ -52,6 +52,7 @@ public struct NestedLayers<Outer: ResilienceLayer, Inner: ResilienceLayer>: Resi
         self.inner = inner
     }
 
+    /// Runs an operation inside the inner layer, and that inside the outer one.
     @inlinable
     public func execute<Value: Sendable>(
         _ operation: @Sendable () async throws -> Value
@@ -67,6 +68,7 @@ public enum EitherLayer<First: ResilienceLayer, Second: ResilienceLayer>: Resili
     /// The layer of the second branch.
     case second(Second)
 
+    /// Runs an operation under the protection of the layer that is there.
     @inlinable
     public func execute<Value: Sendable>(
         _ operation: @Sendable () async throws -> Value

@@ -16,6 +16,7 @@ public protocol ResilienceLayer: Sendable {
 
 /// An absent layer lets everything through, so that a layer may depend on configuration.
 extension Optional: ResilienceLayer where Wrapped: ResilienceLayer {
+    /// Runs an operation under the protection of the layer, if there is one.
     @inlinable
     public func execute<Value: Sendable>(
         _ operation: @Sendable () async throws -> Value

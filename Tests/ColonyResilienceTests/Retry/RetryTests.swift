@@ -11,10 +11,9 @@ struct RetryTests {
         budget: RetryBudget? = nil, multiplies: Bool = false, clock: any MonotonicClock = ManualClock()
     ) throws -> Retry {
         try Retry(
-            "test",
             RetryOptions(
                 attempts: attempts, delays: delays, retriesUnknownOutcomes: unknown, classification: classification,
-                longestAdvice: longestAdvice, budget: budget, multipliesNestedRetries: multiplies),
+                longestAdvice: longestAdvice, budget: budget, multipliesNestedRetries: multiplies), name: "test",
             clock: clock, generator: SeededGenerator(seed: 1))
     }
 
@@ -235,10 +234,9 @@ struct NestedRetryTests {
         -> Retry
     {
         try Retry(
-            name,
             RetryOptions(
                 attempts: attempts, delays: .none, classification: .allNotDone, budget: budget,
-                multipliesNestedRetries: multiplies))
+                multipliesNestedRetries: multiplies), name: name)
     }
 
     @Test func `three layers of three attempts make three attempts and not twenty-seven`() async throws {
