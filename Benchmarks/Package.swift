@@ -45,6 +45,7 @@ let package = Package(
                 .product(name: "ColonyHashing", package: "colony"),
                 .product(name: "ColonyPostgres", package: "colony"),
                 .product(name: "ColonyRedis", package: "colony"),
+                .product(name: "ColonyResilience", package: "colony"),
                 .product(name: "ColonyWorkloads", package: "colony"),
                 .product(name: "ColonyZooKeeper", package: "colony"),
                 .product(name: "GRPCCore", package: "grpc-swift-2"),

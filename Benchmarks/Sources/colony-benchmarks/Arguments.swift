@@ -12,15 +12,17 @@ struct Arguments {
     var uuidPeers = "Benchmarks/Peers/uuid"
     var caffeinePeer = "Benchmarks/Peers/caffeine"
     var caffeineLibrary = "/usr/share/java/caffeine.jar"
+    var resilience4j = "Benchmarks/.peers/resilience4j/classes"
     var names: [String] = []
 
     static let usage = """
         usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE]
                [--zookeeper-pairs FILE] [--rabbitmq-queues FILE] [--uuid-peers FOLDER] [--caffeine-peer FOLDER]
-               [--caffeine FILE] [NAME...]
+               [--caffeine FILE] [--resilience4j FOLDER] [NAME...]
 
-        Measures the workloads called NAME, or all. "queues" names all those of queues, "coordination" all those of engines on
-        their servers, and "coordination-redis", -postgres, -etcd, and -zookeeper those of one. `make bench` builds what is
+        Measures the workloads called NAME, or all. "queues" names all those of queues, "resilience" those of
+        resilience, "coordination" all those of engines on their servers, and "coordination-redis", -postgres, -etcd, and
+        -zookeeper those of one. `make bench` builds what is
         needed and runs all.
         """
 
@@ -47,6 +49,7 @@ struct Arguments {
             case "--uuid-peers": self.uuidPeers = try value(of: word)
             case "--caffeine-peer": self.caffeinePeer = try value(of: word)
             case "--caffeine": self.caffeineLibrary = try value(of: word)
+            case "--resilience4j": self.resilience4j = try value(of: word)
             case let flag where flag.hasPrefix("-"): throw WorkloadError("\(flag) is not known\n\(Self.usage)")
             default: self.names.append(word)
             }

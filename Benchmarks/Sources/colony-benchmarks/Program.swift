@@ -33,17 +33,21 @@ enum Program {
         let queues =
             QueueWorkloads.all + QueueDaemonWorkloads(colony: arguments.colony).all
             + QueueComparison(colony: arguments.colony, client: arguments.rabbitMQQueues).all
+        let resilience =
+            ResilienceWorkload.all + ResilienceCost.all + SharedLimiterComparison.all
+            + ResilienceComparison(classes: arguments.resilience4j).all
         let blocks: [[Workload]] = [
             LockWorkloads.all, daemon.all, SnowflakeWorkload.all, UUIDWorkload.all,
             UUIDComparison(programs: arguments.uuidPeers).all, SegmentWorkload.all, HashSpeedWorkload.all,
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
             LoadingWorkload.all, BloomWorkload.all, RedisComparison.all, queues,
+            resilience,
         ]
         let clients = PairsPeer.Programs(etcdLocks: arguments.etcdLocks, zookeeperPairs: arguments.zookeeperPairs)
         let coordination = CoordinationKind.allCases.map {
             ($0, CoordinationComparison(kind: $0, clients: clients).all)
         }
-        var groups = ["queues": queues, "coordination": coordination.flatMap(\.1)]
+        var groups = ["queues": queues, "resilience": resilience, "coordination": coordination.flatMap(\.1)]
         for (kind, workloads) in coordination { groups["coordination-\(kind.rawValue)"] = workloads }
         let all = Array(blocks.joined()) + coordination.flatMap(\.1)
         let chosen = Set(arguments.names.flatMap { groups[$0]?.map(\.name) ?? [$0] })
@@ -83,6 +87,7 @@ enum Versions {
             ("Redis", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "redis-server"]),
             ("PostgreSQL", "/usr/bin/env", ["sh", "-c", "pgbench --version | cut -d ' ' -f 3"]),
             ("ZooKeeper", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "zookeeper"]),
+            ("Java", "/usr/bin/env", ["sh", "-c", "java --version"]),
             ("Go", "/usr/bin/env", ["go", "env", "GOVERSION"]),
             ("RabbitMQ", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "rabbitmq-server"]),
             ("Erlang", "/usr/bin/dpkg-query", ["-W", "-f", "${Version}", "erlang-base"]),

@@ -36,8 +36,9 @@ public final class RateLimiter: ResilienceLayer {
     public var name: String { self.options.name }
 
     let clock: any MonotonicClock
-    /// The meter of an algorithm that needs no lock.
-    private let cells: CellMeter?
+    /// The meter of an algorithm that needs no lock. Unmanaged, because to retain and release it costs as much as to take a permit;
+    /// ``meter`` is the same object and keeps it alive.
+    private let cells: Unmanaged<CellMeter>?
     private let meter: any Meter
     let queue: TurnQueue
     private let currentRule: Mutex<RateLimitRule>
@@ -85,7 +86,7 @@ public final class RateLimiter: ResilienceLayer {
             } else {
                 WindowMeter(rule, WindowCounter.self)
             }
-        self.cells = cells
+        self.cells = cells.map { Unmanaged.passUnretained($0) }
         self.meter = meter
         self.queue = TurnQueue(meter, capacity: options.maximumWaiting, clock: clock)
     }
@@ -122,7 +123,7 @@ public final class RateLimiter: ResilienceLayer {
     @inline(__always)
     private func takeNow(_ permits: Int64) -> Bool {
         let now = self.clock.now.nanoseconds
-        if let cells { return cells.tryTake(permits, at: now) }
+        if let cells { return cells._withUnsafeGuaranteedRef { $0.tryTake(permits, at: now) } }
         return self.meter.take(permits, at: now, within: 0).isGranted
     }
 

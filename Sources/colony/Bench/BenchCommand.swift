@@ -25,7 +25,8 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "What to measure: locks, ids, hashing, caches, queues. (default: everything)", valueName: "block"),
+            "What to measure: locks, ids, hashing, caches, queues, resilience. (default: everything)",
+            valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
 
@@ -103,6 +104,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     /// Traces only: it has no workload of its own.
     case caches
     case queues
+    case resilience
 
     var workloads: [Workload] {
         switch self {
@@ -111,6 +113,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
         case .hashing: HashSpeedWorkload.all + PlacementWorkload.all
         case .caches: []
         case .queues: QueueWorkloads.all
+        case .resilience: ResilienceWorkload.all
         }
     }
 
@@ -118,7 +121,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     var onRequest: [Workload] {
         switch self {
         case .queues: QueueWorkloads.onRequest
-        case .locks, .ids, .hashing, .caches: []
+        case .locks, .ids, .hashing, .caches, .resilience: []
         }
     }
 }

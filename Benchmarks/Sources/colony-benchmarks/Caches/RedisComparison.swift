@@ -31,7 +31,7 @@ enum RedisComparison {
                 var pairs: [(own: Double, theirs: Double)] = []
                 for round in 0..<5 {
                     let own = try await Self.rate(tier, count, clock: options.clock)
-                    pairs.append((own, try server.benchmark(count: count, folder: folder)))
+                    pairs.append((own, try server.benchmark(["-t", "get"], count: count, folder: folder)))
                     options.progress(workload.name, Double(round + 1) / 5)
                 }
                 await tier.close()
@@ -67,56 +67,5 @@ enum RedisComparison {
             try await group.waitForAll()
         }
         return Double(each * Self.tasks) / (Double(clock.now.nanoseconds - start.nanoseconds) / 1e9)
-    }
-}
-
-/// A Redis without persistence, and its own load generator.
-private final class RedisServer {
-    let port: Int
-    private let process: ChildProcess
-
-    init(folder: String, clock: any MonotonicClock) throws {
-        let port = Int(try ClientSocket.freePort())
-        self.port = port
-        self.process = try ChildProcess(
-            "/usr/bin/env",
-            [
-                "redis-server", "--bind", "127.0.0.1", "--port", "\(port)", "--save", "", "--appendonly", "no", "--dir",
-                folder,
-            ], output: "\(folder)/redis.log")
-        let deadline = clock.now.advanced(by: .seconds(20))
-        while clock.now < deadline, !self.process.hasEnded {
-            if (try? ClientSocket(port: UInt16(port))) != nil { return }
-            Pause.milliseconds(10)
-        }
-        self.process.stop()
-        throw WorkloadError("redis-server did not answer within 20 seconds (Debian's package is redis-server)")
-    }
-
-    /// Nothing of it is kept, so it is not asked.
-    func stop() { self.process.end() }
-
-    /// The rate that `redis-benchmark` prints.
-    func benchmark(count: Int, folder: String) throws -> Double {
-        let output = "\(folder)/redis-benchmark.csv"
-        try? FileManager.default.removeItem(atPath: output)
-        let code = try ChildProcess(
-            "/usr/bin/env",
-            [
-                "redis-benchmark", "-h", "127.0.0.1", "-p", "\(self.port)", "-t", "get", "-P", "16", "-c", "1", "-n",
-                "\(count)", "--csv",
-            ], output: output
-        ).wait()
-        let text = try String(contentsOfFile: output, encoding: .utf8)
-        guard code == 0 else {
-            throw WorkloadError(
-                "redis-benchmark ended with \(code) (Debian's package is redis-tools): \(text.suffix(300))")
-        }
-        // "GET","123456.78",…
-        for line in text.split(separator: "\n") where line.hasPrefix("\"GET\"") {
-            let fields = line.split(separator: ",").map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "\"")) }
-            if fields.count > 1, let rate = Double(fields[1]) { return rate }
-        }
-        throw WorkloadError("redis-benchmark printed no rate: \(text.suffix(300))")
     }
 }
