@@ -54,7 +54,8 @@ struct ResilientHTTPClientTests {
     }
 
     private static func retries(_ attempts: Int) throws -> Retry {
-        Retry(try RetryOptions(attempts: attempts, delays: RetryDelays(.constant, from: .milliseconds(1))), name: "test")
+        let delays = try RetryDelays(.constant, from: .milliseconds(1))
+        return Retry(try RetryOptions(attempts: attempts, delays: delays), name: "test")
     }
 
     @Test func `a failing answer is repeated until a good one comes`() async throws {
