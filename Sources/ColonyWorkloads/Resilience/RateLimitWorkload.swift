@@ -27,8 +27,8 @@ enum RateLimitWorkload {
             guard let before = ProcessUse.residentMebibytes else {
                 throw WorkloadError("this system does not say how much memory is resident")
             }
-            // Room beyond the number of keys, because they do not spread evenly over the stripes.
-            let limiter = try KeyedRateLimiter<Key>(rule, capacity: count + count / 4, clock: options.clock)
+            // Keys do not spread evenly over the stripes, least of all a few. Room that is not used costs nothing.
+            let limiter = try KeyedRateLimiter<Key>(rule, capacity: 2 * count, clock: options.clock)
             let start = options.clock.now
             for index in 0..<count { try limiter.take(for: key(index)) }
             let filled = options.clock.now

@@ -28,12 +28,16 @@ struct ResilienceComparison {
             var pairs: [(own: [Double], theirs: [Double])] = []
             for pair in 0..<3 {
                 let own = try await Self.own(load, calls, threads, clock: options.clock)
-                pairs.append((own, try self.theirs(load, calls, threads, options)))
+                pairs.append((own, try self.theirs(load.rawValue, calls, threads, options)))
                 options.progress(workload.name, Double(pair + 1) / 3)
             }
             pairs.sort { Median.of($0.own) / Median.of($0.theirs) < Median.of($1.own) / Median.of($1.theirs) }
             let ratios = pairs.map { Median.of($0.own) / Median.of($0.theirs) }
             let (own, theirs) = pairs[1]
+            // A thread that hands its call over can leave it when its time is up.
+            let pool =
+                load == .pipeline
+                ? [Median.of(try self.theirs("pipeline-pool", max(1, calls / 20), threads, options))] : []
             return Measurement(
                 workload: workload.name, title: workload.title, figure: Median.of(own), unit: "calls/s",
                 count: 15 * calls * threads, spread: (own.min() ?? 0)...(own.max() ?? 0),
@@ -44,7 +48,8 @@ struct ResilienceComparison {
                     .init(Self.times, ratios[1], "times"),
                     .init("the smallest of three pairs", ratios[0], "times"),
                     .init("the largest of three pairs", ratios[2], "times"),
-                ], target: workload.target)
+                ] + pool.map { .init("resilience4j with the operation on a pool of threads", $0, "calls/s") },
+                target: workload.target)
         }
     }
 
@@ -64,7 +69,7 @@ struct ResilienceComparison {
     }
 
     private func theirs(
-        _ load: ResilienceLoad, _ calls: Int, _ threads: Int, _ options: WorkloadOptions
+        _ load: String, _ calls: Int, _ threads: Int, _ options: WorkloadOptions
     ) throws -> [Double] {
         guard FileManager.default.fileExists(atPath: "\(self.classes)/Peer.class") else {
             throw WorkloadError("resilience4j is not there; Benchmarks/Peers/resilience4j/build makes it")
@@ -73,7 +78,7 @@ struct ResilienceComparison {
             let output = "\(folder)/resilience4j"
             let command = [
                 "java", "-XX:+UseParallelGC", "-Xms1g", "-Xmx1g", "-cp",
-                "\(self.classes):/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-nop.jar", "Peer", load.rawValue,
+                "\(self.classes):/usr/share/java/slf4j-api.jar:/usr/share/java/slf4j-nop.jar", "Peer", load,
                 "\(threads)", "5", "\(calls)", "\(max(0.1, 2 * min(1, options.scale)))",
             ]
             let code = try ChildProcess("/usr/bin/env", command, output: output).wait()
