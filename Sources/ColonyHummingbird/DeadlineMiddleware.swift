@@ -1,6 +1,6 @@
 public import ColonyCore
 public import ColonyResilience
-public import HTTPTypes
+import HTTPTypes
 public import Hummingbird
 
 /// Gives each request a deadline: the one that its sender asked for, within what the server allows.

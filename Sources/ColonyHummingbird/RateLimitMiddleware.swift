@@ -1,5 +1,5 @@
 public import ColonyResilience
-public import HTTPTypes
+import HTTPTypes
 public import Hummingbird
 
 /// Limits how many requests each sender may make, and tells every sender how much is left.
