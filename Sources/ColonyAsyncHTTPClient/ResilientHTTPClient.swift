@@ -2,7 +2,7 @@ public import AsyncHTTPClient
 public import ColonyCore
 public import ColonyResilience
 public import NIOCore
-public import NIOHTTP1
+import NIOHTTP1
 
 /// Sends the requests of an HTTP client through a pipeline of layers.
 ///
