@@ -1,16 +1,8 @@
 public import AsyncHTTPClient
 public import ColonyResilience
-import NIOCore
+import Foundation
 import NIOHTTP1
 import NIOPosix
-
-#if canImport(Darwin)
-import Darwin
-#elseif canImport(Musl)
-import Musl
-#else
-import Glibc
-#endif
 
 /// What was wrong with one attempt of a request, as the layers around it see it.
 ///
@@ -32,28 +24,37 @@ public struct HTTPAttemptFailure: RetryJudging, CustomStringConvertible {
     /// Whether the request may be repeated.
     public let retryVerdict: RetryVerdict
 
-    init(_ response: HTTPClientResponse, isIdempotent: Bool) {
+    init(_ response: HTTPClientResponse, to request: HTTPClientRequest) {
         self.reason = .status(response)
         self.retryAfter = Self.advice(of: response.headers)
-        // Who answers so has not begun; see RFC 9110, sections 15.5.9 and 15.6.4, and RFC 6585, section 4.
-        let isRefusal = [.requestTimeout, .tooManyRequests, .serviceUnavailable].contains(response.status)
-        self.retryVerdict = isRefusal ? .notDone : isIdempotent ? .repeatable : .unknown
+        // Who answers so has not begun; see RFC 9110, section 15.5.9, and RFC 6585, section 4. A 503 says no such thing: proxies send it
+        // also for requests that have gone on their way. After a redirect the answer is that of another request.
+        let isRefusal =
+            [.requestTimeout, .tooManyRequests].contains(response.status) && response.history.count <= 1
+        self.retryVerdict = isRefusal ? .notDone : Self.isIdempotent(request) ? .repeatable : .unknown
     }
 
-    init(_ error: any Error, isIdempotent: Bool) {
+    init(_ error: any Error, to request: HTTPClientRequest) {
         self.reason = .transport(error)
         self.retryAfter = nil
-        self.retryVerdict = Self.hasNotLeft(error) ? .notDone : isIdempotent ? .repeatable : .unknown
+        self.retryVerdict =
+            Self.isIdempotent(request) ? .repeatable : Self.hasNotLeft(error, request.url) ? .notDone : .unknown
+    }
+
+    private static func isIdempotent(_ request: HTTPClientRequest) -> Bool {
+        switch request.method {
+        case .GET, .HEAD, .PUT, .DELETE, .OPTIONS, .TRACE: true
+        default: request.headers.contains(name: "Idempotency-Key")
+        }
     }
 
     /// Whether a request that ended with an error was never sent.
-    private static func hasNotLeft(_ error: any Error) -> Bool {
-        if error is NIOConnectionError { return true }
-        if let error = error as? IOError {
-            return [ECONNREFUSED, EHOSTUNREACH, ENETUNREACH].contains(error.errnoCode)
-        }
-        let early: [HTTPClientError] = [.connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout]
-        return (error as? HTTPClientError).map { early.contains($0) } ?? false
+    ///
+    /// The client follows redirects, so a connection that was refused may be that of a second request, after a first one that was carried
+    /// out. Only an error that names the host of the request says that it was the first.
+    private static func hasNotLeft(_ error: any Error, _ url: String) -> Bool {
+        guard let error = error as? NIOConnectionError, let target = URLComponents(string: url) else { return false }
+        return error.host == target.host && error.port == target.port ?? (target.scheme == "https" ? 443 : 80)
     }
 
     /// Reads seconds. The other form of the header, a date, would mean to trust the clock of the other side, and is taken as no advice.

@@ -22,6 +22,7 @@ import NIOHTTP1
 ///   `Idempotency-Key`, or one that certainly was not begun. Everything else is sent once, unless the options of the retry ask for more.
 /// - Each request carries what is left of ``Deadline/current`` in the header ``Deadline/headerName``, and is given up when it has passed.
 ///
+/// A connection that was refused counts as not begun only if the error names the host of the request, because the client follows redirects.
 /// A client of AsyncHTTPClient tries by itself to connect until its deadline. Set `connectionPool.retryConnectionEstablishment` to `false`
 /// in its configuration, and the layers see at once that nobody listens.
 ///
@@ -87,10 +88,7 @@ public struct ResilientHTTPClient<Layers: ResilienceLayer>: Sendable {
         to request: HTTPClientRequest, upTo maximumBytes: Int
     ) async throws -> (head: HTTPClientResponse, body: ByteBuffer) {
         try await self.finish {
-            try await self.pipeline.execute {
-                let response = try await self.attempt(request)
-                return (response, try await self.body(of: response, request, upTo: maximumBytes))
-            }
+            try await self.pipeline.execute { try await self.wholeAttempt(request, upTo: maximumBytes) }
         } answer: { response in
             (response, try await response.body.collect(upTo: maximumBytes))
         }
@@ -110,7 +108,7 @@ public struct ResilientHTTPClient<Layers: ResilienceLayer>: Sendable {
         do {
             response = try await self.client.execute(request, timeout: .nanoseconds(left.clampedNanoseconds))
         } catch {
-            throw Self.failure(error, request)
+            throw self.failure(error, request)
         }
         guard self.failingStatuses.contains(response.status.code) else { return response }
         // What was not read would cost the connection, and the next attempt would have to make a new one.
@@ -120,10 +118,25 @@ public struct ResilientHTTPClient<Layers: ResilienceLayer>: Sendable {
             do {
                 response.body = .bytes(try await response.body.collect(upTo: Self.largestDrained))
             } catch {
-                throw Self.failure(error, request)
+                throw self.failure(error, request)
             }
         }
-        throw HTTPAttemptFailure(response, isIdempotent: Self.isIdempotent(request))
+        throw HTTPAttemptFailure(response, to: request)
+    }
+
+    /// An attempt with the body of its answer, also of one that counts as a failure: what was not read here would be read where no layer
+    /// watches over it.
+    private func wholeAttempt(
+        _ request: HTTPClientRequest, upTo maximumBytes: Int
+    ) async throws -> (head: HTTPClientResponse, body: ByteBuffer) {
+        do {
+            let response = try await self.attempt(request)
+            return (response, try await self.body(of: response, request, upTo: maximumBytes))
+        } catch let failure as HTTPAttemptFailure {
+            guard case .status(var response) = failure.reason else { throw failure }
+            response.body = .bytes(try await self.body(of: response, request, upTo: maximumBytes))
+            throw HTTPAttemptFailure(response, to: request)
+        }
     }
 
     private func body(
@@ -134,21 +147,18 @@ public struct ResilientHTTPClient<Layers: ResilienceLayer>: Sendable {
         } catch let error as NIOTooManyBytesError {
             throw error
         } catch {
-            throw Self.failure(error, request)
+            throw self.failure(error, request)
         }
     }
 
-    private static func failure(_ error: any Error, _ request: HTTPClientRequest) -> any Error {
-        // A cancelled task is no failure of the other side.
-        if error is CancellationError || error as? HTTPClientError == .cancelled { return CancellationError() }
-        return HTTPAttemptFailure(error, isIdempotent: Self.isIdempotent(request))
-    }
-
-    private static func isIdempotent(_ request: HTTPClientRequest) -> Bool {
-        switch request.method {
-        case .GET, .HEAD, .PUT, .DELETE, .OPTIONS, .TRACE: true
-        default: request.headers.contains(name: "Idempotency-Key")
+    private func failure(_ error: any Error, _ request: HTTPClientRequest) -> any Error {
+        // A cancelled task is no failure of the other side, unless it was cancelled because the other side took too long.
+        if error is CancellationError || error as? HTTPClientError == .cancelled,
+            Deadline.current?.hasPassed(on: self.clock) != true
+        {
+            return CancellationError()
         }
+        return HTTPAttemptFailure(error, to: request)
     }
 
     // MARK: The last word

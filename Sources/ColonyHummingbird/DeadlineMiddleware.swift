@@ -36,17 +36,20 @@ public struct DeadlineMiddleware<Context: RequestContext>: RouterMiddleware {
     public func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        do {
-            let longest = Deadline(after: self.limit, on: self.clock)
-            var deadline = longest
-            if let header = request.headers[.colonyDeadline] {
-                deadline = min(longest, try Deadline(header: header, on: self.clock))
+        var deadline = Deadline(after: self.limit, on: self.clock)
+        if let header = request.headers[.colonyDeadline] {
+            do {
+                deadline = min(deadline, try Deadline(header: header, on: self.clock))
+            } catch {
+                return Response(error)
             }
+        }
+        do {
             return try await Deadline.$current.withValue(Deadline(Deadline.earlier(of: deadline.instant))) {
                 try Deadline.check(on: self.clock)
                 return try await next(request, context)
             }
-        } catch let error as ResilienceError where error.code == .deadlineExceeded || error.code == .invalidRequest {
+        } catch let error as ResilienceError where error.code == .deadlineExceeded {
             return Response(error)
         }
     }

@@ -9,7 +9,7 @@ public import Hummingbird
 /// router.add(middleware: RateLimitMiddleware(limiter) { request, _ in request.headers[.authorization] })
 /// ```
 ///
-/// Who has used up the limit is answered with 429 and `Retry-After`. Each answer has the fields `RateLimit-Policy` and `RateLimit` of the
+/// Who has used up the limit is answered with 429 and `Retry-After`. Each response, but not an error that a handler throws, has the fields `RateLimit-Policy` and `RateLimit` of the
 /// IETF's draft *RateLimit header fields for HTTP*.
 ///
 /// - Important: Take as the key what a sender cannot choose: an authenticated account, or the address of the connection. A header that

@@ -6,13 +6,16 @@ import Synchronization
 ///
 /// ```swift
 /// router.add(middleware: ResilienceMiddleware {
-///     try Bulkhead(200, queue: 100)
+///     Bulkhead(try BulkheadOptions(limit: 200, maximumWaiting: 100))
 ///     try Timeout(.seconds(5))
 /// })
 /// ```
 ///
 /// What a layer refuses is answered with a problem document: 429 for a rate limit, 503 for a full bulkhead, an open breaker, or a shed
-/// request, 504 for a deadline, each with `Retry-After` where the layer knows. Errors of the handlers pass through.
+/// request, 504 for a deadline, each with `Retry-After` where the layer knows.
+///
+/// Errors of the handlers pass through. One that is an answer below 500, such as `HTTPError(.notFound)`, is no failure for the layers: else
+/// anybody could open a breaker by asking for what is not there.
 ///
 /// A layer sees the handler, and not the sending of the body of its response, which Hummingbird begins afterwards.
 ///
@@ -34,13 +37,17 @@ public struct ResilienceMiddleware<Context: RequestContext, Layers: ResilienceLa
     public func handle(
         _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
     ) async throws -> Response {
-        do {
-            return try await withoutActuallyEscaping(next) { next in
-                let handling = Handling(request: request, context: context, next: next)
-                return try await self.pipeline.execute { try await handling.run() }
+        try await withoutActuallyEscaping(next) { next in
+            let handling = Handling(request: request, context: context, next: next)
+            let outcome: Result<Response, any Error>
+            do {
+                outcome = try await self.pipeline.execute { try await handling.run() }
+            } catch let error as ResilienceError {
+                // One that a handler threw is about a call that the server made, and no refusal of its sender.
+                if handling.hasThrown(error) { throw error }
+                return Response(error)
             }
-        } catch let error as ResilienceError {
-            return Response(error)
+            return try outcome.get()
         }
     }
 }
@@ -61,13 +68,28 @@ private final class Handling<Context>: @unchecked Sendable {
         self.next = next
     }
 
+    private let failure = Mutex<ResilienceError?>(nil)
+
+    /// Whether an error came from the handler, and not from a layer around it.
+    func hasThrown(_ error: ResilienceError) -> Bool {
+        self.failure.withLock { $0.map { $0.code == error.code && $0.message == error.message } ?? false }
+    }
+
+    /// - Returns: A response, or an error that is the sender's and none of the server.
     @concurrent
-    func run() async throws -> Response {
+    func run() async throws -> Result<Response, any Error> {
         guard !self.hasRun.exchange(true, ordering: .acquiringAndReleasing) else {
             throw ResilienceError(
                 .invalidConfiguration,
                 "a request can be handled once only: no retry or hedge can stand around its handler")
         }
-        return try await self.next(self.request, self.context)
+        do {
+            return .success(try await self.next(self.request, self.context))
+        } catch let error as any HTTPResponseError where error.status.code < 500 {
+            return .failure(error)
+        } catch let error as ResilienceError {
+            self.failure.withLock { $0 = error }
+            throw error
+        }
     }
 }

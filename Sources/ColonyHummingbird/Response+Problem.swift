@@ -11,6 +11,8 @@ extension Response {
             switch error.code {
             case .rateLimited: .tooManyRequests
             case .deadlineExceeded: .gatewayTimeout
+            // What may have been done must not look like a refusal, which is repeated.
+            case .unavailable, .budgetExhausted, .noneAvailable: .badGateway
             case .inFlight: .conflict
             case .keyReused: .unprocessableContent
             case .invalidRequest: .badRequest

@@ -37,12 +37,14 @@ struct ResilientHTTPClientTests {
 
     private func serve(_ script: Script, _ body: @Sendable (String) async throws -> Void) async throws {
         let router = Router()
-        for method in [HTTPRequest.Method.get, .post] {
-            router.on("thing", method: method) { request, _ in
-                let answer = script.answer(request.headers)
-                return Response(
-                    status: answer.status, headers: answer.fields,
-                    body: ResponseBody(byteBuffer: ByteBuffer(string: answer.body)))
+        for path in ["thing", "other"] {
+            for method in [HTTPRequest.Method.get, .post] {
+                router.on(RouterPath(path), method: method) { request, _ in
+                    let answer = script.answer(request.headers)
+                    return Response(
+                        status: answer.status, headers: answer.fields,
+                        body: ResponseBody(byteBuffer: ByteBuffer(string: answer.body)))
+                }
             }
         }
         let application = Application(
@@ -82,6 +84,62 @@ struct ResilientHTTPClientTests {
             #expect(try await client.execute(request).status == .internalServerError)
             #expect(script.requests.count == 4)
         }
+    }
+
+    @Test func `a server that is not available may have done it all the same`() async throws {
+        let script = Script(Answer(status: .serviceUnavailable))
+        try await self.serve(script) { url in
+            let client = try ResilientHTTPClient(.shared) { try Self.retries(3) }
+            var request = HTTPClientRequest(url: url)
+            request.method = .POST
+            #expect(try await client.execute(request).status == .serviceUnavailable)
+            #expect(script.requests.count == 1)
+        }
+    }
+
+    @Test func `the answer after a redirect is not that of the request`() async throws {
+        let script = Script(
+            Answer(status: .seeOther, fields: [.location: "/other"]), Answer(status: .tooManyRequests))
+        try await self.serve(script) { url in
+            let client = try ResilientHTTPClient(.shared) { try Self.retries(3) }
+            var request = HTTPClientRequest(url: url)
+            request.method = .POST
+            #expect(try await client.execute(request).status == .tooManyRequests)
+            #expect(script.requests.count == 2, "it was sent once, and followed once")
+        }
+    }
+
+    @Test func `an attempt that ran out of time is repeated if its method is idempotent`() async throws {
+        let clock = HostClock()
+        let attempts = Mutex(0)
+        let second = OneShotSignal()
+        let router = Router()
+        router.get("slow") { _, _ in
+            let number = attempts.withLock { count in
+                count += 1
+                return count
+            }
+            // The first request hangs until it has been given up and the second one is there.
+            if number == 1 {
+                _ = try? await second.wait(until: clock.now.advanced(by: .seconds(40)), on: clock)
+            } else {
+                second.fire()
+            }
+            return "fine"
+        }
+        let application = Application(
+            router: router, configuration: ApplicationConfiguration(address: .hostname("127.0.0.1", port: 0)))
+        try await application.test(.live) { server in
+            let port = try #require(server.port)
+            let client = try ResilientHTTPClient(.shared) {
+                try Self.retries(3)
+                try Timeout(.seconds(3))
+            }
+            let (head, _) = try await client.response(
+                to: HTTPClientRequest(url: "http://127.0.0.1:\(port)/slow"), upTo: 100)
+            #expect(head.status == .ok)
+        }
+        #expect(attempts.withLock { $0 } == 2)
     }
 
     @Test func `a refusal that says so is repeated also for a method that is not idempotent`() async throws {
@@ -131,7 +189,7 @@ struct ResilientHTTPClientTests {
         }
     }
 
-    @Test func `a port where nobody listens is repeated, and is the error of the client in the end`() async throws {
+    @Test func `a port where nobody listens is the error of the client in the end`() async throws {
         let attempts = Mutex(0)
         struct Counter: ResilienceLayer {
             let count: @Sendable () -> Void
@@ -148,12 +206,17 @@ struct ResilientHTTPClientTests {
             try Self.retries(3)
             counter
         }
-        var request = HTTPClientRequest(url: "http://127.0.0.1:1/")
-        request.method = .POST
-        let error = await #expect(throws: (any Error).self) { try await client.execute(request) }
-        try await inner.shutdown()
+        let error = await #expect(throws: (any Error).self) {
+            try await client.execute(HTTPClientRequest(url: "http://127.0.0.1:1/"))
+        }
         #expect(!(error is HTTPAttemptFailure) && !(error is ResilienceError), "\(String(describing: error))")
         #expect(attempts.withLock { $0 } == 3)
+        // By its name the host is tried at each of its addresses, and the error says which host it was.
+        var request = HTTPClientRequest(url: "http://localhost:1/")
+        request.method = .POST
+        await #expect(throws: (any Error).self) { try await client.execute(request) }
+        #expect(attempts.withLock { $0 } == 6)
+        try await inner.shutdown()
     }
 
     @Test func `a body that is too large is no failure of the other side`() async throws {

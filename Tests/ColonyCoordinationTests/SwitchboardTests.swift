@@ -109,8 +109,13 @@ import Testing
             try board.add(late)
             #expect(late.position == .passing, "what comes later takes the position at once")
             #expect(board.position(of: id) == .passing)
+            let successor = try Lamp(.breaker, "search")
+            try board.add(successor)
+            #expect(successor.position == .passing && late.position == .automatic, "what is replaced is let go of")
+            try board.add(successor)
+            #expect(successor.position == .passing, "what is there already stays as it is")
             board.remove(id)
-            #expect(late.position == .automatic)
+            #expect(successor.position == .automatic)
             let busy = await #expect(throws: CoordinationError.self) { try await board.run() }
             #expect(busy?.code == .ownerBusy)
             running.cancel()
@@ -118,6 +123,24 @@ import Testing
                 do { try await running.value } catch let error as CoordinationError { throw error }
             }
             #expect(end?.code == .cancelled)
+        }
+    }
+
+    @Test func aBoardWhoseNameIsTakenEnds() throws {
+        try Simulation(seed: 6).run { simulation in
+            let engine = MemoryLeaseEngine(clock: simulation.clock)
+            let first = try Self.board(simulation, engine, "node")
+            let running = simulation.spawn { try await first.run() }
+            try await simulation.clock.sleep(for: .seconds(1))
+            let second = try Self.board(simulation, engine, "node")
+            let other = simulation.spawn { try await second.run() }
+            // Its report has not changed, and it ends all the same.
+            let end = await #expect(throws: CoordinationError.self) {
+                do { try await running.value } catch let error as CoordinationError { throw error }
+            }
+            #expect(end?.code == .ownerBusy)
+            other.cancel()
+            _ = try? await other.value
         }
     }
 

@@ -46,7 +46,8 @@ struct ResilienceMiddlewareTests {
 
     @Test(arguments: [
         (ResilienceError.Code.rateLimited, 429, "rate_limited"), (.bulkheadFull, 503, "bulkhead_full"),
-        (.circuitOpen, 503, "circuit_open"), (.shed, 503, "shed"), (.deadlineExceeded, 504, "deadline_exceeded"),
+        (.circuitOpen, 503, "circuit_open"), (.shed, 503, "shed"), (.unavailable, 502, "unavailable"),
+        (.deadlineExceeded, 504, "deadline_exceeded"),
         (.keyReused, 422, "key_reused"), (.inFlight, 409, "in_flight"),
         (.invalidConfiguration, 500, "invalid_configuration"),
     ])
@@ -67,6 +68,24 @@ struct ResilienceMiddlewareTests {
     @Test func `errors of handlers pass through`() async throws {
         let response = try await self.answer(try Timeout(.seconds(5))) { throw HTTPError(.gone) }
         #expect(response.status == .gone)
+    }
+
+    @Test func `a refusal that a handler has met elsewhere is not the sender's`() async throws {
+        let response = try await self.answer(try Timeout(.seconds(5))) {
+            throw ResilienceError(.rateLimited, "our own quota is used up")
+        }
+        #expect(response.status == .internalServerError)
+    }
+
+    @Test func `what is the sender's fault opens no breaker`() async throws {
+        let breaker = try CircuitBreaker()
+        for _ in 0..<50 {
+            let response = try await self.answer(breaker) { throw HTTPError(.notFound) }
+            #expect(response.status == .notFound)
+        }
+        #expect(breaker.state == .closed && breaker.snapshot.totalFailures == 0)
+        for _ in 0..<50 { _ = try await self.answer(breaker) { throw HTTPError(.badGateway) } }
+        #expect(breaker.state == .open)
     }
 
     @Test func `a handler that takes too long is cancelled, and answered with 504`() async throws {

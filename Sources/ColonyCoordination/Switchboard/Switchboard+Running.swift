@@ -6,7 +6,7 @@ extension Switchboard {
     /// Reports and follows positions until the task is cancelled, through outages of any length. The report is then removed.
     ///
     /// - Throws: ``CoordinationError``: `cancelled`; `ownerBusy` if this board runs already, or if another process has taken the name of this
-    ///   node; or what no later attempt would mend: `invalidRequest`, `storageFailed`, `closed`, or `unsupported`.
+    ///   node; or what no later attempt would mend: `invalidRequest`, `storageFailed`, `closed`, or `guaranteeNotMet`.
     public func run() async throws(CoordinationError) {
         let isFirst = self.state.withLock { state -> Bool in
             defer { state.isRunning = true }
@@ -93,13 +93,15 @@ extension Switchboard {
             while true {
                 try await self.pause()
                 let report = self.currentReport
-                if report == latest { continue }
+                // A record that has ended says so when it is written.
+                if report == latest, record.end == nil { continue }
                 try await record.write(
                     try RecordCodec.bytes(of: report), until: MonotonicInstant(nanoseconds: .max))
                 latest = report
             }
         } catch {
-            failure = error
+            failure =
+                error.code == .leaseLost ? CoordinationError(.ownerBusy, error.message, cause: error) : error
         }
         await record.remove()
         throw failure

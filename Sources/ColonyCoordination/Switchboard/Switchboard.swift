@@ -75,16 +75,28 @@ public final class Switchboard: Sendable {
     /// - Throws: ``CoordinationError`` with code `invalidRequest` if ``maximumMembers`` are on the board.
     public func add(_ member: some Switchable) throws(CoordinationError) {
         let id = member.switchID
-        let position = self.state.withLock { state -> SwitchPosition? in
-            guard state.members[id] != nil || state.members.count < Self.maximumMembers else { return nil }
-            state.members[id] = member
-            return state.positions[id] ?? .automatic
+        let (isAdded, former) = self.state.withLock { state -> (Bool, (any Switchable)?) in
+            guard state.members[id] != nil || state.members.count < Self.maximumMembers else { return (false, nil) }
+            return (true, state.members.updateValue(member, forKey: id))
         }
-        guard let position else {
+        guard isAdded else {
             throw CoordinationError(
                 .invalidRequest, "\(id) is one too many: \(Self.maximumMembers) are the most of a process")
         }
-        if position != .automatic { member.apply(position) }
+        if let former, !Self.isSame(former, member), self.position(of: id) != .automatic { former.apply(.automatic) }
+        // A switch that is moved at the same moment may be applied by its mover before or after; the last word is what stands.
+        var applied = SwitchPosition.automatic
+        while true {
+            let wanted = self.position(of: id)
+            if wanted == applied { break }
+            member.apply(wanted)
+            applied = wanted
+        }
+    }
+
+    private static func isSame(_ first: any Switchable, _ second: any Switchable) -> Bool {
+        guard type(of: first) is AnyObject.Type, type(of: second) is AnyObject.Type else { return false }
+        return (first as AnyObject) === (second as AnyObject)
     }
 
     /// Takes something off the board. It is automatic again.

@@ -60,7 +60,9 @@ public struct RetryClassification: Sendable {
         switch error.code {
         case .circuitOpen, .rateLimited, .bulkheadFull, .shed: .notDone
         // A time limit for each attempt may have ended it half way; so may the store behind a limit or a key.
-        case .deadlineExceeded, .unavailable, .inFlight: .unknown
+        // What it threw when it was cancelled may know better.
+        case .deadlineExceeded: (error.cause as? any RetryJudging)?.retryVerdict ?? .unknown
+        case .unavailable, .inFlight: .unknown
         // Without a cause no target was tried.
         case .noneAvailable: error.cause == nil ? .notDone : .unknown
         default: .final

@@ -44,9 +44,11 @@ struct SQLiteRateLimitTests {
         #expect(limits.guarantee == Guarantee(reach: .host, survival: .processCrash))
         let leases = SQLiteLeaseEngine.sqlite(path: folder.store)
         #expect(try leases.storeForTesting === limits.storeForTesting)
-        #expect(try await limits.take([RateLimitRequest("a", rule: self.rule)])[0].remaining == 9)
+        // Nothing comes back while the test runs, however slow the machine is.
+        let rule = try RateLimitRule(10, per: .seconds(36_000))
+        #expect(try await limits.take([RateLimitRequest("a", rule: rule)])[0].remaining == 9)
         await leases.close()
-        #expect(try await limits.take([RateLimitRequest("a", rule: self.rule)])[0].remaining == 8)
+        #expect(try await limits.take([RateLimitRequest("a", rule: rule)])[0].remaining == 8)
         await limits.close()
     }
 
