@@ -19,8 +19,8 @@ public struct ResilienceError: Error, Sendable, CustomStringConvertible {
         public static let bulkheadFull = Self(wrapped: .bulkheadFull)
         /// The call was refused for its low priority under load. *Not done*.
         public static let shed = Self(wrapped: .shed)
-        /// The time of the call is used up. *Not done* if the operation had not been started, which the message says; else
-        /// *unknown*: it was cancelled and has ended.
+        /// The time of the call is used up. *Not done* if the operation had not been started, which
+        /// ``ResilienceError/isNotStarted`` says; else *unknown*: it was cancelled and has ended.
         public static let deadlineExceeded = Self(wrapped: .deadlineExceeded)
         /// A retry or a hedge was due and its budget was empty. The cause is the error of the last attempt.
         public static let budgetExhausted = Self(wrapped: .budgetExhausted)
@@ -55,15 +55,25 @@ public struct ResilienceError: Error, Sendable, CustomStringConvertible {
     public var retryAfter: Duration?
     /// The error underneath, such as that of the last attempt.
     public var cause: (any Error)?
+    /// Whether the operation was certainly not started, where the code leaves it open.
+    ///
+    /// It speaks of the operation of the layer that threw the error: what stands around that layer may have done other things before.
+    public var isNotStarted = false
 
     /// Makes an error.
     ///
-    /// - Parameter message: A sentence with the values that matter and without secrets.
-    public init(_ code: Code, _ message: String, retryAfter: Duration? = nil, cause: (any Error)? = nil) {
+    /// - Parameters:
+    ///   - message: A sentence with the values that matter and without secrets.
+    ///   - isNotStarted: Whether the operation was certainly not started, where the code leaves it open.
+    public init(
+        _ code: Code, _ message: String, retryAfter: Duration? = nil, cause: (any Error)? = nil,
+        isNotStarted: Bool = false
+    ) {
         self.code = code
         self.message = message
         self.retryAfter = retryAfter
         self.cause = cause
+        self.isNotStarted = isNotStarted
     }
 
     public var description: String {

@@ -12,7 +12,7 @@ import Synchronization
 /// ```
 ///
 /// Calls are admitted, wait, and give back their places exactly as in a ``Bulkhead``. Calls that succeed are measured. Those that are
-/// dropped (``AdaptiveConcurrencyOptions/drops``) count against the limit; all other errors, cancellation included, say nothing.
+/// dropped (``AdaptiveConcurrencyOptions/drops``) count against the limit, and their time is not looked at; all other errors, cancellation included, say nothing.
 ///
 /// - Complexity: Two readings of the clock, two atomic operations and one lock for each call; O(1).
 public final class AdaptiveConcurrencyLimit: ResilienceLayer, Sendable {

@@ -28,7 +28,8 @@ public struct AdaptiveConcurrencyOptions: Sendable {
     ///   - maximumWaiting: From 0 to ``BulkheadOptions/largest``. None unless said otherwise: a line adds to the time that callers
     ///     see, and the limit is there to keep that short.
     ///   - maximumWait: From zero to one day.
-    ///   - drops: Unless said otherwise `deadlineExceeded`, `unavailable`, `bulkheadFull`, `shed`, and `rateLimited`.
+    ///   - drops: Unless said otherwise `unavailable`, `bulkheadFull`, `shed`, `rateLimited`, and `deadlineExceeded` except where
+    ///     it ``ResilienceError/isNotStarted``. It runs under no lock.
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         limits: ClosedRange<Int> = 1...1_000, initialLimit: Int? = nil, window: Duration = .seconds(1),
@@ -55,8 +56,10 @@ public struct AdaptiveConcurrencyOptions: Sendable {
     /// Whether an error says that the other side has too much to do, or that its answer took too long.
     public static let isDrop: @Sendable (any Error) -> Bool = { error in
         guard let error = error as? ResilienceError else { return false }
+        // The other side was never asked.
+        if error.code == .deadlineExceeded { return !error.isNotStarted }
         let codes: [ResilienceError.Code] = [
-            .deadlineExceeded, .unavailable, .bulkheadFull, .shed, .rateLimited,
+            .unavailable, .bulkheadFull, .shed, .rateLimited,
         ]
         return codes.contains(error.code)
     }

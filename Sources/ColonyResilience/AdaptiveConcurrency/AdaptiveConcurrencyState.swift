@@ -11,6 +11,8 @@ package struct AdaptiveConcurrencyState: Sendable {
 
     private var end = Int64.min
     private var samples = 0
+    /// How many of the samples have a time that counts.
+    private var measured = 0
     private var sum = 0.0
     private var shortest = Int64.max
     private var inFlight = 0
@@ -33,7 +35,8 @@ package struct AdaptiveConcurrencyState: Sendable {
     /// Takes in a call that has ended.
     ///
     /// - Parameters:
-    ///   - nanoseconds: How long it took.
+    ///   - nanoseconds: How long it took. The time of a call that was dropped is not looked at: one that was refused at once would
+    ///     look like the fastest of all, and one that was given up took as long as its caller was patient.
     ///   - inFlight: How many calls were under way when it ended, itself included.
     /// - Returns: The new limit, if it has changed.
     /// - Complexity: O(1).
@@ -42,10 +45,14 @@ package struct AdaptiveConcurrencyState: Sendable {
     ) -> Int? {
         if self.samples == 0 { self.end = now.addingReportingOverflow(self.windowNanoseconds).partialValue }
         self.samples += 1
-        self.sum += Double(max(1, nanoseconds))
-        self.shortest = min(self.shortest, max(1, nanoseconds))
         self.inFlight = max(self.inFlight, inFlight)
-        if isDropped { self.hasDropped = true }
+        if isDropped {
+            self.hasDropped = true
+        } else {
+            self.measured += 1
+            self.sum += Double(max(1, nanoseconds))
+            self.shortest = min(self.shortest, max(1, nanoseconds))
+        }
         guard now >= self.end, self.samples >= self.minimumSamples else { return nil }
         return self.decide()
     }
@@ -53,13 +60,15 @@ package struct AdaptiveConcurrencyState: Sendable {
     private mutating func decide() -> Int? {
         let before = self.limit
         let sample = ConcurrencySample(
-            meanNanoseconds: Int64(self.sum / Double(self.samples)), shortestNanoseconds: self.shortest,
-            inFlight: self.inFlight, hasDropped: self.hasDropped)
+            meanNanoseconds: self.measured > 0 ? Int64(self.sum / Double(self.measured)) : nil,
+            shortestNanoseconds: self.measured > 0 ? self.shortest : nil, inFlight: self.inFlight,
+            hasDropped: self.hasDropped)
         let next = self.algorithm.limit(after: self.estimate, sample)
         if next.isFinite {
             self.estimate = min(max(next, Double(self.limits.lowerBound)), Double(self.limits.upperBound))
         }
         self.samples = 0
+        self.measured = 0
         self.sum = 0
         self.shortest = .max
         self.inFlight = 0

@@ -2,19 +2,20 @@ import ColonyCore
 
 /// What was measured in one window of samples.
 public struct ConcurrencySample: Hashable, Sendable {
-    /// The mean round-trip time of the calls that ended in the window, in nanoseconds; at least 1.
-    public let meanNanoseconds: Int64
-    /// The shortest round-trip time of the window, in nanoseconds; at least 1.
-    public let shortestNanoseconds: Int64
+    /// The mean round-trip time of the calls that succeeded in the window, in nanoseconds; at least 1. `nil` if all were dropped: how long
+    /// it took to refuse a call or to give it up says nothing about how long calls take.
+    public let meanNanoseconds: Int64?
+    /// The shortest round-trip time of the calls that succeeded in the window, in nanoseconds; at least 1. `nil` if all were dropped.
+    public let shortestNanoseconds: Int64?
     /// The most calls that were under way at once.
     public let inFlight: Int
     /// Whether a call was dropped: refused by the other side, or given up for its time.
     public let hasDropped: Bool
 
     /// Makes a sample. Times below one nanosecond count as one.
-    public init(meanNanoseconds: Int64, shortestNanoseconds: Int64, inFlight: Int, hasDropped: Bool) {
-        self.meanNanoseconds = max(1, meanNanoseconds)
-        self.shortestNanoseconds = max(1, shortestNanoseconds)
+    public init(meanNanoseconds: Int64?, shortestNanoseconds: Int64?, inFlight: Int, hasDropped: Bool) {
+        self.meanNanoseconds = meanNanoseconds.map { max(1, $0) }
+        self.shortestNanoseconds = shortestNanoseconds.map { max(1, $0) }
         self.inFlight = inFlight
         self.hasDropped = hasDropped
     }
@@ -23,6 +24,9 @@ public struct ConcurrencySample: Hashable, Sendable {
 /// Finds out how many calls another side can take at once, as TCP finds its window.
 ///
 /// A value without clock or chance: samples in, a limit out.
+///
+/// - Important: It is asked under the lock of its ``AdaptiveConcurrencyLimit``, one window after the other. It must not call back into
+///   that limit, which would wait for itself, and whatever it does delays the calls that end meanwhile.
 public protocol ConcurrencyAlgorithm: Sendable {
     /// The next limit.
     ///
@@ -64,7 +68,8 @@ public struct AIMDAlgorithm: ConcurrencyAlgorithm, Hashable {
 
     /// One more after a good window, a share less after a drop or a window that took too long.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
-        if sample.hasDropped || sample.meanNanoseconds > self.timeoutNanoseconds {
+        let isTooLong = sample.meanNanoseconds.map { $0 > self.timeoutNanoseconds } ?? false
+        if sample.hasDropped || isTooLong {
             return min(limit - 1, (limit * self.backoff).rounded(.down))
         }
         // A limit that is not used says nothing, and must not drift upwards.
@@ -102,23 +107,26 @@ public struct VegasAlgorithm: ConcurrencyAlgorithm, Hashable {
         self.probeMultiplier = probeMultiplier
     }
 
-    /// More while few calls are queued on the other side, fewer while many are.
+    /// More while few calls are queued on the other side, fewer while many are, or when one was dropped.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
         self.windows += 1
+        let step = Self.wholeLogarithm(limit)
+        // What a drop says holds in a window that measures the time anew as well, and in one that has no times.
+        let unmoved = sample.hasDropped ? limit - step : limit
+        guard let time = sample.shortestNanoseconds else { return unmoved }
         if Double(self.windows) >= self.distance * Double(self.probeMultiplier) * limit {
             self.windows = 0
             self.probes += 1
-            self.shortest = sample.shortestNanoseconds
-            return limit
+            self.shortest = time
+            return unmoved
         }
-        guard let shortest, shortest <= sample.shortestNanoseconds else {
-            self.shortest = sample.shortestNanoseconds
-            return limit
+        guard let shortest, shortest <= time else {
+            self.shortest = time
+            return unmoved
         }
-        let step = Self.wholeLogarithm(limit)
-        if sample.hasDropped { return limit - step }
+        if sample.hasDropped { return unmoved }
         guard sample.inFlight * 2 >= Int(limit) else { return limit }
-        let queued = (limit * (1 - Double(shortest) / Double(sample.shortestNanoseconds))).rounded(.up)
+        let queued = (limit * (1 - Double(shortest) / Double(time))).rounded(.up)
         if queued <= step { return limit + 6 * step }
         if queued < 3 * step { return limit + step }
         if queued > 6 * step { return limit - step }
@@ -182,7 +190,16 @@ public struct Gradient2Algorithm: ConcurrencyAlgorithm, Hashable {
 
     /// The limit by the ratio of the long mean to the mean of now, with head room, and smoothed.
     public mutating func limit(after limit: Double, _ sample: ConcurrencySample) -> Double {
-        let mean = Double(sample.meanNanoseconds)
+        let ratio = sample.meanNanoseconds.map { self.ratio(to: Double($0)) } ?? 1
+        if sample.inFlight < Int(limit / 2) { return limit }
+        // A drop is the strongest sign of a queue that there is.
+        let gradient = sample.hasDropped ? 0.5 : max(0.5, min(1, ratio))
+        let next = limit * gradient + self.headRoom
+        return limit * (1 - self.smoothing) + next * self.smoothing
+    }
+
+    /// Takes the mean of a window into the long mean, and compares the two.
+    private mutating func ratio(to mean: Double) -> Double {
         if self.windows < Self.warmUp {
             self.windows += 1
             self.longMean += (mean - self.longMean) / Double(self.windows)
@@ -192,10 +209,6 @@ public struct Gradient2Algorithm: ConcurrencyAlgorithm, Hashable {
         let ratio = self.longMean / mean
         // Back from a long time of load, the long mean would take as long to come down.
         if ratio > 2 { self.longMean *= 0.9 }
-        if sample.inFlight < Int(limit / 2) { return limit }
-        // A drop is the strongest sign of a queue that there is.
-        let gradient = sample.hasDropped ? 0.5 : max(0.5, min(1, ratio))
-        let next = limit * gradient + self.headRoom
-        return limit * (1 - self.smoothing) + next * self.smoothing
+        return ratio
     }
 }

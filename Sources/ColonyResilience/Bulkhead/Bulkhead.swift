@@ -183,7 +183,8 @@ extension ConcurrencyGate.Refusal {
                 .bulkheadFull, "\(layer) had no room in the time to wait; the call was not started")
         case .deadline:
             ResilienceError(
-                .deadlineExceeded, "\(layer) had no room before the deadline; the call was not started")
+                .deadlineExceeded, "\(layer) had no room before the deadline; the call was not started",
+                isNotStarted: true)
         }
     }
 }

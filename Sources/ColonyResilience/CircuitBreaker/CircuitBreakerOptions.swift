@@ -88,7 +88,8 @@ public struct CircuitBreakerOptions: Sendable {
     ///   - probes: From 1 to ``mostProbes``. Exactly so many are let through, and their results decide by the same rates.
     ///   - probeTimeout: From one millisecond to one day. A probe that does not come back must not keep the breaker half-open.
     ///   - ignores: Unless said otherwise, `CancellationError` and the refusals of the caller's own layers, such as
-    ///     `rateLimited` and `bulkheadFull`, after which nothing was sent. It runs under no lock.
+    ///     `rateLimited`, `bulkheadFull`, and a `deadlineExceeded` that ``ResilienceError/isNotStarted``, after which nothing was
+    ///     sent. It runs under no lock.
     ///   - counts: All errors unless said otherwise.
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.
     public init(
@@ -126,6 +127,8 @@ public struct CircuitBreakerOptions: Sendable {
     public static let isLocal: @Sendable (any Error) -> Bool = { error in
         if error is CancellationError { return true }
         guard let error = error as? ResilienceError else { return false }
+        // A deadline that had passed before anything was sent says nothing about the other side.
+        if error.code == .deadlineExceeded { return error.isNotStarted }
         let codes: [ResilienceError.Code] = [
             .circuitOpen, .rateLimited, .bulkheadFull, .shed, .disabled, .invalidConfiguration, .invalidRequest,
             .keyReused, .cancelled, .closed,

@@ -15,6 +15,13 @@ public final class CircuitBreakers<Key: Hashable & Sendable>: Sendable {
     private struct Table {
         var entries: [Key: Entry] = [:]
         var uses: UInt64 = 0
+
+        mutating func use(_ key: Key) -> CircuitBreaker? {
+            self.uses += 1
+            guard let index = self.entries.index(forKey: key) else { return nil }
+            self.entries.values[index].lastUse = self.uses
+            return self.entries.values[index].breaker
+        }
     }
 
     /// The most breakers that are kept.
@@ -29,7 +36,9 @@ public final class CircuitBreakers<Key: Hashable & Sendable>: Sendable {
     ///
     /// - Parameters:
     ///   - maximumCount: From 1 to 1,000,000. A breaker takes about one KiB.
-    ///   - name: The name of the breaker of a key.
+    ///   - name: The name of the breaker of a key. It runs under no lock, and may look at the set.
+    ///   - makeGenerator: The chance of a breaker. It runs under no lock, and may look at the set. Callers that ask for the same new key
+    ///     at the same time may each run both; the first one's breaker is kept.
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the number.
     public init(
         _ options: CircuitBreakerOptions, maximumCount: Int = 10_000,
@@ -48,24 +57,26 @@ public final class CircuitBreakers<Key: Hashable & Sendable>: Sendable {
     ///
     /// - Complexity: O(1); O(*n*) in the number of breakers if one has to make place.
     public subscript(key: Key) -> CircuitBreaker {
-        self.table.withLock { table in
-            table.uses += 1
-            if let index = table.entries.index(forKey: key) {
-                table.entries.values[index].lastUse = table.uses
-                return table.entries.values[index].breaker
-            }
-            if table.entries.count >= self.maximumCount { Self.makePlace(in: &table) }
-            let breaker = CircuitBreaker(
-                self.options, name: self.name(key), clock: self.clock, generator: self.makeGenerator(), stripes: 4)
-            table.entries[key] = Entry(breaker: breaker, lastUse: table.uses)
-            return breaker
+        if let known = self.table.withLock({ $0.use(key) }) { return known }
+        // The closures are the caller's, and may look at this set: they must not run under its lock.
+        let fresh = CircuitBreaker(
+            self.options, name: self.name(key), clock: self.clock, generator: self.makeGenerator(), stripes: 4)
+        let (breaker, forgotten) = self.table.withLock { table -> (CircuitBreaker, CircuitBreaker?) in
+            if let known = table.use(key) { return (known, nil) }
+            let forgotten = table.entries.count >= self.maximumCount ? Self.makePlace(in: &table) : nil
+            table.entries[key] = Entry(breaker: fresh, lastUse: table.uses)
+            return (fresh, forgotten)
         }
+        // Here and not under the lock: its end takes the caller's generator with it and ends the streams of its listeners.
+        withExtendedLifetime(forgotten) {}
+        return breaker
     }
 
     /// All breakers, in no order.
     public var all: [Key: CircuitBreaker] { self.table.withLock { $0.entries.mapValues(\.breaker) } }
 
-    private static func makePlace(in table: inout Table) {
+    /// - Returns: The breaker that has lost its place.
+    private static func makePlace(in table: inout Table) -> CircuitBreaker? {
         var oldest: (key: Key, lastUse: UInt64)?
         var oldestClosed: (key: Key, lastUse: UInt64)?
         for (key, entry) in table.entries {
@@ -73,7 +84,8 @@ public final class CircuitBreakers<Key: Hashable & Sendable>: Sendable {
             guard entry.lastUse < oldestClosed?.lastUse ?? .max, entry.breaker.state == .closed else { continue }
             oldestClosed = (key, entry.lastUse)
         }
-        if let victim = oldestClosed ?? oldest { table.entries.removeValue(forKey: victim.key) }
+        guard let victim = oldestClosed ?? oldest else { return nil }
+        return table.entries.removeValue(forKey: victim.key)?.breaker
     }
 }
 

@@ -64,6 +64,7 @@ public struct Deadline: Hashable, Comparable, Sendable {
     /// - Throws: ``ResilienceError`` with code `deadlineExceeded`, before anything was done.
     public static func check(on clock: any MonotonicClock = HostClock()) throws(ResilienceError) {
         guard let current, current.hasPassed(on: clock) else { return }
-        throw ResilienceError(.deadlineExceeded, "the deadline had passed before the call was started")
+        throw ResilienceError(
+            .deadlineExceeded, "the deadline had passed before the call was started", isNotStarted: true)
     }
 }

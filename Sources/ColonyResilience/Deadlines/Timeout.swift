@@ -38,8 +38,8 @@ public struct Timeout: ResilienceLayer {
 
     /// Runs an operation, and cancels it when its time is up.
     ///
-    /// - Throws: ``ResilienceError`` with code `deadlineExceeded`; its message says whether the operation was started, and its cause is
-    ///   what the operation threw after it was cancelled. Whatever else the operation throws passes through.
+    /// - Throws: ``ResilienceError`` with code `deadlineExceeded`; ``ResilienceError/isNotStarted`` says whether the operation was
+    ///   certainly not started, and its cause is what the operation threw after it was cancelled. Whatever else the operation throws passes through.
     /// - Complexity: Five allocations: the task of the operation with its first block of memory, two closures, and the mark of who was
     ///   first. A timer in addition if the operation suspends.
     public func execute<Value: Sendable>(
@@ -51,7 +51,8 @@ public struct Timeout: ResilienceLayer {
         let deadline = Deadline(Deadline.earlier(of: now.advanced(by: self.limit)))
         guard deadline.instant > now else {
             throw ResilienceError(
-                .deadlineExceeded, "\(self.name): the deadline had passed before the operation was started")
+                .deadlineExceeded, "\(self.name): the deadline had passed before the operation was started",
+                isNotStarted: true)
         }
         return try await withoutActuallyEscaping(operation) { operation in
             // Runs here and now until it suspends for the first time.

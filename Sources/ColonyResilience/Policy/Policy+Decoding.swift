@@ -45,7 +45,7 @@ extension BreakerPolicy: Decodable {
         self.window = try settings.duration("window")
         self.minimumCalls = try settings.value("minimum_calls")
         self.slowAfter = try settings.duration("slow_after")
-        self.slowRate = try settings.value("slow_rate") ?? self.slowRate
+        self.slowRate = try settings.value("slow_rate")
         self.wait = try settings.duration("wait") ?? self.wait
         self.probes = try settings.value("probes") ?? self.probes
     }

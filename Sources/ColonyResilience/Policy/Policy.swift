@@ -109,8 +109,8 @@ public struct BreakerPolicy: Hashable, Sendable {
     public var minimumCalls: Int?
     /// The time after which a call counts as slow.
     public var slowAfter: Duration?
-    /// The share of slow calls at which it opens.
-    public var slowRate = 1.0
+    /// The share of slow calls at which it opens; 1 unless said otherwise. It is refused without ``slowAfter``, as it would do nothing.
+    public var slowRate: Double?
     /// How long it refuses before it probes.
     public var wait: Duration = .seconds(30)
     /// How many calls are let through as probes.
@@ -127,9 +127,14 @@ public struct BreakerPolicy: Hashable, Sendable {
                 .invalidConfiguration,
                 "\(name): a breaker looks at \(windowCalls) calls or at \(window), and not at both")
         }
+        if let slowRate, self.slowAfter == nil {
+            throw ResilienceError(
+                .invalidConfiguration,
+                "\(name): a rate of \(slowRate) slow calls says nothing without the time after which a call is slow")
+        }
         let span: CircuitBreakerOptions.Window =
             if let window { .time(window) } else { .calls(self.windowCalls ?? 100) }
-        let slow = self.slowAfter.map { CircuitBreakerOptions.SlowCalls(longerThan: $0, rate: self.slowRate) }
+        let slow = self.slowAfter.map { CircuitBreakerOptions.SlowCalls(longerThan: $0, rate: self.slowRate ?? 1) }
         let options = try CircuitBreakerOptions(
             window: span, failureRate: self.failureRate, slowCalls: slow, minimumCalls: self.minimumCalls,
             wait: CircuitBreakerOptions.Wait(self.wait), probes: self.probes)

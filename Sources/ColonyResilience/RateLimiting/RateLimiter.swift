@@ -165,7 +165,8 @@ public final class RateLimiter: ResilienceLayer {
             let remaining = now.duration(to: deadline.instant).clampedNanoseconds
             guard remaining > 0 else {
                 throw ResilienceError(
-                    .deadlineExceeded, "\(self.name): the deadline had passed before a permit was asked for")
+                    .deadlineExceeded, "\(self.name): the deadline had passed before a permit was asked for",
+                    isNotStarted: true)
             }
             longest = min(longest, remaining)
         }

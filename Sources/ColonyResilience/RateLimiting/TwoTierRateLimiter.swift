@@ -118,7 +118,8 @@ public final class TwoTierRateLimiter: ResilienceLayer {
         let end = try WaitingLine.end(of: nil, from: self.clock.now, name: self.store.name.rawValue)
         guard try await self.line.waitToBeFirst(place, until: end, on: self.clock) else {
             throw ResilienceError(
-                .deadlineExceeded, "\(self.store.name): the deadline passed while permits were fetched")
+                .deadlineExceeded, "\(self.store.name): the deadline passed while permits were fetched",
+                isNotStarted: true)
         }
         // Whoever stood before may have fetched enough.
         if self.takeHeld(Int64(permits), at: self.clock.now.nanoseconds) { return self.granted() }

@@ -51,7 +51,8 @@ final class WaitingLine: Sendable {
         if Task.isCancelled { throw ResilienceError(.cancelled, "\(name): the task was cancelled before it asked") }
         if let deadline = Deadline.current, deadline.instant <= now {
             throw ResilienceError(
-                .deadlineExceeded, "\(name): the deadline had passed before a permit was asked for")
+                .deadlineExceeded, "\(name): the deadline had passed before a permit was asked for",
+                isNotStarted: true)
         }
         let longest = min(max(.zero, limit ?? RateLimitRule.longestFill), RateLimitRule.longestFill)
         return Deadline.earlier(of: now.advanced(by: longest))

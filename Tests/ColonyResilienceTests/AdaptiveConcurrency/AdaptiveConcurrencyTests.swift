@@ -70,6 +70,54 @@ struct AdaptiveConcurrencyTests {
         }
     }
 
+    @Test func `a call that was dropped at once is not the fastest of all`() throws {
+        var state = try self.makeState(VegasAlgorithm())
+        var now: Int64 = 0
+        func window(_ state: inout AdaptiveConcurrencyState, drops: Int) {
+            for call in 0..<12 {
+                now += 10_000_000
+                let isDropped = call < drops
+                _ = state.record(isDropped ? 1_000 : 10_000_000, inFlight: state.limit, isDropped: isDropped, at: now)
+            }
+        }
+        for _ in 0..<3 { window(&state, drops: 0) }
+        let before = state.limit
+        #expect(before > 20)
+        window(&state, drops: 1)
+        #expect(state.limit == before - 1)
+        for _ in 0..<5 { window(&state, drops: 0) }
+        #expect(state.limit > before)
+    }
+
+    @Test func `a window in which all calls were dropped lowers the limit, and leaves no time behind`() throws {
+        for algorithm: any ConcurrencyAlgorithm in [
+            try AIMDAlgorithm(), try VegasAlgorithm(), try Gradient2Algorithm(),
+        ] {
+            var state = try self.makeState(algorithm)
+            for call in 1...12 {
+                _ = state.record(1_000, inFlight: 20, isDropped: true, at: Int64(call) * 10_000_000)
+            }
+            #expect(state.limit < 20, "\(algorithm)")
+            let lowered = state.limit
+            for call in 13...132 {
+                _ = state.record(10_000_000, inFlight: 20, isDropped: false, at: Int64(call) * 10_000_000)
+            }
+            #expect(state.limit > lowered, "\(algorithm)")
+        }
+    }
+
+    @Test func `vegas gives way to a drop in a window that has a new shortest time`() throws {
+        var vegas = try VegasAlgorithm(probeMultiplier: 1)
+        var shortest: Int64 = 1_000
+        // Each of them is the first, has a shorter time than all before, or measures anew.
+        for _ in 0..<40 {
+            let sample = ConcurrencySample(
+                meanNanoseconds: shortest, shortestNanoseconds: shortest, inFlight: 20, hasDropped: true)
+            #expect(vegas.limit(after: 20, sample) == 19)
+            shortest -= 1
+        }
+    }
+
     @Test func `an algorithm that answers nonsense is kept within bounds`() throws {
         struct Nonsense: ConcurrencyAlgorithm {
             var answers: [Double] = [.nan, .infinity, -.infinity, -5, 1e300]

@@ -1,5 +1,16 @@
 import ColonyResilience
+import Synchronization
 import Testing
+
+/// A set of breakers as its own closures see it.
+private final class SetOfBreakers: Sendable {
+    private let set = Mutex<CircuitBreakers<String>?>(nil)
+
+    func put(_ breakers: CircuitBreakers<String>?) { self.set.withLock { $0 = breakers } }
+
+    var breakers: CircuitBreakers<String>? { self.set.withLock { $0 } }
+    var count: Int? { self.breakers?.all.count }
+}
 
 @Suite("The options of a circuit breaker")
 struct CircuitBreakerOptionsTests {
@@ -86,5 +97,33 @@ struct CircuitBreakerOptionsTests {
         #expect(breakers["down"].state == .forcedOpen)
         #expect(breakers["a"] !== first)
         #expect(breakers["a"].name == "a")
+    }
+
+    @Test func `the closures of a set may look at it, and the breaker that was there first is kept`() throws {
+        let seen = SetOfBreakers()
+        let counts = Mutex<[Int?]>([])
+        let breakers = try CircuitBreakers<String>(
+            try Options(), maximumCount: 2,
+            name: { key in
+                let isFirst = counts.withLock { counts in
+                    counts.append(seen.count)
+                    return counts.count == 1
+                }
+                // As another task could at this moment.
+                if isFirst { seen.breakers?[key].forceOpen() }
+                return key
+            },
+            makeGenerator: {
+                counts.withLock { $0.append(seen.count) }
+                return SystemRandomNumberGenerator()
+            })
+        seen.put(breakers)
+        defer { seen.put(nil) }
+        #expect(breakers["a"].state == .forcedOpen)
+        #expect(breakers.all["a"] === breakers["a"])
+        _ = breakers["b"]
+        _ = breakers["c"]
+        #expect(counts.withLock { $0 } == [0, 0, 0, 1, 1, 1, 2, 2])
+        #expect(Set(breakers.all.keys) == ["a", "c"])
     }
 }

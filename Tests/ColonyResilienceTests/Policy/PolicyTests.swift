@@ -61,6 +61,8 @@ struct PolicyTests {
         (#"{"timeout": "0s"}"#, "0.0 seconds"), (#"{"retry": {"attempts": 0}}"#, "0 attempts"),
         (#"{"retry": {"budget": -0.5}}"#, "-0.5"), (#"{"breaker": {"failure_rate": 1.5}}"#, "1.5"),
         (#"{"breaker": {"window_calls": 10, "window": "1s"}}"#, "10 calls or at 1.0 seconds"),
+        (#"{"breaker": {"slow_rate": 0.3}}"#, "a rate of 0.3 slow calls"),
+        (#"{"breaker": {"slow_rate": 1.0}}"#, "a rate of 1.0 slow calls"),
         (#"{"limit": {"permits": -1, "per": "1s"}}"#, "-1 permits"), (#"{"bulkhead": {"calls": 0}}"#, "0 calls"),
         (#"{"attempt_timeout": "0ms"}"#, "0.0 seconds"),
     ])
