@@ -59,7 +59,7 @@ public final class Failover<Target: Sendable>: Sendable {
                 self.report(assignment, .success)
                 return value
             } catch {
-                let verdict = self.options.classification.verdict(error)
+                let verdict = self.verdict(error)
                 // A cancellation says nothing about the target.
                 let isCancelled = error is CancellationError || Task.isCancelled
                 self.report(assignment, isCancelled ? .nothing : verdict == .final ? .success : .failure)
@@ -75,6 +75,19 @@ public final class Failover<Target: Sendable>: Sendable {
             ? "all \(self.targets.count) targets of \(self.name) are out"
             : "the call failed at \(tried.count) of \(self.targets.count) targets of \(self.name), and no other can take it"
         throw ResilienceError(.noneAvailable, message, retryAfter: wait, cause: last)
+    }
+
+    /// What an error says of its target: that of the classification, but for errors of layers in front of the target.
+    private func verdict(_ error: any Error) -> RetryVerdict {
+        let verdict = self.options.classification.verdict(error)
+        guard verdict == .final, let error = error as? ResilienceError else { return verdict }
+        switch error.code {
+        // The retries of one target are used up: its last answer counts, and not that there will be no other.
+        case .budgetExhausted: return error.cause.map { self.verdict($0) } ?? .unknown
+        // Final for this target alone; another one may be there.
+        case .closed, .disabled: return .notDone
+        default: return verdict
+        }
     }
 
     private var deadlineHasPassed: Bool { Deadline.current?.hasPassed(on: self.clock) ?? false }

@@ -22,7 +22,8 @@ public struct FailoverOptions: Sendable {
     ///   - returnAfter: From zero, which returns with the first good probe, to a day. During that time one call in each quarter of it
     ///     goes to the better target, and each has to succeed.
     ///   - retriesUnknownOutcomes: Ask for it only if the effect of the call is the same once and twice, on whichever targets.
-    ///   - classification: A `final` error is an answer and speaks for the target; the others speak against it.
+    ///   - classification: A `final` error is an answer and speaks for the target; the others speak against it. A final
+    ///     `budgetExhausted` is judged by its cause, and a final `closed` or `disabled` as *not done*: another target may be there.
     /// - Throws: ``ResilienceError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         failuresToOpen: Int = 3, firstRest: Duration = .seconds(5), longestRest: Duration = .seconds(120),

@@ -141,9 +141,12 @@ package struct FailoverState: Sendable {
         case (.probing, .success):
             self.move(index, to: .recovering(since: now, next: now.advanced(by: self.returnAfter / 4), isTried: false))
             return self.recover(index, since: now, at: now)
-        case (.recovering(let since, _, _), .success):
-            let next = now.advanced(by: self.returnAfter / 4)
-            self.targets[index].condition = .recovering(since: since, next: next, isTried: false)
+        case (.recovering(let since, _, let isTried), .success):
+            // A call that came along does not end the turn of the one that tries the target.
+            if assignment.isProbe || !isTried {
+                let next = now.advanced(by: self.returnAfter / 4)
+                self.targets[index].condition = .recovering(since: since, next: next, isTried: false)
+            }
             return self.recover(index, since: since, at: now)
         case (.probing, .failure), (.recovering, .failure):
             return self.open(index, at: now)

@@ -20,8 +20,9 @@ import Synchronization
 /// **What a failure does.** A hedge is no retry: an attempt that fails starts no other. If others are under way, they may still win;
 /// if none is, its error is that of the call. A hedge that would start at the deadline or later is not started.
 ///
-/// **The percentile.** Attempts that were cancelled because another one won count with the time that they had taken. It is at least the
-/// delay, and so on the right side of the quantile; leaving them out would pull the delay down call by call.
+/// **The percentile.** Only first attempts count: later ones are the quick half of a choice. One that was cancelled because another one
+/// won counts with the time that it had taken. That is at least the delay, and so on the right side of the quantile; leaving it out
+/// would pull the delay down call by call. One that was cancelled sooner says nothing.
 ///
 /// 1. J. Dean, L. A. Barroso, *The Tail at Scale*, Communications of the ACM 56(2), 2013, "hedged requests".
 public final class Hedge: ResilienceLayer {
@@ -94,10 +95,16 @@ extension Hedge {
     /// - Complexity: A child task for each attempt and one for the time.
     public func execute<Value: Sendable>(_ operation: @Sendable () async throws -> Value) async throws -> Value {
         try Deadline.check(on: self.clock)
-        self.options.budget?.deposit()
         self.counts.withLock { $0.calls += 1 }
         return try await withoutActuallyEscaping(operation) { operation in
-            try await self.race(operation)
+            guard let budget = self.options.budget, !CountedBudgets.areCounting(budget) else {
+                return try await self.race(operation)
+            }
+            // Layers within that share the budget do not count the call again.
+            budget.deposit()
+            var counted = CountedBudgets.ofHedges
+            counted.insert(budget)
+            return try await CountedBudgets.$ofHedges.withValue(counted) { try await self.race(operation) }
         }
     }
 
@@ -109,7 +116,7 @@ extension Hedge {
             var started = 1
             var running = 1
             var failure: (any Error)?
-            group.addTask { await self.attempt(1, operation) }
+            group.addTask { await self.attempt(1, delay, operation) }
             self.addTimer(to: &group, after: delay, attempts: started)
             while let news = try await group.next() {
                 switch news {
@@ -133,7 +140,7 @@ extension Hedge {
                     running += 1
                     self.hub.send(.hedged(attempt: started, delay: delay))
                     let attempt = started
-                    group.addTask { await self.attempt(attempt, operation) }
+                    group.addTask { await self.attempt(attempt, delay, operation) }
                     self.addTimer(to: &group, after: delay, attempts: started)
                 case .nothing:
                     continue
@@ -161,20 +168,23 @@ extension Hedge {
     }
 
     private func attempt<Value: Sendable>(
-        _ number: Int, _ operation: @Sendable () async throws -> Value
+        _ number: Int, _ delay: Duration, _ operation: @Sendable () async throws -> Value
     ) async -> News<Value> {
-        let start = self.latency == nil ? nil : self.clock.now
-        func record() {
+        // A later attempt has been waited for from another moment on, and only after a slow one.
+        let start = self.latency == nil || number > 1 ? nil : self.clock.now
+        func record(from shortest: Duration = .zero) {
             guard let latency, let start else { return }
-            latency.record(start.duration(to: self.clock.now))
+            let length = start.duration(to: self.clock.now)
+            if length >= shortest { latency.record(length) }
         }
         do {
             let value = try await HedgeAttempt.$current.withValue(number, operation: operation)
             record()
             return .succeeded(attempt: number, value)
         } catch {
-            // A failure says nothing of how long an answer takes; a cancellation says that it takes at least so long.
-            if Task.isCancelled { record() }
+            // A failure says nothing of how long an answer takes. A cancellation says that it takes at least so long, which pulls the
+            // quantile down if the caller gave up early.
+            if Task.isCancelled { record(from: delay) }
             return .failed(error)
         }
     }

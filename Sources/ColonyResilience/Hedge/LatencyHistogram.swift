@@ -5,7 +5,8 @@ import ColonyCore
 /// A list of the last thousand latencies would have to be sorted for each question, and an average says nothing of the slow ones. The
 /// buckets are log-linear: each power of two is cut into sixteen equal parts, so that a quantile is at most one sixteenth too high,
 /// from one nanosecond to eighteen minutes. After every ``halfLife`` samples all counts are halved, so a service that has become slower or
-/// faster is noticed within a few half-lives, and a sample's weight never vanishes at once.
+/// faster is noticed within a few half-lives. A sample counts 256 units, so that a single one fades over eight half-lives, and the rare
+/// slow ones do not vanish at once.
 ///
 /// 1. G. Tene, *HdrHistogram*, 2014: log-linear buckets.
 /// 2. G. Cormode et al., *Forward Decay*, ICDE 2009, for weights that fall with age; here in steps.
@@ -16,13 +17,18 @@ package struct LatencyHistogram: Sendable {
     private static let parts = 1 << partBits
     /// Latencies from 2⁴⁰ nanoseconds, eighteen minutes, count as that.
     private static let highestBit = 40
+    /// What a sample adds to its bucket.
+    private static let unitsPerSample: UInt64 = 256
     private static let bucketCount = (highestBit - partBits + 2) * parts
 
     /// After how many samples counts are halved.
     package let halfLife: Int
-    private var counts = [UInt32](repeating: 0, count: LatencyHistogram.bucketCount)
+    /// In units.
+    private var counts = [UInt64](repeating: 0, count: LatencyHistogram.bucketCount)
     /// The sum of all counts.
-    package private(set) var total: UInt64 = 0
+    private var units: UInt64 = 0
+    /// The weight of all samples, in whole samples.
+    package var total: UInt64 { self.units / Self.unitsPerSample }
     private var sinceDecay = 0
 
     /// - Parameter halfLife: At least 1.
@@ -33,18 +39,18 @@ package struct LatencyHistogram: Sendable {
 
     /// Counts a latency; a negative one counts as zero.
     package mutating func record(nanoseconds: Int64) {
-        self.counts[Self.bucket(of: nanoseconds)] += 1
-        self.total += 1
+        self.counts[Self.bucket(of: nanoseconds)] += Self.unitsPerSample
+        self.units += Self.unitsPerSample
         self.sinceDecay += 1
         if self.sinceDecay >= self.halfLife { self.decay() }
     }
 
     private mutating func decay() {
         self.sinceDecay = 0
-        self.total = 0
+        self.units = 0
         for index in self.counts.indices {
             self.counts[index] /= 2
-            self.total += UInt64(self.counts[index])
+            self.units += self.counts[index]
         }
     }
 
@@ -52,11 +58,11 @@ package struct LatencyHistogram: Sendable {
     ///
     /// - Parameter share: From 0 to 1.
     package func quantile(_ share: Double) -> Int64? {
-        guard self.total > 0 else { return nil }
-        let rank = max(1, UInt64((share * Double(self.total)).rounded(.up)))
+        guard self.units > 0 else { return nil }
+        let rank = max(1, UInt64((share * Double(self.units)).rounded(.up)))
         var seen: UInt64 = 0
         for (index, count) in self.counts.enumerated() {
-            seen += UInt64(count)
+            seen += count
             if seen >= rank { return Self.upperBound(of: index) }
         }
         return Self.upperBound(of: Self.bucketCount - 1)

@@ -58,7 +58,8 @@ public final class Idempotency<Value: Sendable>: Sendable {
     ///   - fingerprint: What is asked for; see ``IdempotencyFingerprint``.
     ///   - operation: Runs at most once in this call.
     /// - Throws: What the operation throws; ``StoredFailure`` for a stored error; `CancellationError`; ``ResilienceError`` with code
-    ///   `inFlight` if another call has not ended in time, `keyReused` if the key belongs to another request, `unavailable` or `closed` if
+    ///   `inFlight` if another call has not ended in time, `deadlineExceeded` if the
+    ///   deadline has passed before the operation was started, `keyReused` if the key belongs to another request, `unavailable` or `closed` if
     ///   the store fails before the operation was started. What the codec throws for a stored outcome is thrown as it is.
     public func execute(
         _ key: IdempotencyKey, fingerprint: IdempotencyFingerprint = .none, _ operation: () async throws -> Value
@@ -81,9 +82,16 @@ public final class Idempotency<Value: Sendable>: Sendable {
         try Deadline.check(on: self.clock)
         let end = Deadline.earlier(of: self.clock.now.advanced(by: self.options.waitLimit))
         var polls = 0
+        var held: Duration?
         while true {
-            switch try await self.begin(request) {
+            switch try await self.firstAnswer(request, isHeldFor: held) {
             case .started:
+                do throws(ResilienceError) {
+                    try Deadline.check(on: self.clock)
+                } catch {
+                    await self.giveUp(request)
+                    throw error
+                }
                 return nil
             case .stored(let outcome):
                 return outcome
@@ -96,12 +104,8 @@ public final class Idempotency<Value: Sendable>: Sendable {
                 if polls == 0 { self.counts.withLock { $0.waited += 1 } }
                 polls += 1
                 let now = self.clock.now
-                guard now < end else {
-                    throw ResilienceError(
-                        .inFlight,
-                        "another call with the key \(request.key) of \(self.name) is under way and did not end in time",
-                        retryAfter: remaining)
-                }
+                guard now < end else { throw self.late(request, isHeldFor: remaining) }
+                held = remaining
                 let pause = self.generator.withLock { generator in
                     var drawing = Drawing(generator: generator)
                     defer { generator = drawing.generator }
@@ -110,6 +114,42 @@ public final class Idempotency<Value: Sendable>: Sendable {
                 try await self.clock.sleep(until: min(end, now.advanced(by: pause)), tolerance: nil)
             }
         }
+    }
+
+    /// Asks the store for a key, until the deadline at most. A key that it may have taken without saying so is given up.
+    ///
+    /// - Parameter held: For how long another call holds the key, as the last answer said.
+    private func firstAnswer(
+        _ request: IdempotencyRequest, isHeldFor held: Duration?
+    ) async throws -> IdempotencyAnswer {
+        let left = Deadline.current?.remaining(on: self.clock)
+        if let left, left <= .zero { throw self.late(request, isHeldFor: held) }
+        do {
+            return try await self.begin(request, upTo: min(left ?? self.options.callLimit, self.options.callLimit))
+        } catch let error as CancellationError {
+            self.abandonLater(request)
+            throw error
+        } catch let error as ResilienceError where error.code == .unavailable {
+            self.abandonLater(request)
+            if let deadline = Deadline.current, deadline.hasPassed(on: self.clock) {
+                throw self.late(request, isHeldFor: held, cause: error)
+            }
+            throw error
+        }
+    }
+
+    private func late(
+        _ request: IdempotencyRequest, isHeldFor held: Duration?, cause: (any Error)? = nil
+    ) -> ResilienceError {
+        guard let held else {
+            return ResilienceError(
+                .deadlineExceeded,
+                "the deadline passed before the call with the key \(request.key) of \(self.name) was started",
+                cause: cause)
+        }
+        return ResilienceError(
+            .inFlight, "another call with the key \(request.key) of \(self.name) is under way and did not end in time",
+            retryAfter: held, cause: cause)
     }
 
     /// What has happened so far.

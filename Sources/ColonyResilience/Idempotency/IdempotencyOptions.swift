@@ -16,7 +16,7 @@ public struct IdempotencyOptions: Sendable {
     /// Makes options from values that may come from outside.
     ///
     /// - Parameters:
-    ///   - lease: Above zero to a day. Half a minute is what callers wait for before they repeat by themselves.
+    ///   - lease: From one millisecond to a day. Half a minute is what callers wait for before they repeat by themselves.
     ///   - retention: Above zero to 366 days. A day is longer than a client repeats.
     ///   - waitLimit: From zero, which does not wait, to a day.
     ///   - polls: From 5 milliseconds growing to a quarter of a second unless said otherwise.
@@ -30,8 +30,10 @@ public struct IdempotencyOptions: Sendable {
         storedFailure: (@Sendable (any Error) -> [UInt8]?)? = nil
     ) throws(ResilienceError) {
         func refuse(_ message: String) -> ResilienceError { ResilienceError(.invalidConfiguration, message) }
-        guard lease > .zero, lease <= IdempotencyLimits.longestLease else {
-            throw refuse("a lease of \(lease) is not possible: above zero, up to \(IdempotencyLimits.longestLease)")
+        // A lease is renewed at a third of it; shorter ones could only be missed.
+        guard lease >= .milliseconds(1), lease <= IdempotencyLimits.longestLease else {
+            throw refuse(
+                "a lease of \(lease) is not possible: from 1 millisecond, up to \(IdempotencyLimits.longestLease)")
         }
         guard retention > .zero, retention <= IdempotencyLimits.longestRetention else {
             throw refuse(

@@ -72,12 +72,17 @@ public final class Retry: ResilienceLayer {
         let surrounding = self.options.multipliesNestedRetries ? nil : RetryAttempt.current?.allowance
         let budget = self.options.budget ?? surrounding?.budget
         // A call counts once in a budget, whichever layers it passes.
-        if budget !== surrounding?.budget { budget?.deposit() }
+        var counted = RetryAttempt.current?.counted ?? CountedBudgets()
+        if let budget {
+            if !CountedBudgets.areCounting(budget) { budget.deposit() }
+            counted.insert(budget)
+        }
         let allowance = surrounding ?? RetryAllowance(retries: self.options.attempts - 1, budget: budget)
         var decision = RetryDecision(self.options)
         while true {
             let attempt = RetryAttempt(
-                number: decision.failures + 1, maximum: self.options.attempts, layer: self.name, allowance: allowance)
+                number: decision.failures + 1, maximum: self.options.attempts, layer: self.name, allowance: allowance,
+                counted: counted)
             do {
                 let value = try await RetryAttempt.$current.withValue(attempt, operation: operation)
                 if decision.failures > 0 { self.recovered(attempts: decision.failures + 1) }
@@ -86,7 +91,7 @@ public final class Retry: ResilienceLayer {
                 let delay = try self.delay(after: error, &decision, allowance, budget)
                 self.outcomes.withLock { $0.retries += 1 }
                 self.hub.send(.retrying(attempt: decision.failures, delay: delay, error: error))
-                try await self.wait(delay, attempts: decision.failures)
+                try await self.wait(delay, after: error, attempts: decision.failures)
             }
         }
     }
@@ -95,13 +100,10 @@ public final class Retry: ResilienceLayer {
     private func delay(
         after error: any Error, _ decision: inout RetryDecision, _ allowance: RetryAllowance, _ budget: RetryBudget?
     ) throws -> Duration {
-        let directive = self.generator.withLock { generator in
-            var drawing = Drawing(generator: generator)
-            defer { generator = drawing.generator }
-            return decision.failed(
-                error, isCancelled: Task.isCancelled, allowsMore: !allowance.isEmpty, deadline: Deadline.current,
-                now: { self.clock.now }, using: &drawing)
-        }
+        var draws = Draws(retry: self)
+        let directive = decision.failed(
+            error, isCancelled: Task.isCancelled, allowsMore: !allowance.isEmpty, deadline: Deadline.current,
+            now: { self.clock.now }, using: &draws)
         switch directive {
         case .giveUp(let reason):
             self.gaveUp(reason, decision.failures, error)
@@ -122,7 +124,15 @@ public final class Retry: ResilienceLayer {
         }
     }
 
-    private func wait(_ delay: Duration, attempts: Int) async throws {
+    /// The generator of a layer, locked for each draw alone: the decision also asks the classification of the user, which may take its
+    /// time, or come back to this layer.
+    private struct Draws: RandomNumberGenerator {
+        let retry: Retry
+
+        mutating func next() -> UInt64 { self.retry.generator.withLock { $0.next() } }
+    }
+
+    private func wait(_ delay: Duration, after last: any Error, attempts: Int) async throws {
         do {
             if delay > .zero {
                 try await self.clock.sleep(until: self.clock.now.advanced(by: delay), tolerance: nil)
@@ -131,6 +141,11 @@ public final class Retry: ResilienceLayer {
         } catch {
             self.gaveUp(.cancelled, attempts, error)
             throw error
+        }
+        // A timer may fire late, and an attempt after the deadline is of use to nobody.
+        if delay > .zero, let deadline = Deadline.current, deadline.hasPassed(on: self.clock) {
+            self.gaveUp(.deadline, attempts, last)
+            throw last
         }
     }
 

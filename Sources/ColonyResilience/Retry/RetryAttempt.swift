@@ -14,6 +14,8 @@ public struct RetryAttempt: Sendable {
     public let layer: String
 
     let allowance: RetryAllowance
+    /// The budgets in which the call counts, in whichever layer.
+    let counted: CountedBudgets
 
     /// The attempt within which the current task runs; `nil` outside of every ``Retry``. Child tasks inherit it.
     @TaskLocal public static var current: RetryAttempt?

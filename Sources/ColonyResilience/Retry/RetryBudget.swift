@@ -25,6 +25,9 @@ public final class RetryBudget: Sendable {
 
     /// The window is counted in so many slices; a slice is forgotten as a whole.
     private static let sliceCount: Int64 = 10
+    /// The slices of retries: one more than of calls. A window that begins within a slice touches eleven, and a retry must count for
+    /// as long as a window can hold it, or twice as many would fit into one.
+    private static let retrySliceCount: Int64 = sliceCount + 1
     /// A slice: its number in the upper half, which tells whether its count is of this round, and a count in the lower half.
     private static let countMask: UInt64 = 0xFFFF_FFFF
 
@@ -33,7 +36,7 @@ public final class RetryBudget: Sendable {
     }
 
     private struct Withdrawals {
-        var slices = [UInt64](repeating: 0, count: Int(RetryBudget.sliceCount))
+        var slices = [UInt64](repeating: 0, count: Int(RetryBudget.retrySliceCount))
         var granted: UInt64 = 0
         var refused: UInt64 = 0
     }
@@ -119,6 +122,8 @@ extension RetryBudget {
 
     private func index(_ round: UInt64) -> Int { Int(round % UInt64(Self.sliceCount)) }
 
+    private func retryIndex(_ round: UInt64) -> Int { Int(round % UInt64(Self.retrySliceCount)) }
+
     /// A word with one call in a slice of this round.
     private func word(_ round: UInt64, count: UInt64) -> UInt64 { (round & Self.countMask) << 32 | count }
 
@@ -145,7 +150,7 @@ extension RetryBudget {
                 withdrawals.refused += 1
                 return false
             }
-            let index = self.index(round)
+            let index = self.retryIndex(round)
             let count = self.count(withdrawals.slices[index], in: round) + 1
             withdrawals.slices[index] = self.word(round, count: min(count, Self.countMask))
             withdrawals.granted += 1
@@ -156,14 +161,19 @@ extension RetryBudget {
     private func balance(_ withdrawals: Withdrawals, at round: UInt64) -> Double {
         var calls: UInt64 = 0
         var retries: UInt64 = 0
-        let first = round >= UInt64(Self.sliceCount) ? round - UInt64(Self.sliceCount) + 1 : 0
-        for number in first...round {
-            let index = self.index(number)
-            calls += self.count(self.deposits[index].word.load(ordering: .relaxed), in: number)
-            retries += self.count(withdrawals.slices[index], in: number)
+        for number in self.rounds(Self.sliceCount, upTo: round) {
+            calls += self.count(self.deposits[self.index(number)].word.load(ordering: .relaxed), in: number)
+        }
+        for number in self.rounds(Self.retrySliceCount, upTo: round) {
+            retries += self.count(withdrawals.slices[self.retryIndex(number)], in: number)
         }
         // A product of a fraction may fall short of a whole number by its last digit.
         return Double(calls) * self.ratio + self.reserve - Double(retries) + 1e-9
+    }
+
+    /// The last rounds, of which the first is 1.
+    private func rounds(_ count: Int64, upTo round: UInt64) -> ClosedRange<UInt64> {
+        (round > UInt64(count) ? round - UInt64(count) + 1 : 1)...round
     }
 
     private func count(_ word: UInt64, in round: UInt64) -> UInt64 {

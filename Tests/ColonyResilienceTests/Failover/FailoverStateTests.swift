@@ -66,6 +66,20 @@ struct FailoverStateTests {
         }
     }
 
+    @Test func `a success that was no probe leaves the mark of the probe under way`() throws {
+        var state = try self.state(targets: 1, failures: 1)
+        #expect(self.call(&state, at: 0, .failure) == 0)
+        #expect(self.call(&state, at: 10, .success) == 0)
+        let otherCall = state.assign(at: self.at(11))
+        let other = try #require(otherCall)
+        let probeCall = state.assign(at: self.at(12))
+        let probe = try #require(probeCall)
+        #expect(!other.isProbe && probe.isProbe)
+        _ = state.report(other, .success, at: self.at(12.5))
+        let nextCall = state.assign(at: self.at(15))
+        #expect(try #require(nextCall).isProbe == false, "one probe at a time")
+    }
+
     @Test func `calls stay where they are until the better target was healthy for a while`() throws {
         var state = try self.state()
         for second in [0.0, 1] { #expect(self.call(&state, at: second, .failure) == 0) }

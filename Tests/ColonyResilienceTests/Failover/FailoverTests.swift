@@ -50,6 +50,30 @@ struct FailoverTests {
         #expect(failover.presentTarget == 0)
     }
 
+    @Test func `a budget that is used up is judged by its cause, and a layer that is gone as not done`() async throws {
+        for (code, cause) in [
+            (ResilienceError.Code.budgetExhausted, ResilienceError.refused), (.closed, nil), (.disabled, nil),
+        ] {
+            let failover = try self.failover(["a", "b"])
+            let target = try await failover.execute { target in
+                if target == "a" { throw ResilienceError(code, "gone", cause: cause) }
+                return target
+            }
+            #expect(target == "b")
+            #expect(failover.presentTarget == 1)
+        }
+        // Without a cause, or with an unknown one, the outcome is unknown; a final cause is an answer.
+        for (cause, isHealthy) in [
+            (nil, false), (Failure(), false), (ResilienceError(.invalidRequest, "bad"), true),
+        ] as [((any Error)?, Bool)] {
+            let failover = try self.failover(["a", "b"])
+            await #expect(throws: ResilienceError.self) {
+                try await failover.execute { _ in throw ResilienceError(.budgetExhausted, "no more", cause: cause) }
+            }
+            #expect((failover.health[0] == .healthy) == isHealthy)
+        }
+    }
+
     @Test func `when all are out it says so, with the last error and the time of the next try`() async throws {
         let clock = ManualClock()
         let failover = try self.failover(unknown: true, clock: clock)

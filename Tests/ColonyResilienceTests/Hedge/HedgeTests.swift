@@ -190,6 +190,27 @@ struct HedgeTests {
         #expect(hedge.delay == .milliseconds(5))
     }
 
+    @Test func `only first attempts count, and those of callers that gave up early do not`() async throws {
+        let clock = ManualClock()
+        let delay = HedgeDelay.percentile(50, atLeast: .milliseconds(5), atMost: .seconds(1))
+        let hedge = try Hedge(HedgeOptions(delay: delay, minimumSamples: 1, budget: nil), name: "test", clock: clock)
+        let given = Attempts([.seconds(60)], clock: clock)
+        let early = Task { try await hedge.execute { try await given.run() } }
+        try await clock.waitForSleepers(2)
+        clock.advance(by: .milliseconds(10))
+        early.cancel()
+        await #expect(throws: CancellationError.self) { try await early.value }
+        #expect(hedge.delay == .seconds(1))
+        let attempts = Attempts([.seconds(60), .milliseconds(100)], clock: clock)
+        let call = Task { try await hedge.execute { try await attempts.run() } }
+        try await clock.waitForSleepers(2)
+        clock.advance(by: .seconds(1))
+        try await clock.waitForSleepers(2)
+        clock.advance(by: .milliseconds(100))
+        #expect(try await call.value == 2)
+        #expect(hedge.delay == .seconds(1), "the quick second attempt is not the latency of the service")
+    }
+
     @Test func `settings that cannot work are refused with their value`() {
         func message(_ body: () throws -> HedgeOptions) -> String? {
             let error = #expect(throws: ResilienceError.self) { _ = try body() }

@@ -35,6 +35,15 @@ struct LatencyHistogramTests {
         #expect(Double(estimate) <= Double(exact) * 17 / 16 + 1)
     }
 
+    @Test func `a single slow latency does not vanish with the first halving`() throws {
+        var histogram = LatencyHistogram(halfLife: 10)
+        histogram.record(nanoseconds: 50_000_000)
+        for _ in 0..<19 { histogram.record(nanoseconds: 1_000_000) }
+        #expect(try #require(histogram.quantile(1)) > 40_000_000)
+        for _ in 0..<80 { histogram.record(nanoseconds: 1_000_000) }
+        #expect(try #require(histogram.quantile(1)) < 2_000_000, "and is gone after nine")
+    }
+
     @Test func `what was long ago fades`() throws {
         var histogram = LatencyHistogram(halfLife: 100)
         #expect(histogram.quantile(0.95) == nil)

@@ -19,6 +19,16 @@ struct RetryBudgetTests {
         #expect((0..<50).filter { _ in budget.withdraw() }.count == 20)
     }
 
+    @Test func `no window holds more retries than allowed, wherever it begins`() throws {
+        let clock = ManualClock(now: MonotonicInstant(nanoseconds: 900_000_000))
+        let budget = try RetryBudget(ratio: 0, minimumPerSecond: 2, window: .seconds(10), clock: clock)
+        #expect((0..<50).filter { _ in budget.withdraw() }.count == 20)
+        clock.advance(by: .milliseconds(9_100))
+        #expect(!budget.withdraw(), "twenty were made within these ten seconds")
+        clock.advance(by: .seconds(1))
+        #expect((0..<50).filter { _ in budget.withdraw() }.count == 20)
+    }
+
     @Test func `what lies longer ago than the window is forgotten`() throws {
         let clock = ManualClock()
         let budget = try RetryBudget(ratio: 1, minimumPerSecond: 0, window: .seconds(10), clock: clock)
@@ -49,7 +59,7 @@ struct RetryBudgetTests {
                 deposits.append(slice)
             } else {
                 let calls = deposits.filter { $0 > slice - 10 }.count
-                let retries = withdrawals.filter { $0 > slice - 10 }.count
+                let retries = withdrawals.filter { $0 > slice - 11 }.count
                 let isExpected = calls + 6 - 2 * retries >= 2
                 #expect(budget.withdraw() == isExpected)
                 if isExpected { withdrawals.append(slice) }

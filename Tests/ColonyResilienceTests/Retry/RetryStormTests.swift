@@ -64,7 +64,8 @@ struct RetryStormTests {
             budget: { try RetryBudget(ratio: 0.1, minimumPerSecond: 0.5) }, hasBreakers: true)
         let both = try self.run(settings, seed, "with budget and breakers")
         for range in [2..<10, 10..<20, 25..<40] { #expect(both.summary(range).amplification < 1.1) }
-        #expect(both.summary(25..<40).success > 0.95)
+        // Some breakers are still closing, one probe after the other.
+        #expect(both.summary(25..<40).success > 0.9)
         // Whoever steers all calls to the four servers that are left gives them more than they can do.
         #expect(both.summary(10..<20).success < 0.3)
     }

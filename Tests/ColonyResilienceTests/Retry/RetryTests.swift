@@ -1,10 +1,14 @@
 import ColonyCore
 import ColonyResilience
 import ColonySimulation
+import Dispatch
 import Testing
 
 @Suite("Retry")
 struct RetryTests {
+    /// For what holds its thread up, which must not be one of the pool.
+    private static let executor = DedicatedExecutor(named: "colony-retry-test")
+
     private func retry(
         attempts: Int = 3, delays: RetryDelays = .none, unknown: Bool = false,
         classification: RetryClassification = .standard, longestAdvice: Duration = .seconds(30),
@@ -96,6 +100,39 @@ struct RetryTests {
         #expect(clock.sleeperCount == 0)
         #expect(script.runs == 4)
         #expect(retry.statistics.surrenders == [.deadline: 1])
+    }
+
+    @Test func `a wait that ended after the deadline is followed by no attempt`() async throws {
+        let clock = ManualClock()
+        let delays = try RetryDelays(.constant, from: .seconds(1), upTo: .seconds(1), jitter: .none)
+        let retry = try self.retry(delays: delays, clock: clock)
+        let script = Script([ResilienceError.refused])
+        let call = Task {
+            try await Deadline.within(.seconds(2), on: clock) { try await retry.execute { try script.run() } }
+        }
+        try await clock.waitForSleepers()
+        clock.advance(by: .seconds(3))
+        let error = await #expect(throws: ResilienceError.self) { try await call.value }
+        #expect(error?.code == .bulkheadFull)
+        #expect(script.runs == 1)
+        #expect(retry.statistics.surrenders == [.deadline: 1])
+    }
+
+    @Test func `a classification that waits for another call of the layer does not stop it`() async throws {
+        let (entered, released) = (OneShotSignal(), DispatchSemaphore(value: 0))
+        let classification = RetryClassification { error in
+            guard (error as? Failure)?.number == 1 else { return .notDone }
+            entered.fire()
+            return released.wait(timeout: .now() + 30) == .success ? .notDone : .final
+        }
+        let delays = try RetryDelays(from: .nanoseconds(1), upTo: .nanoseconds(2), jitter: .full)
+        let retry = try self.retry(delays: delays, classification: classification, clock: HostClock())
+        let (slow, quick) = (Script([Failure(number: 1), nil]), Script([Failure(number: 2), nil]))
+        let slowCall = Task(executorPreference: Self.executor) { try await retry.execute { try slow.run() } }
+        try await entered.wait()
+        #expect(try await retry.execute { try quick.run() } == 2)
+        released.signal()
+        #expect(try await slowCall.value == 2)
     }
 
     @Test func `an outer deadline that is nearer counts, whatever an inner one says`() async throws {
@@ -279,13 +316,26 @@ struct NestedRetryTests {
         let inner = try self.retry("inner", budget: budget)
         try await outer.execute { try await inner.execute {} }
         #expect(budget.balance < 1.5)
+        // Also if a layer with another budget, or one that multiplies, lies between.
+        let other = try RetryBudget(ratio: 1, minimumPerSecond: 0, clock: ManualClock())
+        let between = try self.retry("between", budget: other)
+        let greedy = try self.retry("greedy", budget: budget, multiplies: true)
+        let before = budget.balance
+        try await outer.execute { try await between.execute { try await inner.execute {} } }
+        try await outer.execute { try await greedy.execute {} }
+        let hedge = Hedge(try HedgeOptions(delay: .fixed(.seconds(60)), budget: budget), name: "hedge")
+        try await outer.execute { try await hedge.execute {} }
+        try await hedge.execute { try await hedge.execute { try await inner.execute {} } }
+        #expect(budget.balance - before < 4.5 && budget.balance - before > 3.5)
+        while budget.balance > 1.5 { _ = budget.withdraw() }
+        let granted = budget.statistics.granted
         // A layer without a budget uses that of the layer around it.
         let bare = try self.retry("bare")
         let script = Script([Failure()])
         await #expect(throws: ResilienceError.self) {
             try await outer.execute { try await bare.execute { try script.run() } }
         }
-        #expect(budget.statistics == (granted: 2, refused: 1))
+        #expect(budget.statistics == (granted: granted + 2, refused: 1))
     }
 
     @Test func `the number of the attempt is there to be sent along`() async throws {
