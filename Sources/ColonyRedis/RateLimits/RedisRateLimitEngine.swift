@@ -165,12 +165,14 @@ public final class RedisRateLimitEngine: RateLimitEngine {
         [String(nanoseconds / Self.second), String(nanoseconds % Self.second)]
     }
 
-    /// Nanoseconds from whole seconds and the rest.
+    /// Nanoseconds from whole seconds and the rest, and no more than any limit takes to fill up: a clock of the server that was set back
+    /// leaves keys that are further ahead.
     static func nanoseconds(_ parts: ArraySlice<RESPValue>) -> Int64? {
         guard parts.count >= 2, let seconds = parts[parts.startIndex].integer,
             let rest = parts[parts.startIndex + 1].integer,
-            (0...RateLimitRule.longestFill.components.seconds).contains(seconds), (0..<Self.second).contains(rest)
+            seconds >= 0, (0..<Self.second).contains(rest)
         else { return nil }
-        return seconds * Self.second + rest
+        let longest = RateLimitRule.longestFill.components.seconds
+        return seconds < longest ? seconds * Self.second + rest : longest * Self.second
     }
 }

@@ -78,9 +78,11 @@ package struct LimitDocument: Codable, Sendable {
     package var remaining: Int
     package var retryAfterMilliseconds: Int64
     package var resetAfterMilliseconds: Int64
+    /// Where the daemon's switch of the limit stands; the command line knows of none.
+    package var position: String?
 
     enum CodingKeys: String, CodingKey {
-        case name, rate, burst, allowed, remaining
+        case name, rate, burst, allowed, remaining, position
         case periodMilliseconds = "per_ms"
         case periodNanoseconds = "per_ns"
         case retryAfterMilliseconds = "retry_after_ms"
@@ -105,16 +107,29 @@ package struct LimitDocument: Codable, Sendable {
         let period: Duration =
             self.periodNanoseconds.map { .nanoseconds($0) } ?? .milliseconds(self.periodMilliseconds ?? 0)
         do {
-            return RateLimitRecord(
-                name: try RateLimitName(self.name),
-                rule: try RateLimitRule(self.rate, per: period, burst: self.burst),
-                decision: RateLimitDecision(
-                    isAllowed: self.allowed, remaining: self.remaining,
-                    retryAfter: .milliseconds(self.retryAfterMilliseconds),
-                    resetAfter: .milliseconds(self.resetAfterMilliseconds)))
+            let rule = try RateLimitRule(self.rate, per: period, burst: self.burst)
+            return RateLimitRecord(name: try RateLimitName(self.name), rule: rule, decision: self.decision(under: rule))
         } catch {
             throw ResilienceError(.unavailable, "the daemon described a limit that cannot be: \(error)")
         }
+    }
+
+    /// What one permit would be answered by the count. Under a switch that lets pass, the daemon tells what is left without that permit,
+    /// because nothing would be taken; a record always means with it.
+    private func decision(under rule: RateLimitRule) -> RateLimitDecision {
+        let reset = Duration.milliseconds(self.resetAfterMilliseconds)
+        guard self.position == "passing" else {
+            return RateLimitDecision(
+                isAllowed: self.allowed, remaining: self.remaining,
+                retryAfter: .milliseconds(self.retryAfterMilliseconds), resetAfter: reset)
+        }
+        let after = reset + .nanoseconds(rule.interval)
+        guard self.remaining > 0 else {
+            return RateLimitDecision(
+                isAllowed: false, remaining: 0, retryAfter: max(.nanoseconds(1), after - .nanoseconds(rule.tolerance)),
+                resetAfter: reset)
+        }
+        return RateLimitDecision(isAllowed: true, remaining: self.remaining - 1, retryAfter: .zero, resetAfter: after)
     }
 }
 

@@ -21,6 +21,9 @@ struct KeyedLimitTable<Key: Hashable & Sendable>: Sendable {
     @usableFromInline let capacity: Int
     /// What a new limit owes at least: as much as one that was forgotten before it was full.
     @usableFromInline var floor: Int64 = .min / 2
+    /// The latest moment that was seen: threads read the clock before they get here, and not in the same order. At an earlier one
+    /// less could be owed than is, and the rest would be forgiven.
+    @usableFromInline var latest = Int64.min
     /// Where the search for one to forget goes on.
     @usableFromInline var hand = 0
 
@@ -45,7 +48,9 @@ struct KeyedLimitTable<Key: Hashable & Sendable>: Sendable {
     }
 
     @inlinable
-    mutating func take(_ permits: Int, of key: Key, hash: Int, at now: Int64) -> RateLimitDecision {
+    mutating func take(_ permits: Int, of key: Key, hash: Int, at time: Int64) -> RateLimitDecision {
+        let now = max(time, self.latest)
+        self.latest = now
         let index = self.place(of: key, hash: hash)
         if self.entries[index].key != nil {
             let outcome = KeyedLimitRules.decide(
@@ -143,7 +148,7 @@ struct KeyedLimitTable<Key: Hashable & Sendable>: Sendable {
     mutating func reset(_ key: Key, hash: Int, at now: Int64) -> Bool {
         let index = self.place(of: key, hash: hash)
         guard self.entries[index].key != nil else { return false }
-        let owed = self.entries[index].arrival > now
+        let owed = self.entries[index].arrival > max(now, self.latest)
         self.remove(at: index)
         return owed
     }

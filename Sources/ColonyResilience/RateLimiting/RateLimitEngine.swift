@@ -87,7 +87,7 @@ public struct RateLimitRecord: Hashable, Sendable {
     public let name: RateLimitName
     /// The rule of the latest request that took permits.
     public let rule: RateLimitRule
-    /// What a request of one permit would be answered.
+    /// What a request of one permit would be answered by the count; a daemon's switch that lets pass is left out.
     public let decision: RateLimitDecision
 
     /// Makes a record.

@@ -232,13 +232,20 @@ public final class RateLimiter: ResilienceLayer {
     /// remembers. Who waits gets another turn, in the same order, and is refused if that comes too late. A call that overlaps the change
     /// may be decided by either rule.
     ///
-    /// - Throws: ``ResilienceError`` with code `invalidConfiguration` if the algorithm cannot hold the rule; nothing has changed then.
+    /// - Throws: ``ResilienceError`` with code `invalidConfiguration` if the algorithm cannot hold the rule, or if those who wait would
+    ///   have to wait for decades under it, with the number of permits that they wait for; nothing has changed then.
     public func change(to rule: RateLimitRule) throws(ResilienceError) {
         try self.options.check(with: rule)
-        self.currentRule.withLock { current in
-            self.queue.change(to: rule, at: self.clock.now.nanoseconds)
+        let excess = self.currentRule.withLock { current -> Int64? in
+            if let excess = self.queue.change(to: rule, at: self.clock.now.nanoseconds) { return excess }
             self.largest.store(rule.burst, ordering: .relaxed)
             current = rule
+            return nil
+        }
+        if let excess {
+            throw ResilienceError(
+                .invalidConfiguration,
+                "\(self.name): \(excess) permits are waited for, and at \(rule) they would take decades")
         }
     }
 

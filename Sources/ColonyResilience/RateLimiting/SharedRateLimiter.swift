@@ -96,7 +96,7 @@ public final class SharedRateLimiter: ResilienceLayer {
         try request.check()
         let directive = self.state.withLock { $0.outage.call(at: self.now) }
         switch directive {
-        case .ask: return try await self.ask(request)
+        case .ask(let isProbe): return try await self.ask(request, isProbe: isProbe)
         case .followPolicy(let wait): return try self.answerAlone(permits, until: wait)
         case .refuse(let wait): return self.refuse(for: wait)
         case .settle(let owed): return try await self.settle(owed, before: request)
@@ -106,16 +106,20 @@ public final class SharedRateLimiter: ResilienceLayer {
     private var now: Int64 { self.clock.now.nanoseconds }
 
     /// Asks the store, and learns from how that ends whether it can be reached.
-    private func decision(on request: RateLimitRequest) async throws(ResilienceError) -> RateLimitDecision? {
+    ///
+    /// - Returns: `nil` if it could not.
+    private func decision(
+        on request: RateLimitRequest, isProbe: Bool
+    ) async throws(ResilienceError) -> RateLimitDecision? {
         do {
             return try await self.engine.take(request)
         } catch {
             guard error.code == .unavailable else {
-                self.state.withLock { $0.outage.learnedNothing() }
+                self.state.withLock { $0.outage.learnedNothing(isProbe: isProbe) }
                 throw error
             }
             self.state.withLock { state in
-                state.outage.missed(at: self.now)
+                state.outage.missed(isProbe: isProbe, at: self.now)
                 state.statistics.missed += 1
                 state.lastError = error
             }
@@ -123,12 +127,14 @@ public final class SharedRateLimiter: ResilienceLayer {
         }
     }
 
-    private func ask(_ request: RateLimitRequest) async throws(ResilienceError) -> RateLimitDecision {
-        guard let decision = try await self.decision(on: request) else {
+    private func ask(
+        _ request: RateLimitRequest, isProbe: Bool
+    ) async throws(ResilienceError) -> RateLimitDecision {
+        guard let decision = try await self.decision(on: request, isProbe: isProbe) else {
             return try self.answerAlone(request.permits, until: self.options.probeInterval.clampedNanoseconds)
         }
         self.state.withLock { state in
-            state.outage.reached()
+            state.outage.reached(isProbe: isProbe, at: self.now)
             state.statistics.granted += decision.isAllowed ? UInt64(request.permits) : 0
             state.statistics.refused += decision.isAllowed ? 0 : 1
         }
@@ -138,18 +144,22 @@ public final class SharedRateLimiter: ResilienceLayer {
     private func settle(
         _ owed: Int, before request: RateLimitRequest
     ) async throws(ResilienceError) -> RateLimitDecision {
-        let debt = RateLimitRequest(self.name, permits: owed, rule: self.rule)
-        guard let decision = try await self.decision(on: debt) else {
-            return try self.answerAlone(request.permits, until: self.options.probeInterval.clampedNanoseconds)
+        var owed = owed
+        // Others may have been granted permits without the store while it was asked.
+        while owed > 0 {
+            let debt = RateLimitRequest(self.name, permits: owed, rule: self.rule)
+            guard let decision = try await self.decision(on: debt, isProbe: true) else {
+                return try self.answerAlone(request.permits, until: self.options.probeInterval.clampedNanoseconds)
+            }
+            guard decision.isAllowed else {
+                let wait = self.state.withLock {
+                    $0.outage.owes(at: self.now, retryAfter: decision.retryAfter.clampedNanoseconds)
+                }
+                return self.refuse(for: wait)
+            }
+            owed = self.state.withLock { $0.outage.settled(at: self.now) }
         }
-        if decision.isAllowed {
-            self.state.withLock { $0.outage.reached() }
-            return try await self.ask(request)
-        }
-        let wait = self.state.withLock {
-            $0.outage.owes(at: self.now, retryAfter: decision.retryAfter.clampedNanoseconds)
-        }
-        return self.refuse(for: wait)
+        return try await self.ask(request, isProbe: false)
     }
 
     private func refuse(for wait: Int64) -> RateLimitDecision {
@@ -200,17 +210,18 @@ public final class SharedRateLimiter: ResilienceLayer {
     ) async throws(ResilienceError) -> Duration {
         let start = self.clock.now
         let end = try WaitingLine.end(of: limit, from: start, name: self.name.rawValue)
+        // When to ask next: the wait that a refusal tells counts from the refusal, and goes on in the line.
+        var moment = start
         // While nobody waits all may ask at the same time.
-        var refusal = RateLimitDecision(isAllowed: false, remaining: 0, retryAfter: .zero, resetAfter: .zero)
         if self.line.isEmpty {
-            refusal = try await self.take(permits)
-            if refusal.isAllowed { return start.duration(to: self.clock.now) }
-            try self.refuseIfLate(permits, refusal.retryAfter, end)
+            let decision = try await self.take(permits)
+            if decision.isAllowed { return start.duration(to: self.clock.now) }
+            moment = try self.moment(after: decision, permits, end)
         }
         guard let place = self.line.enter() else {
             throw ResilienceError(
                 .rateLimited, "\(self.name): \(self.options.maximumWaiting) callers wait already",
-                retryAfter: refusal.retryAfter)
+                retryAfter: max(.zero, self.clock.now.duration(to: moment)))
         }
         defer { self.line.leave(place) }
         guard try await self.line.waitToBeFirst(place, until: end, on: self.clock) else {
@@ -219,21 +230,26 @@ public final class SharedRateLimiter: ResilienceLayer {
         }
         while true {
             do {
-                try await self.clock.sleep(for: refusal.retryAfter)
+                try await self.clock.sleep(until: moment, tolerance: nil)
             } catch {
                 throw ResilienceError(
                     .cancelled, "\(self.name): the wait for \(permits) permits was cancelled", cause: error)
             }
-            refusal = try await self.take(permits)
-            if refusal.isAllowed { return start.duration(to: self.clock.now) }
-            try self.refuseIfLate(permits, refusal.retryAfter, end)
+            let decision = try await self.take(permits)
+            if decision.isAllowed { return start.duration(to: self.clock.now) }
+            moment = try self.moment(after: decision, permits, end)
         }
     }
 
-    private func refuseIfLate(
-        _ permits: Int, _ wait: Duration, _ end: MonotonicInstant
-    ) throws(ResilienceError) {
-        guard self.clock.now.advanced(by: wait) > end else { return }
+    /// When to ask again after a refusal.
+    ///
+    /// - Throws: ``ResilienceError`` with code `rateLimited` if that is too late.
+    private func moment(
+        after refusal: RateLimitDecision, _ permits: Int, _ end: MonotonicInstant
+    ) throws(ResilienceError) -> MonotonicInstant {
+        let wait = refusal.retryAfter
+        let moment = self.clock.now.advanced(by: wait)
+        if moment <= end { return moment }
         throw ResilienceError(
             .rateLimited, "\(self.name): \(permits) permits are free in \(wait), and that is too late",
             retryAfter: wait)

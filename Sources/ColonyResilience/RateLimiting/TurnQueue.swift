@@ -89,8 +89,15 @@ final class TurnQueue: Sendable {
     }
 
     /// Applies another rule, and moves all who wait. Who would have to wait for too long is dismissed.
-    func change(to rule: RateLimitRule, at now: Int64) {
-        let signals = self.state.withLock { state -> [OneShotSignal] in
+    ///
+    /// - Returns: Nothing; or, if the last turn would be too far away to be counted in nanoseconds, for how many permits all wait who
+    ///   do. Then nothing has changed.
+    func change(to rule: RateLimitRule, at now: Int64) -> Int64? {
+        let (excess, signals) = self.state.withLock { state -> (Int64?, [OneShotSignal]) in
+            let permits = state.waiters.reduce(0) { $0 + $1.turn.permits }
+            // A window takes up to eight times as long as a bucket, if each request is for a little more than fits in with another.
+            let (cost, isTooMuch) = permits.multipliedReportingOverflow(by: rule.interval)
+            if isTooMuch || cost > .max / 8 { return (permits, []) }
             var moved = self.meter.change(to: rule, with: state.waiters.map(\.turn), at: now)
             var signals: [OneShotSignal] = []
             for index in state.waiters.indices { state.waiters[index].turn = moved[index] }
@@ -106,9 +113,10 @@ final class TurnQueue: Sendable {
                 state.dismissed[waiter.number] = waiter.turn.slot
                 signals.append(waiter.signal)
             }
-            return signals + self.call(upTo: now, in: &state)
+            return (nil, signals + self.call(upTo: now, in: &state))
         }
         for signal in signals { signal.fire() }
+        return excess
     }
 
     /// Takes out those whose turn has come, and tells the first of the others to look at its turn.

@@ -157,14 +157,23 @@ public final class TwoTierRateLimiter: ResilienceLayer {
                 size = max(1, permits)
                 continue
             }
-            // The wait for a batch is longer than that for what was asked for.
-            let spared = self.store.rule.interval * Int64(size - max(1, permits))
-            let wait = max(1, decision.retryAfter.clampedNanoseconds - spared)
+            let wait = self.wait(for: max(1, permits), after: decision, on: size)
             decision = RateLimitDecision(
                 isAllowed: false, remaining: decision.remaining, retryAfter: .nanoseconds(wait),
                 resetAfter: decision.resetAfter)
             return decision
         }
+    }
+
+    /// How long it takes until so many permits are there, if more of them were refused.
+    private func wait(for permits: Int, after refusal: RateLimitDecision, on size: Int) -> Int64 {
+        let rule = self.store.rule
+        let told = refusal.retryAfter.clampedNanoseconds
+        // The wait for a batch is longer than that for what was asked for. That is so if the rule has refused it, and not if a debt of an
+        // outage or a switch of the daemon has; a daemon tells both times in milliseconds, rounded up.
+        let byRule = refusal.resetAfter.clampedNanoseconds - (rule.tolerance - rule.interval * Int64(size))
+        guard abs(byRule - told) <= 2_000_000 else { return max(1, told) }
+        return max(1, told - rule.interval * Int64(size - permits))
     }
 
     // MARK: Fetching in advance

@@ -37,8 +37,9 @@ enum RateLimitTable {
             statement.bind(Int64(request.rule.burst), at: 6)
             try statement.run()
             if stored == nil { try Self.sweep(at: now, on: connection) }
-        } else if arrival > now, outcome.arrival != arrival {
-            // The rule has become narrower, and from here on the limit owes no more than its burst.
+        } else if let stored, outcome.arrival != stored {
+            // The rule has become narrower, and from here on the limit owes no more than its burst; or the row is still of the former
+            // boot, and is paid off from here on.
             let statement = try connection.prepared(Self.setArrival)
             statement.bind(request.name.rawValue, at: 1)
             statement.bind(outcome.arrival, at: 2)

@@ -131,15 +131,17 @@ public final class SQLiteRateLimitEngine: RateLimitAdministration {
     ) async throws(ResilienceError) -> Value {
         let clock = self.clock
         do throws(StoreError) {
-            return try await self.membership.store().write(.singleStatement, durability: .written) {
-                [self] transaction throws(StoreError) in
+            let hadThawed = self.hasThawed.load(ordering: .relaxed)
+            let (value, hasThawed) = try await self.membership.store().write(.singleStatement, durability: .written) {
+                transaction throws(StoreError) -> (Value, Bool) in
                 let now = clock.now.nanoseconds
-                if !self.hasThawed.load(ordering: .relaxed) {
-                    let isDone = try !RateLimitTable.thaw(at: now, in: transaction)
-                    if isDone { self.hasThawed.store(true, ordering: .relaxed) }
-                }
-                return try body(transaction, now)
+                var hasThawed = hadThawed
+                if !hasThawed { hasThawed = try !RateLimitTable.thaw(at: now, in: transaction) }
+                return (try body(transaction, now), hasThawed)
             }
+            // Not before it is committed: what was thawed in a transaction that failed is frozen still.
+            if hasThawed { self.hasThawed.store(true, ordering: .relaxed) }
+            return value
         } catch {
             throw ResilienceError(error)
         }

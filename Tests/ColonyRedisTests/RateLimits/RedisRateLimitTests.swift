@@ -140,6 +140,23 @@ struct RedisRateLimitTests {
         await limits.close()
     }
 
+    @Test func `a limit that is owed for longer than any may be is listed, and so are the others`() async throws {
+        let server = try await RedisProcess()
+        let limits = try server.limits()
+        let rule = try RateLimitRule(10, per: .seconds(10_000))
+        #expect(try await limits.take([RateLimitRequest("a", permits: 1, rule: rule)])[0].isAllowed)
+        // As a server has it whose clock was two years ahead when it wrote this.
+        let key = try #require(try self.keys(server).first)
+        let seconds = try #require(try server.connect().ask("TIME").elements?[0].text.flatMap { Int64($0) })
+        try server.connect().ask("SET", key, "\(seconds + 2 * 366 * 86_400) 500 10 10000000000000 10")
+        #expect(try await limits.take([RateLimitRequest("b", permits: 1, rule: rule)])[0].isAllowed)
+        let listed = try await limits.limits(withPrefix: "", after: nil, limit: 10)
+        #expect(listed.map(\.name) == ["a", "b"])
+        #expect(listed.first?.decision.isAllowed == false)
+        #expect(listed.first?.decision.resetAfter == .seconds(10_000))
+        await limits.close()
+    }
+
     @Test func `scripts that a server has forgotten are sent in full, and take their permits once`() async throws {
         let server = try await RedisProcess()
         let limits = try server.limits()

@@ -1,7 +1,23 @@
 import ColonyCore
 import ColonyResilience
 import ColonySimulation
+import Synchronization
 import Testing
+
+/// A clock whose readings come in the order of the decisions, and not of time.
+private final class LateClock: MonotonicClock {
+    private let readings: Mutex<[Int64]>
+
+    init(_ milliseconds: [Int64]) { self.readings = Mutex(milliseconds) }
+
+    var now: MonotonicInstant {
+        MonotonicInstant(nanoseconds: self.readings.withLock { $0.removeFirst() } * 1_000_000)
+    }
+
+    var minimumResolution: Duration { .nanoseconds(1) }
+
+    func sleep(until deadline: MonotonicInstant, tolerance: Duration?) async throws {}
+}
 
 @Suite("One limit for each key", .timeLimit(.minutes(2)))
 struct KeyedRateLimiterTests {
@@ -112,5 +128,14 @@ struct KeyedRateLimiterTests {
             return try await group.reduce(0, +)
         }
         #expect((1_000...1_010).contains(granted))
+    }
+
+    @Test func `a thread that read the clock long before it got its turn forgives nothing`() throws {
+        // Rules of one permit a second: the second call read the clock before the first, and comes after it.
+        let clock = LateClock([10_000, 8_500, 9_600, 10_999, 11_000])
+        let limiter = try KeyedRateLimiter<Int>(RateLimitRule(1, per: .seconds(1)), capacity: 10, clock: clock)
+        let decisions = try (0..<5).map { _ in try limiter.take(for: 1) }
+        #expect(decisions.map(\.isAllowed) == [true, false, false, false, true])
+        #expect(decisions.map(\.retryAfter) == [.zero, .seconds(1), .seconds(1), .milliseconds(1), .zero])
     }
 }

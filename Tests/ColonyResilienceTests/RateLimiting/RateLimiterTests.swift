@@ -259,6 +259,26 @@ struct RateLimiterTests {
         #expect(try limiter.take().retryAfter == .seconds(10))
     }
 
+    @Test(arguments: RateLimitAlgorithm.allCases)
+    func `a rule under which those who wait would wait for decades is refused and changes nothing`(
+        algorithm: RateLimitAlgorithm
+    ) async throws {
+        let most = algorithm == .leakyBucket ? 1 : 1_000_000
+        let limiter = try self.limiter(1_000_000, algorithm)
+        #expect(limiter.tryTake(most))
+        let waiter = Task { try await limiter.takeOrWait(1_000_000) }
+        try await Polling.until { limiter.statistics.waiting == 1 }
+        let error = #expect(throws: ResilienceError.self) {
+            try limiter.change(to: RateLimitRule(1, per: .seconds(366 * 86_400)))
+        }
+        #expect(error?.code == .invalidConfiguration && error?.message.contains("1000000 permits") == true)
+        #expect(limiter.rule.permits == 1_000_000)
+        try await self.clock.waitForSleepers(1)
+        self.clock.advance(by: .seconds(algorithm == .slidingWindowCounter ? 2 : 1))
+        _ = try await waiter.value
+        try limiter.change(to: RateLimitRule(1, per: .seconds(366 * 86_400)))
+    }
+
     // MARK: Many at once
 
     @Test(arguments: RateLimitAlgorithm.allCases)

@@ -4,6 +4,21 @@ import ColonyResilience
 import ColonySimulation
 import Testing
 
+/// An engine that answers each request in the same way.
+private struct ConstantRateLimitEngine: RateLimitEngine {
+    private let decision: RateLimitDecision
+
+    init(_ decision: RateLimitDecision) { self.decision = decision }
+
+    var guarantee: Guarantee { Guarantee(reach: .host, survival: .processCrash) }
+
+    func take(_ requests: [RateLimitRequest]) async throws(ResilienceError) -> [RateLimitDecision] {
+        requests.map { _ in self.decision }
+    }
+
+    func reset(_ name: RateLimitName) async throws(ResilienceError) -> Bool { false }
+}
+
 @Suite("A limit that is leased in batches", .timeLimit(.minutes(2)))
 struct TwoTierRateLimiterTests {
     private let clock = ManualClock()
@@ -147,5 +162,15 @@ struct TwoTierRateLimiterTests {
         }
         #expect((10_000...10_200).contains(granted))
         #expect(limiter.store.statistics.granted >= UInt64(granted))
+    }
+
+    @Test func `a refusal that is not the rule's own is waited for as long as it says`() async throws {
+        // As a daemon's switch has it: the wait has nothing to do with how much was asked for.
+        let wait = Duration.seconds(1)
+        let switched = RateLimitDecision(isAllowed: false, remaining: 0, retryAfter: wait, resetAfter: wait)
+        let limiter = try self.limiter(
+            RateLimitRule(20, per: .seconds(20)), on: ConstantRateLimitEngine(switched), lease: 10)
+        #expect(try await limiter.take().retryAfter == wait)
+        #expect(try await limiter.take(5).retryAfter == wait)
     }
 }

@@ -103,6 +103,24 @@ struct SQLiteRateLimitTests {
         await second.close()
     }
 
+    @Test func `a row that is still of the former boot is paid off from the first request on, also if that is refused`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let limits = self.engine(folder)
+        #expect(try await self.take(10, on: limits).isAllowed)
+        // As a transaction leaves it that was rolled back after the engine had let all limits go on.
+        try await limits.storeForTesting.write { transaction throws(StoreError) in
+            try transaction.connection.run(Self.freeze)
+        }
+        #expect(try await self.take(1, on: limits).retryAfter == .seconds(1))
+        self.clock.advance(by: .seconds(1))
+        #expect(try await self.take(1, on: limits).isAllowed)
+        await limits.close()
+    }
+
+    private static let freeze = SQL("UPDATE rate_limit SET arrival = counted_at - arrival")
+
     @Test func `a second reboot before anybody looked loses nothing`() async throws {
         let folder = try TemporaryFolder()
         let first = self.engine(folder)

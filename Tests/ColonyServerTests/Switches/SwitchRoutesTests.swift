@@ -125,6 +125,7 @@ struct SwitchRoutesTests {
     @Test("What is left of a limit is to be seen while it is switched, and one permit would take nothing of it")
     func leftOfSwitchedLimit() async throws {
         try await withServer { server async throws in
+            let engine: RemoteRateLimitEngine = try .colony(server.url)
             let body = #"{"permits":3,"rate":10,"per_ms":3600000}"#
             #expect(try await server.post("/v1/limits/up/take", body).integer("remaining") == 7)
             #expect(try await server.send(.GET, "/v1/limits/up").integer("remaining") == 6, "with one more taken")
@@ -137,7 +138,23 @@ struct SwitchRoutesTests {
                 #expect(shown.integer("remaining") == 7)
                 #expect((1_000_000...1_080_000).contains(try #require(shown.integer("reset_after_ms"))))
                 #expect(shown.json["allowed"] as? Bool == (position == "passing"))
+                // As `colony limit list` reckons what is left.
+                let record = try #require(try await engine.limits(withPrefix: "up", after: nil, limit: 1).first)
+                #expect(record.decision.remaining + (record.decision.isAllowed ? 1 : 0) == 7, "\(position)")
             }
+            #expect(try await Self.move(server, "limit/up", "automatic").status == 200)
+            try await eventually("it counts") {
+                try await server.send(.GET, "/v1/limits/up").json["position"] as? String == "automatic"
+            }
+            let rest = #"{"permits":7,"rate":10,"per_ms":3600000}"#
+            #expect(try await server.post("/v1/limits/up/take", rest).json["allowed"] as? Bool == true)
+            #expect(try await Self.move(server, "limit/up", "passing").status == 200)
+            try await eventually("it lets pass") {
+                try await server.send(.GET, "/v1/limits/up").json["position"] as? String == "passing"
+            }
+            let empty = try #require(try await engine.limits(withPrefix: "up", after: nil, limit: 1).first)
+            #expect(!empty.decision.isAllowed && empty.decision.remaining == 0)
+            await engine.close()
         }
     }
 

@@ -41,11 +41,22 @@ final class CellMeter: Meter {
         }
     }
 
+    /// What the longest burst of any rule costs.
+    @inline(__always)
+    private static var mostCost: Int64 { 366 * 86_400 * 1_000_000_000 }
+
+    /// What permits cost, or nothing if no rule has such a burst: they were asked for under another rule than this, and are refused.
+    @inline(__always)
+    private func cost(of permits: Int64, _ terms: Terms) -> Int64? {
+        let (cost, isTooMuch) = permits.multipliedReportingOverflow(by: terms.interval)
+        return isTooMuch || cost > Self.mostCost ? nil : cost
+    }
+
     /// Takes permits for now, and tells nothing more: the shortest way.
     @inline(__always)
     func tryTake(_ permits: Int64, at now: Int64) -> Bool {
         let terms = self.terms()
-        let cost = permits &* terms.interval
+        guard let cost = self.cost(of: permits, terms) else { return false }
         let room = self.isEven ? 0 : terms.tolerance &- cost
         var arrival = self.arrival.load(ordering: .relaxed)
         while true {
@@ -60,8 +71,10 @@ final class CellMeter: Meter {
 
     func take(_ permits: Int64, at now: Int64, within limit: Int64) -> MeterAnswer {
         let terms = self.terms()
-        let cost = permits * terms.interval
         var arrival = self.arrival.load(ordering: .relaxed)
+        guard let cost = self.cost(of: permits, terms) else {
+            return self.answer(isGranted: false, now + Self.mostCost, owed: max(arrival, now) - now, terms)
+        }
         while true {
             let base = max(arrival, now)
             let slot = permits == 0 ? now : max(now, self.slot(of: cost, after: base, terms.tolerance))

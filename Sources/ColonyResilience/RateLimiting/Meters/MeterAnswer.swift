@@ -47,5 +47,7 @@ protocol Meter: Sendable {
     ) -> [MeterTurn]
 
     /// Goes on under another rule, and moves all turns as if they had been asked for now.
+    ///
+    /// - Parameter turns: Their permits take an eighth of what fits into a number of nanoseconds at most.
     func change(to rule: RateLimitRule, with turns: [MeterTurn], at now: Int64) -> [MeterTurn]
 }
