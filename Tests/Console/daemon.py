@@ -126,6 +126,15 @@ class Daemon:
     def lock(self, name):
         return self.ask("GET", self.lock_path(name))
 
+    def token(self, name):
+        """The token under which a lock is held, or none in the moment between two holders."""
+        try:
+            return self.lock(name)["token"]
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            return 0
+
     def wait_in_line(self, name, owner, ttl_ms=60_000):
         """Stands in the queue of `name` in the background until the lock is granted or the daemon ends."""
 

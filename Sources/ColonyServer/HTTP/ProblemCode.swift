@@ -42,6 +42,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case unsupportedMediaType = "unsupported_media_type"
     // 422
     case unroutable
+    case impossibleLimit = "impossible_limit"
     // 415, 429
     case unsupportedEncoding = "unsupported_encoding"
     case tooManyWaiters = "too_many_waiters"
@@ -70,7 +71,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .bodyTimeout: 408
         case .held, .permitsHeld, .recordConflict, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
-        case .unroutable: 422
+        case .unroutable, .impossibleLimit: 422
         case .versionMismatch: 412
         case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
         case .unsupportedMediaType, .unsupportedEncoding: 415
@@ -113,6 +114,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .exchangeConflict: "The exchange exists and is another"
         case .scheduleConflict: "The schedule has gone on meanwhile"
         case .unroutable: "No queue is bound for the messages"
+        case .impossibleLimit: "The numbers of the limit do not fit together"
         case .versionMismatch: "The entry is not the one that was expected"
         case .bodyTooLarge: "The body is too large"
         case .valueTooLarge: "The value is larger than the cache takes"

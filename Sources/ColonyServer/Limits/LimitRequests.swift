@@ -32,11 +32,11 @@ struct TakeLimitRequest {
         do throws(ResilienceError) {
             self.rule = try RateLimitRule(rate, per: period, burst: terms.burst)
         } catch {
-            throw Problem(.invalidRequest, error.message)
+            throw Problem(.impossibleLimit, error.message)
         }
         guard terms.permits <= self.rule.burst else {
             throw Problem(
-                .invalidRequest,
+                .impossibleLimit,
                 "\(path)permits is refused: \(terms.permits) is not from 0 to the burst of \(self.rule.burst), so it could "
                     + "never be taken")
         }

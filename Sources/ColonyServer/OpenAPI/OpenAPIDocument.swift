@@ -138,7 +138,8 @@ struct OpenAPIDocument {
     private func namedParameter(_ place: String) -> JSONValue {
         [
             "name": .string(place), "in": "path", "required": true,
-            "schema": .reference(["owner": "Owner", "kind": "SwitchKind"][place, default: "Name"]),
+            "schema": .reference(
+                ["owner": "Owner", "kind": "SwitchKind", "switch": "SwitchName"][place, default: "Name"]),
             "description": .string("The \(place), percent-encoded; a slash is %2F, and # is %23."),
         ]
     }

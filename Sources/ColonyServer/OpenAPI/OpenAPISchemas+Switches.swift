@@ -21,6 +21,16 @@ extension OpenAPISchemas {
         return [
             ("SwitchKind", ["enum": .array(SwitchID.Kind.allCases.map { .string($0.rawValue) })]),
             (
+                "SwitchName",
+                [
+                    "type": "string", "minLength": 1,
+                    "maxLength": .number(UInt64(min(self.limits.nameBytes, SwitchID.maximumNameBytes))),
+                    "pattern": #"^[^\u0000-\u001F\u007F-\u009F]+$"#,
+                    "description": .string(
+                        "UTF-8 without control characters, of 1 to \(SwitchID.maximumNameBytes) bytes."),
+                ]
+            ),
+            (
                 "SwitchPosition",
                 [
                     "enum": .array(SwitchPosition.allCases.map { .string($0.rawValue) }),

@@ -6,12 +6,12 @@ extension Route {
             RouteDescription(
                 summary: "Take permits of a limit, or only look with 0 permits.",
                 success: "Whether they were granted. A refusal takes nothing and has a `Retry-After`.",
-                request: "TakeLimitRequest", answer: "LimitDecision", problems: [])
+                request: "TakeLimitRequest", answer: "LimitDecision", problems: [.impossibleLimit])
         case .takeLimits:
             RouteDescription(
                 summary: "Take permits of several limits, decided in their order.",
                 success: "One answer per request, in the same order.", request: "TakeLimitsRequest",
-                answer: "LimitDecisions", problems: [])
+                answer: "LimitDecisions", problems: [.impossibleLimit])
         case .listLimits:
             RouteDescription(
                 summary: "List limits that are not full, in the byte order of their names.",
