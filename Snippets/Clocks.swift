@@ -3,7 +3,7 @@
 import ColonyClocks
 import ColonyCore
 
-let here = try NodeID("berlin-1")
+let here: NodeID = "berlin-1"
 
 // snippet.show
 let clock = HybridLogicalClock()

@@ -183,7 +183,7 @@ import Testing
             }
             #expect(long?.message.contains("1002 bytes") == true)
             let short = #expect(throws: CoordinationError.self) {
-                try Switchboard(on: engine, node: NodeID("n"), interval: .milliseconds(99))
+                try Switchboard(on: engine, node: "n", interval: .milliseconds(99))
             }
             #expect(short?.message.contains("99") == true)
         }

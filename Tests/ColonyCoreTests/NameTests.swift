@@ -67,13 +67,23 @@ struct NameTests {
         #expect(NameRules.quoted("a\u{2028}b\u{202E}c") == #""a\u{2028}b\u{202e}c""#)
     }
 
+    @Test func `every kind of name is compared by its bytes`() {
+        func compare<Name: StoredName>(_ type: Name.Type) where Name.StringLiteralType == String {
+            let (short, long): (Name, Name) = ("\u{E9}", "e\u{301}")
+            #expect(short != long && long < short)
+            #expect(Set([short, long, "\u{E9}"]).count == 2)
+        }
+        compare(LeaseName.self)
+        compare(NodeID.self)
+    }
+
     @Test func `names and owners survive JSON, and bad ones are refused there`() throws {
         struct Both: Codable, Equatable {
             var name: LeaseName
             var owner: OwnerID
             var node: NodeID
         }
-        let both = Both(name: "orders/42", owner: .unique(), node: try NodeID("n1"))
+        let both = Both(name: "orders/42", owner: .unique(), node: "n1")
         let data = try JSONEncoder().encode(both)
         #expect(try JSONDecoder().decode(Both.self, from: data) == both)
         for bad in [

@@ -9,7 +9,7 @@ import Synchronization
 /// same name share its switch.
 ///
 /// ```swift
-/// let board = Switchboard(on: engine, node: try NodeID("orders-7"))
+/// let board = try Switchboard(on: engine, node: "orders-7")
 /// try board.add(payments)     // a CircuitBreaker
 /// try await board.run()       // a task of the process, until it is cancelled
 /// ```

@@ -5,14 +5,14 @@
 package enum NameRules {
     package static let maximumBytes = 255
 
-    /// What is wrong with `text` as a name, or `nil` if nothing is.
-    package static func defect(in text: String) -> String? {
+    /// What is wrong with `text` as a name of so many bytes at the most, or `nil` if nothing is.
+    package static func defect(in text: String, upTo most: Int = maximumBytes) -> String? {
         let byteCount = text.utf8.count
         if byteCount == 0 {
             return "it is empty"
         }
-        if byteCount > maximumBytes {
-            return "it has \(byteCount) bytes, and \(maximumBytes) are the most"
+        if byteCount > most {
+            return "it has \(byteCount) bytes, and \(most) are the most"
         }
         // Printable ASCII is the common case and needs no look at Unicode properties.
         if text.utf8.allSatisfy({ (0x20...0x7E).contains($0) }) {

@@ -1,30 +1,21 @@
 /// One node of a cluster: a process that takes part, with a name that it keeps over restarts.
-///
-/// The same rule as for ``LeaseName`` holds: 1 to 255 bytes of UTF-8 without control characters.
-public struct NodeID: Hashable, Sendable, Codable, CustomStringConvertible {
+public struct NodeID: StoredName {
+    /// The role that errors name.
+    public static var role: String { "node name" }
+
+    /// The name as text.
     public let rawValue: String
 
-    /// - Throws: ``InvalidName``, which quotes the text and says what is wrong with it.
+    /// Makes a name from text that comes from outside.
+    ///
+    /// - Throws: `InvalidName`, which quotes the text and says what is wrong with it.
+    /// - Complexity: O(*n*) in the length of the text.
     public init(_ text: String) throws(InvalidName) {
-        if let defect = NameRules.defect(in: text) {
-            throw InvalidName(role: "node name", value: text, reason: defect)
-        }
-        self.rawValue = text
+        self.rawValue = try Self.checked(text)
     }
 
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        do {
-            try self.init(container.decode(String.self))
-        } catch let error as InvalidName {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: error.description)
-        }
+    /// Makes a name from a literal in the program; a bad literal is a programmer's error and stops the program.
+    public init(stringLiteral value: String) {
+        self.init(literal: value)
     }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(self.rawValue)
-    }
-
-    public var description: String { self.rawValue }
 }

@@ -1,67 +1,23 @@
 public import ColonyCore
 
 /// The name of a schedule, such as `reports.daily`.
-///
-/// A name has 1 to 255 bytes of UTF-8 and no control characters, and names are equal when their bytes are.
-public struct ScheduleName: Sendable {
+public struct ScheduleName: StoredName {
+    /// The role that errors name.
+    public static var role: String { "schedule name" }
+
     /// The name as text.
     public let rawValue: String
 
     /// Makes a name from text that comes from outside.
     ///
-    /// - Throws: ``InvalidName``, which quotes the text and says what is wrong with it.
+    /// - Throws: `InvalidName`, which quotes the text and says what is wrong with it.
     /// - Complexity: O(*n*) in the length of the text.
     public init(_ text: String) throws(InvalidName) {
-        if let defect = NameRules.defect(in: text) {
-            throw InvalidName(role: "schedule name", value: text, reason: defect)
-        }
-        var text = text
-        text.makeContiguousUTF8()
-        self.rawValue = text
+        self.rawValue = try Self.checked(text)
     }
-}
 
-extension ScheduleName: ExpressibleByStringLiteral {
     /// Makes a name from a literal in the program; a bad literal is a programmer's error and stops the program.
     public init(stringLiteral value: String) {
-        do {
-            try self.init(value)
-        } catch {
-            preconditionFailure(error.description)
-        }
-    }
-}
-
-extension ScheduleName: Hashable, Comparable, CustomStringConvertible {
-    public static func == (first: Self, second: Self) -> Bool {
-        first.rawValue.utf8.elementsEqual(second.rawValue.utf8)
-    }
-
-    /// Orders names by their bytes, as stores do.
-    public static func < (first: Self, second: Self) -> Bool {
-        first.rawValue.utf8.lexicographicallyPrecedes(second.rawValue.utf8)
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        for byte in self.rawValue.utf8 { hasher.combine(byte) }
-        hasher.combine(0xFF as UInt8)
-    }
-
-    public var description: String { self.rawValue }
-}
-
-extension ScheduleName: Codable {
-    public init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        do {
-            try self.init(container.decode(String.self))
-        } catch let error as InvalidName {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: error.description)
-        }
-    }
-
-    public func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(self.rawValue)
+        self.init(literal: value)
     }
 }

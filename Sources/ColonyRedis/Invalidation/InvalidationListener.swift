@@ -1,4 +1,5 @@
 import ColonyCaches
+import ColonyCore
 import ColonyRESP
 
 /// Has servers tell of changes of keys (`CLIENT TRACKING`), and passes them to a hub.

@@ -1,51 +1,28 @@
 public import ColonyCore
 
-/// The name of one request that may be sent several times and must have its effect once: 1 to 255 bytes of UTF-8 without control
-/// characters, compared by its bytes.
+/// The name of one request that may be sent several times and must have its effect once.
 ///
 /// The caller makes it, once for each thing that it wants done, and sends the same one with each repetition. Put the name of the caller
 /// into it, or one caller can read the outcomes of another.
-public struct IdempotencyKey: Sendable {
-    /// The key as text.
+public struct IdempotencyKey: StoredName {
+    /// The role that errors name.
+    public static var role: String { "request key" }
+
+    /// The name as text.
     public let rawValue: String
 
-    /// Makes a key from text that comes from outside.
+    /// Makes a name from text that comes from outside.
     ///
     /// - Throws: `InvalidName`, which quotes the text and says what is wrong with it.
+    /// - Complexity: O(*n*) in the length of the text.
     public init(_ text: String) throws(InvalidName) {
-        if let defect = NameRules.defect(in: text) {
-            throw InvalidName(role: "request key", value: text, reason: defect)
-        }
-        var text = text
-        text.makeContiguousUTF8()
-        self.rawValue = text
+        self.rawValue = try Self.checked(text)
     }
-}
 
-extension IdempotencyKey: ExpressibleByStringLiteral {
-    /// Makes a key from a literal in the program; a bad literal is a programmer's error and stops the program.
+    /// Makes a name from a literal in the program; a bad literal is a programmer's error and stops the program.
     public init(stringLiteral value: String) {
-        do {
-            try self.init(value)
-        } catch {
-            preconditionFailure(error.description)
-        }
+        self.init(literal: value)
     }
-}
-
-extension IdempotencyKey: Hashable, CustomStringConvertible {
-    public static func == (first: Self, second: Self) -> Bool {
-        first.rawValue.utf8.elementsEqual(second.rawValue.utf8)
-    }
-
-    public func hash(into hasher: inout Hasher) {
-        for byte in self.rawValue.utf8 {
-            hasher.combine(byte)
-        }
-        hasher.combine(0xFF as UInt8)
-    }
-
-    public var description: String { self.rawValue }
 }
 
 /// What a request asks for, in few bytes: a key that comes again with another content is a mistake of the caller, and is refused.

@@ -23,7 +23,7 @@ struct SwitchRoutesTests {
             #expect(try await server.send(.GET, "/v1/switches").text == #"{"switches":[]}"#)
             let breaker = try CircuitBreaker(name: "payments/eu")
             try await breaker.execute {}
-            let board = try Switchboard(on: engine, node: NodeID("orders-1"), interval: .milliseconds(100))
+            let board = try Switchboard(on: engine, node: "orders-1", interval: .milliseconds(100))
             try board.add(breaker)
             let running = Task { try await board.run() }
             let id = "breaker/payments%2Feu"
@@ -58,7 +58,7 @@ struct SwitchRoutesTests {
         try await withServer { server async throws in
             let engine = try RemoteLeaseEngine(url: EngineURL(server.url))
             let breaker = try CircuitBreaker(name: "search")
-            let board = try Switchboard(on: engine, node: NodeID("web-1"), interval: .milliseconds(100))
+            let board = try Switchboard(on: engine, node: "web-1", interval: .milliseconds(100))
             try board.add(breaker)
             let running = Task { try await board.run() }
             #expect(try await Self.move(server, "breaker/search", "passing").status == 200)
