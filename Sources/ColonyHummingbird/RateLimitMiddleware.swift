@@ -1,3 +1,4 @@
+import ColonyCore
 public import ColonyResilience
 import HTTPTypes
 public import Hummingbird
@@ -48,9 +49,9 @@ public struct RateLimitMiddleware<Context: RequestContext, Key: Hashable & Senda
         }
         let rule = self.limiter.rule
         response.headers[.rateLimitPolicy] =
-            "\"\(self.limiter.name)\";q=\(rule.permits);w=\(rule.period.secondsRoundedUp)"
+            "\"\(self.limiter.name)\";q=\(rule.permits);w=\(rule.period.wholeSeconds)"
         response.headers[.rateLimit] =
-            "\"\(self.limiter.name)\";r=\(decision.remaining);t=\(decision.resetAfter.secondsRoundedUp)"
+            "\"\(self.limiter.name)\";r=\(decision.remaining);t=\(decision.resetAfter.wholeSeconds)"
         return response
     }
 }

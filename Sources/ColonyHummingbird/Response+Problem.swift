@@ -21,7 +21,7 @@ extension Response {
             }
         var fields: HTTPFields = [.contentType: "application/problem+json"]
         if let wait = error.retryAfter {
-            fields[.retryAfter] = String(wait.secondsRoundedUp)
+            fields[.retryAfter] = String(max(.zero, wait).wholeSeconds)
         }
         let code = Self.snakeCase(error.code.description)
         // The message may name hosts and keys of the server's inside, which are no business of the sender; the code says enough.
@@ -50,13 +50,5 @@ extension HTTPField.Name {
     init(known name: String) {
         guard let field = HTTPField.Name(name) else { preconditionFailure("\(name) is no name of a header") }
         self = field
-    }
-}
-
-extension Duration {
-    /// Whole seconds, as `Retry-After` has them. Rounded up: who comes earlier is refused once more.
-    var secondsRoundedUp: Int64 {
-        let (seconds, attoseconds) = self.components
-        return max(0, attoseconds > 0 && seconds < .max ? seconds + 1 : seconds)
     }
 }

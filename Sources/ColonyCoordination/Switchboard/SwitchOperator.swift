@@ -84,13 +84,48 @@ public struct SwitchOperator: Sendable {
         }
     }
 
-    /// A watch of all positions that are set, by the text of their switches. Nothing happens before it runs.
+    /// Tells where all switches stand, now and whenever one is moved, until the task is cancelled.
     ///
-    /// For programs that obey switches without a board, as the daemon does with its limits. Through an outage the last positions stay.
+    /// While the engine is away nothing is told, and when it is back what has changed. Automatic switches are left out, and so is what
+    /// cannot be read.
     ///
-    /// - Parameter room: Whose clock, limits, and jitter count.
-    public func positions(room: WaitingRoom = .shared) -> ConfigurationWatch<SwitchSetting> {
-        ConfigurationWatch(Switchboard.positions, on: self.engine, room: room)
+    /// - Parameter take: Called with all positions, one call after the other.
+    /// - Returns: Why it ended: `cancelled`, or what no later attempt would mend.
+    public func follow(
+        room: WaitingRoom = .shared, _ take: @escaping @Sendable ([SwitchID: SwitchPosition]) -> Void
+    ) async -> CoordinationError {
+        let watch = ConfigurationWatch<SwitchSetting>(Switchboard.positions, on: self.engine, room: room)
+        let ended = CoordinationError(.cancelled, "the switches are no longer watched")
+        return await withTaskGroup(of: CoordinationError.self) { group in
+            group.addTask {
+                do throws(CoordinationError) {
+                    try await watch.run()
+                } catch {
+                    return error
+                }
+                return ended
+            }
+            group.addTask {
+                do throws(CoordinationError) {
+                    for try await snapshot in watch.values() { take(Self.positions(snapshot.values)) }
+                } catch {
+                    return error
+                }
+                return ended
+            }
+            let first = await group.next()
+            group.cancelAll()
+            return first ?? ended
+        }
+    }
+
+    private static func positions(_ settings: [LeaseName: SwitchSetting]) -> [SwitchID: SwitchPosition] {
+        var positions: [SwitchID: SwitchPosition] = [:]
+        for (key, setting) in settings where setting.position != .automatic {
+            // What another version may have written under a key of its own is not for us.
+            if let id = try? SwitchID(key.rawValue) { positions[id] = setting.position }
+        }
+        return positions
     }
 
     /// Moves a switch. All processes that have it on their board follow as soon as they hear of it, mostly within milliseconds.

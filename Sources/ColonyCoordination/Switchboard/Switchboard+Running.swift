@@ -37,39 +37,11 @@ extension Switchboard {
     // MARK: Positions
 
     private func follow() async throws(CoordinationError) -> Never {
-        let watch = ConfigurationWatch<SwitchSetting>(Self.positions, on: self.engine, room: self.room)
-        let end = await withTaskGroup(of: CoordinationError.self) { group in
-            group.addTask {
-                do throws(CoordinationError) {
-                    try await watch.run()
-                } catch {
-                    return error
-                }
-                return CoordinationError(.cancelled, "the switches are no longer watched")
-            }
-            group.addTask {
-                do throws(CoordinationError) {
-                    for try await snapshot in watch.values() { self.take(snapshot.values) }
-                } catch {
-                    return error
-                }
-                return CoordinationError(.cancelled, "the switches are no longer watched")
-            }
-            let first = await group.next()
-            group.cancelAll()
-            return first
-        }
-        throw end ?? CoordinationError(.cancelled, "the switches are no longer watched")
+        throw await SwitchOperator(on: self.engine).follow(room: self.room) { self.take($0) }
     }
 
     /// Puts what is on the board into new positions.
-    private func take(_ settings: [LeaseName: SwitchSetting]) {
-        var positions: [SwitchID: SwitchPosition] = [:]
-        for (key, setting) in settings {
-            // What another version may have written under a key of its own is not for us.
-            guard let id = try? SwitchID(key.rawValue) else { continue }
-            positions[id] = setting.position
-        }
+    private func take(_ positions: [SwitchID: SwitchPosition]) {
         let moved = self.state.withLock { state -> [(any Switchable, SwitchPosition)] in
             defer { state.positions = positions }
             return state.members.compactMap { id, member in

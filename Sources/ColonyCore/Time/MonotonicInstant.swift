@@ -49,6 +49,18 @@ extension Duration {
     package var clampedMilliseconds: Int64 {
         self.clampedNanoseconds / 1_000_000
     }
+
+    /// In whole milliseconds, rounded up, so that whoever waits for so long is never early.
+    package var wholeMilliseconds: Int64 { self.roundedUp(to: 1_000_000) }
+
+    /// In whole seconds, rounded up, as `Retry-After` has them.
+    package var wholeSeconds: Int64 { self.roundedUp(to: 1_000_000_000) }
+
+    private func roundedUp(to unit: Int64) -> Int64 {
+        let nanoseconds = self.clampedNanoseconds
+        let (quotient, remainder) = nanoseconds.quotientAndRemainder(dividingBy: unit)
+        return remainder > 0 ? quotient + 1 : quotient
+    }
 }
 
 /// A clock that never steps and never runs backwards: what leases, deadlines, and intervals are counted on.

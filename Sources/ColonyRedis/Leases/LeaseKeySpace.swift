@@ -52,6 +52,14 @@ struct LeaseKeySpace: Sendable {
             waiters: companion("waiters:"), watchers: companion("watchers:"))
     }
 
+    /// The companions of a name by their kind; `nil` stands for the counter of the slot.
+    func companions(_ kinds: [String?], of name: [UInt8]) -> [[UInt8]] {
+        let base = self.base(of: self.prefixBytes + name)
+        return kinds.map { kind in
+            if let kind { base + Array(kind.utf8) + name } else { base + Array("token".utf8) }
+        }
+    }
+
     /// What companions of a key begin with.
     func base(of key: [UInt8]) -> [UInt8] {
         self.prefixBytes + Array("{\(SlotTag.of(HashSlot.of(key)))}colony:".utf8)

@@ -9,13 +9,9 @@ extension RedisLeaseEngine {
     ) throws(LeaseError) -> RedisScriptCall {
         try self.space.check(name)
         let name = Array(name.rawValue.utf8)
-        let base = self.space.base(of: Array(self.space.prefix.utf8) + name)
-        let keys = kinds.map { kind in
-            if let kind { base + Array(kind.utf8) + name } else { base + Array("token".utf8) }
-        }
         return RedisScriptCall(
-            script: script, keys: keys, arguments: arguments, subject: String(decoding: name, as: UTF8.self),
-            isRepeatable: isRepeatable)
+            script: script, keys: self.space.companions(kinds, of: name), arguments: arguments,
+            subject: String(decoding: name, as: UTF8.self), isRepeatable: isRepeatable)
     }
 
     /// Looks whenever it is told to, and at least once a second, until a script answers `{1}`.

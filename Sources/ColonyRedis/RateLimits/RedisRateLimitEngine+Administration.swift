@@ -30,6 +30,16 @@ extension RedisRateLimitEngine: RateLimitAdministration {
         return Array(records.prefix(limit))
     }
 
+    /// Reads the key of the limit, and walks through no others.
+    ///
+    /// - Complexity: One round trip.
+    public func limit(_ name: RateLimitName) async throws(ResilienceError) -> RateLimitRecord? {
+        let answer = try await self.run([self.call(RateLimitScripts.inspect, name, isRepeatable: true, [])])[0]
+        if answer.isNull { return nil }
+        guard let record = Self.record(name, answer) else { throw self.unexpected(answer) }
+        return record
+    }
+
     private static func record(_ name: RateLimitName, _ answer: RESPValue) -> RateLimitRecord? {
         guard let parts = answer.elements, parts.count == 3, let owed = Self.nanoseconds(parts[...2]),
             let value = parts[2].text

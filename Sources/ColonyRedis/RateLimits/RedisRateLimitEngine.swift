@@ -120,9 +120,9 @@ public final class RedisRateLimitEngine: RateLimitEngine {
         _ script: RedisScript, _ name: RateLimitName, isRepeatable: Bool, _ arguments: [String]
     ) -> RedisScriptCall {
         let name = Array(name.rawValue.utf8)
-        let base = self.space.base(of: Array(self.space.prefix.utf8) + name)
         return RedisScriptCall(
-            script: script, keys: [base + Array(Self.kind.utf8) + name], arguments: arguments.map { Array($0.utf8) },
+            script: script, keys: self.space.companions([Self.kind], of: name),
+            arguments: arguments.map { Array($0.utf8) },
             subject: String(decoding: name, as: UTF8.self), isRepeatable: isRepeatable)
     }
 

@@ -133,11 +133,3 @@ extension ArraySlice<Settlement> {
         return body
     }
 }
-
-extension Duration {
-    /// In milliseconds, rounded up, so that what is to come after it is never early.
-    var wholeMilliseconds: Int64 {
-        let milliseconds = self.clampedMilliseconds
-        return .milliseconds(milliseconds) < self && milliseconds < .max ? milliseconds + 1 : milliseconds
-    }
-}

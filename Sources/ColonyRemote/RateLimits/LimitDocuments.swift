@@ -45,8 +45,8 @@ package struct LimitDecisionDocument: Codable, Sendable {
     package init(_ decision: RateLimitDecision) {
         self.allowed = decision.isAllowed
         self.remaining = decision.remaining
-        self.retryAfterMilliseconds = Self.roundedUp(decision.retryAfter)
-        self.resetAfterMilliseconds = Self.roundedUp(decision.resetAfter)
+        self.retryAfterMilliseconds = decision.retryAfter.wholeMilliseconds
+        self.resetAfterMilliseconds = decision.resetAfter.wholeMilliseconds
     }
 
     var decision: RateLimitDecision {
@@ -54,12 +54,6 @@ package struct LimitDecisionDocument: Codable, Sendable {
             isAllowed: self.allowed, remaining: self.remaining,
             retryAfter: .milliseconds(self.retryAfterMilliseconds),
             resetAfter: .milliseconds(self.resetAfterMilliseconds))
-    }
-
-    /// Whole milliseconds; whoever waits for so long does not come too early.
-    private static func roundedUp(_ duration: Duration) -> Int64 {
-        let nanoseconds = max(0, duration.clampedNanoseconds)
-        return nanoseconds / 1_000_000 + (nanoseconds % 1_000_000 > 0 ? 1 : 0)
     }
 }
 

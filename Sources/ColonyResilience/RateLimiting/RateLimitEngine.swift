@@ -79,6 +79,18 @@ public protocol RateLimitAdministration: RateLimitEngine {
     func limits(
         withPrefix prefix: String, after name: RateLimitName?, limit: Int
     ) async throws(ResilienceError) -> [RateLimitRecord]
+
+    /// One limit, or `nil` if it is full. Where no order of names has to be kept for ``limits(withPrefix:after:limit:)``, it costs no more
+    /// than a request for permits.
+    func limit(_ name: RateLimitName) async throws(ResilienceError) -> RateLimitRecord?
+}
+
+extension RateLimitAdministration {
+    /// Looks for the limit in the list: of all names that begin with a name, it is the first itself.
+    public func limit(_ name: RateLimitName) async throws(ResilienceError) -> RateLimitRecord? {
+        let first = try await self.limits(withPrefix: name.rawValue, after: nil, limit: 1).first
+        return first?.name == name ? first : nil
+    }
 }
 
 /// A shared limit as it stands.
@@ -89,6 +101,14 @@ public struct RateLimitRecord: Hashable, Sendable {
     public let rule: RateLimitRule
     /// What a request of one permit would be answered by the count; a daemon's switch that lets pass is left out.
     public let decision: RateLimitDecision
+
+    /// What is left and how long it takes until the limit is full, without the permit that ``decision`` is about.
+    package var standing: (remaining: Int, resetAfter: Duration) {
+        guard self.decision.isAllowed else { return (self.decision.remaining, self.decision.resetAfter) }
+        return (
+            self.decision.remaining + 1, max(.zero, self.decision.resetAfter - .nanoseconds(self.rule.interval))
+        )
+    }
 
     /// Makes a record.
     public init(name: RateLimitName, rule: RateLimitRule, decision: RateLimitDecision) {

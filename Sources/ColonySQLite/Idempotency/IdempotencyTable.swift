@@ -56,8 +56,8 @@ enum IdempotencyTable {
         var outcome: IdempotencyOutcome?
         if let number = statement.optionalInteger(2) {
             guard let kind = IdempotencyOutcome.Kind(rawValue: Int(number)) else {
-                throw Self.damaged(
-                    "the key \(NameRules.quoted(key.rawValue)) has an outcome of kind \(number)", connection)
+                throw StoreError.damaged(
+                    "the key \(NameRules.quoted(key.rawValue)) has an outcome of kind \(number)", in: connection)
             }
             outcome = IdempotencyOutcome(kind, statement.bytes(3))
         }
@@ -65,15 +65,12 @@ enum IdempotencyTable {
         do {
             fingerprint = try IdempotencyFingerprint(statement.bytes(0))
         } catch {
-            throw Self.damaged("\(error.message), under the key \(NameRules.quoted(key.rawValue))", connection)
+            throw StoreError.damaged(
+                "\(error.message), under the key \(NameRules.quoted(key.rawValue))", in: connection)
         }
         return IdempotencyRecord(
             fingerprint: fingerprint, owner: try LeaseTable.owner(statement.text(1), connection), outcome: outcome,
             end: MonotonicInstant(nanoseconds: statement.integer(4)))
-    }
-
-    private static func damaged(_ finding: String, _ connection: Connection) -> StoreError {
-        StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(finding); restore it from a copy")
     }
 
     private static let replace = SQL(

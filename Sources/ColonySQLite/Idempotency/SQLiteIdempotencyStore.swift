@@ -103,19 +103,8 @@ public final class SQLiteIdempotencyStore: IdempotencyStore {
         do throws(StoreError) {
             return try await self.membership.store().write(.savepoint, body)
         } catch {
-            throw Self.failure(error)
+            throw ResilienceError(error)
         }
-    }
-
-    /// What a failure of the store means to one who asked about a key.
-    private static func failure(_ error: StoreError) -> ResilienceError {
-        let code: ResilienceError.Code =
-            switch error.code {
-            case .busy, .queueFull, .outcomeUnknown, .failed, .otherHost: .unavailable
-            case .cancelled: .cancelled
-            case .closed: .closed
-            }
-        return ResilienceError(code, error.message, cause: error.sqliteCode.map { SQLiteResultCode(rawValue: $0) })
     }
 
     /// The file behind the store, opened for it if nobody has yet.

@@ -182,7 +182,7 @@ extension LeaseTable {
         do {
             return try OwnerID(text)
         } catch {
-            throw StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(error); restore it from a copy")
+            throw StoreError.damaged("\(error)", in: connection)
         }
     }
 
@@ -190,7 +190,7 @@ extension LeaseTable {
         do {
             return try LeaseName(text)
         } catch {
-            throw StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(error); restore it from a copy")
+            throw StoreError.damaged("\(error)", in: connection)
         }
     }
 }

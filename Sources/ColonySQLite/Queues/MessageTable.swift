@@ -130,9 +130,6 @@ enum MessageTable {
 
     static func headers(_ text: String?, _ connection: Connection) throws(StoreError) -> [String: String] {
         if let headers = HeaderText.headers(of: text) { return headers }
-        throw StoreError(
-            .failed,
-            "the store \"\(connection.path)\" is damaged: a message has headers that cannot be read; restore it from a copy"
-        )
+        throw StoreError.damaged("a message has headers that cannot be read", in: connection)
     }
 }

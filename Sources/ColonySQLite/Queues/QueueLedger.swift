@@ -213,10 +213,8 @@ final class QueueLedgers: BatchNotes {
         guard let name = try? QueueName(row.text(1)), let overflow = QueueSettings.Overflow(rawValue: row.text(4)),
             let order = QueueSettings.Order(rawValue: row.text(5))
         else {
-            throw StoreError(
-                .failed,
-                "the store \"\(connection.path)\" is damaged: the queue \(NameRules.quoted(row.text(1))) has settings that no queue "
-                    + "has; restore it from a copy")
+            throw StoreError.damaged(
+                "the queue \(NameRules.quoted(row.text(1))) has settings that no queue has", in: connection)
         }
         settings.overflow = overflow
         settings.order = order

@@ -164,10 +164,7 @@ enum ScheduleTable {
         guard let name = try? ScheduleName(row.text(0)), let cron = try? CronExpression(row.text(1)),
             let queue = try? QueueName(row.text(3)), let missed = Self.missed(row.text(8), row.integer(9))
         else {
-            throw StoreError(
-                .failed,
-                "the store \"\(connection.path)\" is damaged: the schedule \(NameRules.quoted(row.text(0))) cannot be read; restore it "
-                    + "from a copy")
+            throw StoreError.damaged("the schedule \(NameRules.quoted(row.text(0))) cannot be read", in: connection)
         }
         let zone: CivilZone
         do throws(InvalidName) {

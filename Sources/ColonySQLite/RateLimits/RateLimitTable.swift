@@ -134,10 +134,7 @@ extension RateLimitTable {
             rule = try RateLimitRule(
                 Int(statement.integer(2)), per: .nanoseconds(statement.integer(3)), burst: Int(statement.integer(4)))
         } catch {
-            throw StoreError(
-                .failed,
-                "the store \"\(connection.path)\" is damaged: the limit \(NameRules.quoted(text)) cannot be (\(error)); "
-                    + "restore it from a copy")
+            throw StoreError.damaged("the limit \(NameRules.quoted(text)) cannot be (\(error))", in: connection)
         }
         let arrival = Self.thawed(statement.integer(1), at: now)
         return RateLimitRecord(

@@ -178,7 +178,7 @@ extension RegistryTable {
         do {
             return try LeaseName(text)
         } catch {
-            throw StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(error); restore it from a copy")
+            throw StoreError.damaged("\(error)", in: connection)
         }
     }
 

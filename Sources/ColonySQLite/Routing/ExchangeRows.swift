@@ -43,8 +43,7 @@ enum ExchangeRows {
     }
 
     static func damaged(_ connection: Connection, _ what: String) -> StoreError {
-        StoreError(
-            .failed, "the store \"\(connection.path)\" is damaged: \(what) cannot be read; restore it from a copy")
+        StoreError.damaged("\(what) cannot be read", in: connection)
     }
 
     static func insert(

@@ -52,7 +52,7 @@ enum SegmentTable {
             do {
                 tag = try SegmentTag(statement.text(3))
             } catch {
-                throw Self.damaged("\(error)", connection)
+                throw StoreError.damaged("\(error)", in: connection)
             }
             records.append(try Self.record(tag, statement, connection))
         }
@@ -67,14 +67,11 @@ enum SegmentTable {
             scheme: statement.isNull(2) ? nil : statement.text(2))
         // A number below the first one was never written by us. Going on from it would repeat numbers.
         guard record.next >= 1, record.segments >= 1 else {
-            throw Self.damaged(
+            throw StoreError.damaged(
                 "the tag \(NameRules.quoted(tag.rawValue)) goes on at \(record.next) after \(record.segments) ranges",
-                connection)
+                in: connection)
         }
         return record
     }
 
-    private static func damaged(_ finding: String, _ connection: Connection) -> StoreError {
-        StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(finding); restore it from a copy")
-    }
 }

@@ -74,3 +74,10 @@ extension StoreError {
         }
     }
 }
+
+extension StoreError {
+    /// Says that the file holds what no version has written.
+    static func damaged(_ finding: String, in connection: Connection) -> StoreError {
+        StoreError(.failed, "the store \"\(connection.path)\" is damaged: \(finding); restore it from a copy")
+    }
+}

@@ -6,7 +6,8 @@ package enum WriteIsolation: Sendable {
     /// It runs in a savepoint of its own: if it throws, exactly its changes are undone.
     case savepoint
     /// It changes the file with at most one statement, or takes its own savepoint where it needs more, so that it
-    /// cannot fail half way. SQLite undoes a single statement by itself. This saves three statements an operation.
+    /// cannot fail half way. SQLite undoes a single statement by itself. This saves three statements an operation. An operation whose
+    /// statements stand each for themselves may change more, if its caller is told that a failure may leave some of them done.
     case singleStatement
     /// It changes the file with as many statements as it likes, and keeps notes for the operations after it (``BatchNotes``). It
     /// throws only when the storage fails, and then the whole batch is given up with it. This saves the savepoint.

@@ -32,7 +32,8 @@ struct TakeLimitRequest {
         do throws(ResilienceError) {
             self.rule = try RateLimitRule(rate, per: period, burst: terms.burst)
         } catch {
-            throw Problem(.impossibleLimit, error.message)
+            throw Problem(
+                .impossibleLimit, path.isEmpty ? error.message : "\(path.dropLast()) is refused: \(error.message)")
         }
         guard terms.permits <= self.rule.burst else {
             throw Problem(

@@ -36,7 +36,7 @@ final class LimitService: Sendable {
         var answer = Answer { Self.write(decisions[0], to: &$0) }
         if !decisions[0].isAllowed {
             // In whole seconds, rounded up, since asking too early is asking twice.
-            let seconds = Self.roundedUp(decisions[0].retryAfter, to: 1_000_000_000)
+            let seconds = decisions[0].retryAfter.wholeSeconds
             answer.fields.append(HTTPField(name: .retryAfter, value: String(max(1, seconds))))
         }
         return answer
@@ -140,14 +140,13 @@ final class LimitService: Sendable {
     func inspect(_ name: RateLimitName, query: Substring.UTF8View) async throws(Problem) -> Answer {
         _ = try QueryParameters(query, known: [])
         let engine = try self.administration("show limits")
-        let records: [RateLimitRecord]
+        let record: RateLimitRecord?
         do throws(ResilienceError) {
-            // Of all names that begin with a name, it is the first itself.
-            records = try await engine.limits(withPrefix: name.rawValue, after: nil, limit: 1)
+            record = try await engine.limit(name)
         } catch {
             throw Problem(error)
         }
-        guard let record = records.first, record.name == name else { throw self.nothingOwed(name) }
+        guard let record else { throw self.nothingOwed(name) }
         return Answer { self.write(record, to: &$0) }
     }
 
@@ -192,9 +191,9 @@ final class LimitService: Sendable {
         body.writeJSON(#","remaining":"#)
         body.writeJSON(decision.remaining)
         body.writeJSON(#","retry_after_ms":"#)
-        body.writeJSON(Self.roundedUp(decision.retryAfter, to: 1_000_000))
+        body.writeJSON(decision.retryAfter.wholeMilliseconds)
         body.writeJSON(#","reset_after_ms":"#)
-        body.writeJSON(Self.roundedUp(decision.resetAfter, to: 1_000_000))
+        body.writeJSON(decision.resetAfter.wholeMilliseconds)
     }
 
     /// A limit with its rule, what one permit of it would be answered, and where its switch stands.
@@ -227,16 +226,9 @@ final class LimitService: Sendable {
     private static func decision(of record: RateLimitRecord, at position: SwitchPosition) -> RateLimitDecision {
         let counted = record.decision
         guard let switched = LimitSwitches.decision(at: position, of: record.rule) else { return counted }
-        let each = record.rule.period / record.rule.permits
+        let standing = record.standing
         return RateLimitDecision(
-            isAllowed: switched.isAllowed, remaining: counted.remaining + (counted.isAllowed ? 1 : 0),
-            retryAfter: switched.retryAfter,
-            resetAfter: counted.isAllowed ? max(.zero, counted.resetAfter - each) : counted.resetAfter)
-    }
-
-    /// A duration in whole units of so many nanoseconds; whoever waits for so long does not come too early.
-    private static func roundedUp(_ duration: Duration, to unit: Int64) -> Int64 {
-        let nanoseconds = max(0, duration.clampedNanoseconds)
-        return nanoseconds / unit + (nanoseconds % unit > 0 ? 1 : 0)
+            isAllowed: switched.isAllowed, remaining: standing.remaining, retryAfter: switched.retryAfter,
+            resetAfter: standing.resetAfter)
     }
 }

@@ -63,45 +63,17 @@ final class LimitSwitches: Service {
     private func follow(_ desk: SwitchOperator) async {
         let room = WaitingRoom(clock: self.clock)
         while !Task.isCancelled {
-            let end = await self.watch(desk.positions(room: room))
+            let end = await desk.follow(room: room) { self.take($0) }
             // The store has no records at all.
             if end.code == .guaranteeNotMet { return }
             guard (try? await self.clock.sleep(for: Self.pause)) != nil else { return }
         }
     }
 
-    private func watch(_ watch: ConfigurationWatch<SwitchSetting>) async -> CoordinationError {
-        let ended = CoordinationError(.cancelled, "the positions of the limits are no longer followed")
-        return await withTaskGroup(of: CoordinationError.self) { group in
-            group.addTask {
-                do throws(CoordinationError) {
-                    try await watch.run()
-                } catch {
-                    return error
-                }
-                return ended
-            }
-            group.addTask {
-                do throws(CoordinationError) {
-                    for try await snapshot in watch.values() { self.take(snapshot.values) }
-                } catch {
-                    return error
-                }
-                return ended
-            }
-            let first = await group.next()
-            group.cancelAll()
-            return first ?? ended
-        }
-    }
-
-    private func take(_ settings: [LeaseName: SwitchSetting]) {
+    private func take(_ switches: [SwitchID: SwitchPosition]) {
         var positions: [RateLimitName: SwitchPosition] = [:]
-        for (key, setting) in settings where setting.position != .automatic {
-            // What another version may have written under a key of its own is not for us.
-            guard let id = try? SwitchID(key.rawValue), id.kind == .limit, let name = try? RateLimitName(id.name)
-            else { continue }
-            positions[name] = setting.position
+        for (id, position) in switches where id.kind == .limit {
+            if let name = try? RateLimitName(id.name) { positions[name] = position }
         }
         self.positions.withLock {
             $0 = positions

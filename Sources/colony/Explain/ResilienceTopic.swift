@@ -55,7 +55,7 @@ extension Topic {
             outage what happens when the store is down: let through (a limit that protects a quota), or refuse (one that \
             protects a thing that breaks).
 
-              curl -X POST localhost:7400/v1/limits/mail/take -d '{"permits":1,"rate":100,"per_ms":60000,"burst":20}'
+              colony limit take mail --rate 100 --per 60s --burst 20 && ./send-mail
 
             # What is not promised
 

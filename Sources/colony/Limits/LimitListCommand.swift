@@ -47,13 +47,10 @@ struct LimitListCommand: AsyncParsableCommand {
             .init("FULL IN", isNumeric: true),
         ])
         table.rows = records.map { record in
-            // What it says is what one more permit would be answered, which nobody has taken.
-            let isAllowed = record.decision.isAllowed
-            let left = record.decision.remaining + (isAllowed ? 1 : 0)
-            let owed = record.decision.resetAfter - (isAllowed ? .nanoseconds(record.rule.interval) : .zero)
+            let standing = record.standing
             return [
                 record.name.rawValue, "\(record.rule.permits) in \(record.rule.period.text)", "\(record.rule.burst)",
-                "\(left)", max(.zero, owed).text,
+                "\(standing.remaining)", standing.resetAfter.text,
             ]
         }
         return table.lines.joined(separator: "\n")

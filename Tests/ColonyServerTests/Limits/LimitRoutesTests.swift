@@ -132,14 +132,15 @@ struct LimitRoutesTests {
     func refusedBatch() async throws {
         try await withServer { server in
             let good = #"{"name":"a","rate":5,"per_ms":60000}"#
-            for (bad, part) in [
-                (#"{"name":"b","rate":5,"per_ms":60000,"permits":6}"#, "requests[1].permits is refused: 6"),
-                (#"{"rate":5,"per_ms":60000}"#, "requests[1].name is missing"),
-                (#"{"name":"b","per_ms":60000}"#, "requests[1].rate is missing"),
-                (#"{"name":"b\u0007","rate":5,"per_ms":60000}"#, "requests[1].name"),
+            for (bad, part, status) in [
+                (#"{"name":"b","rate":5,"per_ms":60000,"permits":6}"#, "requests[1].permits is refused: 6", 422),
+                (#"{"name":"b","rate":1000000,"per_ns":1000}"#, "requests[1] is refused: 1000000 permits", 422),
+                (#"{"rate":5,"per_ms":60000}"#, "requests[1].name is missing", 400),
+                (#"{"name":"b","per_ms":60000}"#, "requests[1].rate is missing", 400),
+                (#"{"name":"b\u0007","rate":5,"per_ms":60000}"#, "requests[1].name", 400),
             ] {
                 let reply = try await server.post("/v1/limits/take", #"{"requests":[\#(good),\#(bad)]}"#)
-                #expect(reply.status == (part.contains("permits") ? 422 : 400))
+                #expect(reply.status == status)
                 #expect(reply.detail.contains(part), "\(reply.detail)")
             }
             #expect(try await server.post("/v1/limits/take", #"{"requests":[]}"#).code == "invalid_request")

@@ -50,7 +50,8 @@ import Testing
         }
     }
 
-    @Test func `a daemon that counts no limits, that is not there, and that is no daemon are told apart`() async throws
+    @Test func `a daemon that counts no limits, one that is not there, and a client that is closed are told apart`()
+        async throws
     {
         let rule = try RateLimitRule(5, per: .seconds(1))
         func code(_ url: String, close: Bool = false) async throws -> ResilienceError.Code? {

@@ -1,7 +1,7 @@
 import ColonyResilience
 
 extension ResilienceError {
-    /// What a failure of the store means to one who asked for permits.
+    /// What a failure of the store means to one who asked for permits, or about the key of a request.
     init(_ error: StoreError) {
         let code: Code =
             switch error.code {
