@@ -22,7 +22,7 @@ public struct ResilienceError: Error, Sendable, CustomStringConvertible {
         /// The time of the call is used up. *Not done* if the operation had not been started, which
         /// ``ResilienceError/isNotStarted`` says; else *unknown*: it was cancelled and has ended.
         public static let deadlineExceeded = Self(wrapped: .deadlineExceeded)
-        /// A retry or a hedge was due and its budget was empty. The cause is the error of the last attempt.
+        /// A retry was due and its budget was empty. The cause is the error of the last attempt.
         public static let budgetExhausted = Self(wrapped: .budgetExhausted)
         /// Every target of a failover is out, or has failed. The cause is the error of the last target tried.
         public static let noneAvailable = Self(wrapped: .noneAvailable)
@@ -74,6 +74,11 @@ public struct ResilienceError: Error, Sendable, CustomStringConvertible {
         self.retryAfter = retryAfter
         self.cause = cause
         self.isNotStarted = isNotStarted
+    }
+
+    /// The error as it is outside of typed boundaries, where a cancelled task throws `CancellationError`.
+    var asTasksThrow: any Error {
+        self.code == .cancelled ? self.cause ?? CancellationError() : self
     }
 
     public var description: String {

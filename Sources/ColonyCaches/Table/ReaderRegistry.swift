@@ -1,12 +1,5 @@
+public import ColonyCore
 public import Synchronization
-
-#if canImport(Glibc)
-public import func Glibc.pthread_self
-#elseif canImport(Musl)
-public import func Musl.pthread_self
-#elseif canImport(Darwin)
-public import func Darwin.pthread_self
-#endif
 
 /// Who is reading a cache at this moment, so that nothing is freed or used again under a reader's eyes.
 ///
@@ -29,8 +22,7 @@ public import func Darwin.pthread_self
 package struct ReaderRegistry: @unchecked Sendable {
     /// One counter and the rest of its cache lines; two, because processors fetch lines in pairs.
     @usableFromInline static var stride: Int { 128 }
-    /// More than threads that usually run at once, so that two rarely share a counter.
-    @usableFromInline static var count: Int { 64 }
+    @usableFromInline static var count: Int { ThreadStripe.count }
 
     /// Never freed, so that a copy of the struct is always valid.
     @usableFromInline let base: UnsafeMutableRawPointer
@@ -44,15 +36,7 @@ package struct ReaderRegistry: @unchecked Sendable {
 
     /// The number of the calling thread's counter.
     @inlinable
-    package static var stripe: Int {
-        #if canImport(Darwin)
-        let thread = UInt(bitPattern: pthread_self())
-        #else
-        let thread = UInt(pthread_self())
-        #endif
-        // Threads differ in the middle bits of the address of their block; the multiplication brings those to the top.
-        return Int(truncatingIfNeeded: (thread &* 0x9E37_79B9_7F4A_7C15) >> 58)
-    }
+    package static var stripe: Int { ThreadStripe.current }
 
     @inlinable
     func counter(_ stripe: Int) -> UnsafeMutablePointer<Atomic<Int>> {

@@ -2,9 +2,9 @@ public import ColonyCore
 public import ColonyResilience
 import Synchronization
 
-/// Shows the breakers and limiters of a process to operators, and lets them be switched from outside.
+/// Shows the breakers of a process, and whatever else is `Switchable`, to operators, and lets them be switched from outside.
 ///
-/// Each process writes how its breakers and limiters stand as one record that lives as long as the process does, and follows the
+/// Each process writes how they stand as one record that lives as long as the process does, and follows the
 /// positions that operators set: the console of the daemon, or any program by ``SwitchOperator``. All processes that give a breaker the
 /// same name share its switch.
 ///
@@ -35,7 +35,7 @@ public final class Switchboard: Sendable {
         var isRunning = false
     }
 
-    /// The most breakers and limiters of a process, so that its report stays below the largest record.
+    /// The most breakers of a process, so that its report stays below the largest record.
     public static let maximumMembers = 128
 
     /// The group of the reports: one record of each process, under the name of its node.
@@ -70,7 +70,7 @@ public final class Switchboard: Sendable {
         self.room = room
     }
 
-    /// Puts a breaker or limiter on the board, in the place of one with the same name. It takes the present position of its switch at once.
+    /// Puts a breaker on the board, in the place of one with the same name. It takes the present position of its switch at once.
     ///
     /// - Throws: ``CoordinationError`` with code `invalidRequest` if ``maximumMembers`` are on the board.
     public func add(_ member: some Switchable) throws(CoordinationError) {

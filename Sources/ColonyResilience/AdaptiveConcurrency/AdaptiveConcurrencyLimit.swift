@@ -100,14 +100,11 @@ public final class AdaptiveConcurrencyLimit: ResilienceLayer, Sendable {
 
     /// Every change of the limit from now on, in order.
     ///
-    /// A listener that does not keep up loses the oldest events and keeps the newest ``eventBuffer``. The stream ends with the
+    /// A listener that does not keep up loses the oldest events and keeps the newest `limit`. The stream ends with the
     /// limit. Each call makes a stream of its own.
-    public func events() -> AsyncStream<ConcurrencyLimitEvent> {
-        self.hub.listen(keepingNewest: Self.eventBuffer)
+    public func events(buffering limit: Int = 64) -> AsyncStream<ConcurrencyLimitEvent> {
+        self.hub.listen(keepingNewest: limit)
     }
-
-    /// How many events wait for a listener before the oldest is dropped.
-    public static let eventBuffer = 64
 }
 
 /// An adaptive limit that has moved.

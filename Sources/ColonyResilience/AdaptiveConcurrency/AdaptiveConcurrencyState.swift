@@ -18,9 +18,6 @@ package struct AdaptiveConcurrencyState: Sendable {
     private var inFlight = 0
     private var hasDropped = false
 
-    /// How many windows have been decided.
-    package private(set) var decisions: UInt64 = 0
-
     package init(_ options: AdaptiveConcurrencyOptions, _ algorithm: any ConcurrencyAlgorithm) {
         self.limits = options.limits
         self.windowNanoseconds = options.window.clampedNanoseconds
@@ -73,7 +70,6 @@ package struct AdaptiveConcurrencyState: Sendable {
         self.shortest = .max
         self.inFlight = 0
         self.hasDropped = false
-        self.decisions += 1
         return self.limit == before ? nil : self.limit
     }
 }

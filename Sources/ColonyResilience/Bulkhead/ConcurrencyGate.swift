@@ -58,8 +58,6 @@ package final class ConcurrencyGate: Sendable {
         }
     }
 
-    package static let largestLimit = 1_000_000_000
-
     private static let insideMask: UInt64 = 0xFFFF_FFFF
     private static let lineBit: UInt64 = 1 << 63
 
@@ -70,7 +68,7 @@ package final class ConcurrencyGate: Sendable {
     private let line = Mutex(Line())
 
     /// - Parameters:
-    ///   - limit: From 1 to ``largestLimit``.
+    ///   - limit: From 1 to ``BulkheadOptions/largest``.
     ///   - maximumWaiting: How many may wait; zero or more.
     package init(limit: Int, maximumWaiting: Int, maximumWait: Duration, clock: any MonotonicClock) {
         self.clock = clock
@@ -108,8 +106,7 @@ package final class ConcurrencyGate: Sendable {
     /// - Returns: Why there is no place, or `nil` if one is held now.
     /// - Throws: `CancellationError`. No place is held then.
     package func enter() async throws -> Refusal? {
-        if self.tryEnter() { return nil }
-        return try await self.waitToEnter()
+        try await self.waitToEnter()
     }
 
     /// Leaves, and hands the place to the first in line.

@@ -19,7 +19,7 @@ import Synchronization
 /// - The result of a call counts in the state in which the call was admitted, or not at all.
 /// - No task runs in the background: time moves the breaker when it is asked, so ``state`` is always right.
 ///
-/// Order: a ``Retry`` belongs outside, so that each attempt is counted and a refusal ends the attempts; a ``Timeout`` belongs
+/// Order: a ``Retry`` belongs outside, so that each attempt is counted, and a refusal is not repeated before the wait is over; a ``Timeout`` belongs
 /// inside, so that calls that take too long are failures.
 ///
 /// - Complexity: A call in the closed state takes no lock and reads no clock with a window of calls, and reads it once with a
@@ -324,14 +324,11 @@ extension CircuitBreaker {
 
     /// Every change of state from now on, in order.
     ///
-    /// A listener that does not keep up loses the oldest events and keeps the newest ``eventBuffer``. The stream ends with the
+    /// A listener that does not keep up loses the oldest events and keeps the newest `limit`. The stream ends with the
     /// breaker. Each call makes a stream of its own.
-    public func events() -> AsyncStream<CircuitBreakerEvent> {
-        self.hub.listen(keepingNewest: Self.eventBuffer)
+    public func events(buffering limit: Int = 64) -> AsyncStream<CircuitBreakerEvent> {
+        self.hub.listen(keepingNewest: limit)
     }
-
-    /// How many events wait for a listener before the oldest is dropped.
-    public static let eventBuffer = 64
 }
 
 // MARK: Force

@@ -32,17 +32,11 @@ package struct CircuitRules: Sendable {
 
     /// How long to stay open when the breaker opens for the `openings`th time in a row.
     func openNanoseconds(_ openings: Int, using generator: inout some RandomNumberGenerator) -> Int64 {
-        let maximum = self.wait.maximum.clampedNanoseconds
-        var wait = Double(self.wait.initial.clampedNanoseconds)
-        // Stops as soon as the end is reached, so the cost does not grow with a count that nobody limits.
-        var left = self.wait.multiplier > 1 ? openings - 1 : 0
-        while left > 0, wait < Double(maximum) {
-            wait *= self.wait.multiplier
-            left -= 1
-        }
-        wait = min(wait, Double(maximum))
-        if self.wait.jitter > 0 { wait *= 1 - self.wait.jitter * Double.random(in: 0...1, using: &generator) }
-        return max(1, min(maximum, Int64(wait)))
+        let backoff = Backoff(
+            initial: self.wait.initial, maximum: self.wait.maximum, multiplier: self.wait.multiplier)
+        let bound = backoff.bound(after: openings)
+        guard self.wait.jitter > 0 else { return bound }
+        return max(1, Int64(Double(bound) * (1 - self.wait.jitter * Double.random(in: 0...1, using: &generator))))
     }
 }
 

@@ -1,12 +1,5 @@
+import ColonyCore
 import Synchronization
-
-#if canImport(Glibc)
-import func Glibc.pthread_self
-#elseif canImport(Musl)
-import func Musl.pthread_self
-#elseif canImport(Darwin)
-import func Darwin.pthread_self
-#endif
 
 /// The memory of a circuit breaker that calls go through without a lock.
 ///
@@ -43,15 +36,7 @@ struct CircuitStripes: @unchecked Sendable {
     var openUntil: UnsafeMutablePointer<Atomic<Int64>> { (self.base + 8).assumingMemoryBound(to: Atomic<Int64>.self) }
 
     /// The number of the calling thread's stripe.
-    var current: Int {
-        #if canImport(Darwin)
-        let thread = UInt(bitPattern: pthread_self())
-        #else
-        let thread = UInt(pthread_self())
-        #endif
-        // Threads differ in the middle bits of the address of their block; the multiplication brings those to the top.
-        return Int(truncatingIfNeeded: (thread &* 0x9E37_79B9_7F4A_7C15) >> 58) & (self.count &- 1)
-    }
+    var current: Int { ThreadStripe.current & (self.count &- 1) }
 
     /// A number of a stripe: its successes at 0, refusals at 1, late results at 2.
     private func number(_ index: Int, of stripe: Int) -> UnsafeMutablePointer<Atomic<UInt64>> {

@@ -32,7 +32,7 @@ package final class ResilienceEventHub<Event: Sendable>: Sendable {
         return stream
     }
 
-    /// Tells all listeners. Called under the lock of the layer, so that events arrive in the order in which they happened.
+    /// Tells all listeners. A layer whose events have an order calls it under its own lock.
     package func send(_ event: @autoclosure () -> Event) {
         guard self.isHeard.load(ordering: .acquiring) else { return }
         let event = event()
@@ -50,9 +50,6 @@ package final class ResilienceEventHub<Event: Sendable>: Sendable {
             return listener
         }
     }
-
-    /// How many listen.
-    package var listenerCount: Int { self.state.withLock(\.listeners.count) }
 
     deinit {
         let listeners = self.state.withLock { state in Array(state.listeners.values) }

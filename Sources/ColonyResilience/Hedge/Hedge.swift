@@ -115,7 +115,6 @@ extension Hedge {
             let delay = self.delay
             var started = 1
             var running = 1
-            var failure: (any Error)?
             group.addTask { await self.attempt(1, delay, operation) }
             self.addTimer(to: &group, after: delay, attempts: started)
             while let news = try await group.next() {
@@ -131,7 +130,6 @@ extension Hedge {
                     return value
                 case .failed(let error):
                     running -= 1
-                    failure = error
                     // Nobody is left to wait for, so the timer is not waited for either.
                     if running == 0 { throw error }
                 case .late:
@@ -146,7 +144,7 @@ extension Hedge {
                     continue
                 }
             }
-            throw failure ?? CancellationError()
+            throw CancellationError()
         }
     }
 

@@ -21,10 +21,10 @@ final class LiveLatency: Sendable {
     /// - Parameters:
     ///   - share: From 0 to 1.
     ///   - minimumSamples: How many latencies are needed before there is an answer.
-    init(quantile share: Double, minimumSamples: Int, halfLife: Int = 1_000) {
+    init(quantile share: Double, minimumSamples: Int) {
         self.share = share
         self.minimumSamples = UInt64(max(1, minimumSamples))
-        self.state = Mutex(State(histogram: LatencyHistogram(halfLife: halfLife)))
+        self.state = Mutex(State(histogram: LatencyHistogram()))
     }
 
     func record(_ latency: Duration) {

@@ -83,6 +83,7 @@ public final class Idempotency<Value: Sendable>: Sendable {
         let end = Deadline.earlier(of: self.clock.now.advanced(by: self.options.waitLimit))
         var polls = 0
         var held: Duration?
+        var pause = Duration.zero
         while true {
             switch try await self.firstAnswer(request, isHeldFor: held) {
             case .started:
@@ -106,10 +107,8 @@ public final class Idempotency<Value: Sendable>: Sendable {
                 let now = self.clock.now
                 guard now < end else { throw self.late(request, isHeldFor: remaining) }
                 held = remaining
-                let pause = self.generator.withLock { generator in
-                    var drawing = Drawing(generator: generator)
-                    defer { generator = drawing.generator }
-                    return self.options.polls.delay(after: polls, using: &drawing)
+                pause = self.generator.withLock { [pause] in
+                    self.options.polls.delay(after: polls, previous: pause, using: &$0)
                 }
                 try await self.clock.sleep(until: min(end, now.advanced(by: pause)), tolerance: nil)
             }

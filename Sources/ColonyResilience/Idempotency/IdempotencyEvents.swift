@@ -4,7 +4,7 @@ public enum IdempotencyEvent: Sendable {
     case started(IdempotencyKey)
     /// A stored outcome was given.
     case replayed(IdempotencyKey)
-    /// The operation has ended, and its outcome could not be stored: a later duplicate may run it again.
+    /// The outcome could not be stored, or the key not given up: a later duplicate may run the operation, or waits for the lease.
     case notRecorded(IdempotencyKey, error: any Error)
     /// The operation took longer than its lease, which could not be renewed, and another one has started under the key.
     case overtaken(IdempotencyKey)

@@ -150,14 +150,11 @@ public final class LoadShedder: ResilienceLayer, Sendable {
 
     /// Every change of how much is shed from now on, in order.
     ///
-    /// A listener that does not keep up loses the oldest events and keeps the newest ``eventBuffer``. The stream ends with the
+    /// A listener that does not keep up loses the oldest events and keeps the newest `limit`. The stream ends with the
     /// shedder. Each call makes a stream of its own.
-    public func events() -> AsyncStream<LoadShedderEvent> {
-        self.hub.listen(keepingNewest: Self.eventBuffer)
+    public func events(buffering limit: Int = 64) -> AsyncStream<LoadShedderEvent> {
+        self.hub.listen(keepingNewest: limit)
     }
-
-    /// How many events wait for a listener before the oldest is dropped.
-    public static let eventBuffer = 64
 }
 
 /// A shedder that sheds more or less than before.

@@ -6,7 +6,7 @@
 /// let calls = Pipeline {
 ///     try Timeout(.seconds(2))                    // the whole call, retries included
 ///     try Retry(attempts: 3)                      // each attempt passes what is below
-///     try CircuitBreaker()                        // counts attempts; an open one ends the retries
+///     try CircuitBreaker()                        // counts attempts; an open one is not asked before its wait is over
 ///     try RateLimiter(100, per: .seconds(1))      // takes a permit for each attempt
 ///     try Bulkhead(20)                            // as late as possible, so that nothing waits with a permit in its hand
 ///     try Timeout(.milliseconds(500))             // one attempt
@@ -26,7 +26,7 @@
 /// - A bulkhead stands inside whatever waits, such as a retry that sleeps, so that nobody sleeps with a permit in his hand; and outside the
 ///   timeout of an attempt, so that what runs beyond its time is counted until it has ended.
 /// - A shedder is outermost on the side of a server: what is refused should have cost nothing.
-/// - A fallback wraps the pipeline, for it answers whatever goes wrong in it; see ``Pipeline/execute(_:fallback:)``.
+/// - A fallback wraps the pipeline, for it answers whatever goes wrong in it; see ``ResilienceLayer/execute(_:fallback:)``.
 ///
 /// ``Policy`` puts decoded settings into this order.
 ///
@@ -49,22 +49,5 @@ public struct Pipeline<Layers: ResilienceLayer>: ResilienceLayer {
         _ operation: @Sendable () async throws -> Value
     ) async throws -> Value {
         try await self.layers.execute(operation)
-    }
-
-    /// Runs an operation, and answers with something else if the call fails.
-    ///
-    /// The cancellation of the caller is no failure, and is passed on.
-    ///
-    /// - Parameter fallback: Makes the answer, from the error. What it throws is thrown.
-    @inlinable
-    public func execute<Value: Sendable>(
-        _ operation: @Sendable () async throws -> Value,
-        fallback: (any Error) async throws -> Value
-    ) async throws -> Value {
-        do {
-            return try await self.layers.execute(operation)
-        } catch let error where !(error is CancellationError && Task.isCancelled) {
-            return try await fallback(error)
-        }
     }
 }

@@ -155,22 +155,9 @@ public final class RateLimiter: ResilienceLayer {
         _ permits: Int = 1, upTo limit: Duration? = nil
     ) async throws(ResilienceError) -> Duration {
         try self.check(permits)
-        if Task.isCancelled {
-            throw ResilienceError(.cancelled, "\(self.name): the task was cancelled before it asked")
-        }
         let now = self.clock.now
-        var longest = max(0, (limit ?? RateLimitRule.longestFill).clampedNanoseconds)
-        longest = min(longest, RateLimitRule.longestFill.clampedNanoseconds)
-        if let deadline = Deadline.current {
-            let remaining = now.duration(to: deadline.instant).clampedNanoseconds
-            guard remaining > 0 else {
-                throw ResilienceError(
-                    .deadlineExceeded, "\(self.name): the deadline had passed before a permit was asked for",
-                    isNotStarted: true)
-            }
-            longest = min(longest, remaining)
-        }
-        return try await self.reserve(permits, at: now, within: longest)
+        let end = try WaitingLine.end(of: limit, from: now, name: self.name)
+        return try await self.reserve(permits, at: now, within: now.duration(to: end).clampedNanoseconds)
     }
 
     private func reserve(
@@ -215,7 +202,7 @@ public final class RateLimiter: ResilienceLayer {
             do {
                 try await self.takeOrWait(upTo: self.options.maximumWait)
             } catch {
-                throw error.code == .cancelled ? error.cause ?? CancellationError() : error
+                throw error.asTasksThrow
             }
         }
         return try await operation()

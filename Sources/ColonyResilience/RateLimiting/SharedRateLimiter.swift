@@ -265,7 +265,7 @@ public final class SharedRateLimiter: ResilienceLayer {
         do {
             try await self.takeOrWait(upTo: self.options.maximumWait)
         } catch {
-            throw error.code == .cancelled ? error.cause ?? CancellationError() : error
+            throw error.asTasksThrow
         }
         return try await operation()
     }

@@ -6,7 +6,7 @@ public struct TwoTierOptions: Hashable, Sendable {
     /// How long permits may be used after they were taken from the store, from a millisecond to an hour; a second unless said otherwise.
     /// What is left of them then is lost.
     public var leaseDuration: Duration
-    /// What else holds for the calls to the store.
+    /// What else holds for the calls to the store. Its `maximumWait` is of no meaning here: ``TwoTierRateLimiter/execute(_:)`` refuses at once.
     public var store: SharedRateLimiterOptions
 
     /// Makes options; ``TwoTierRateLimiter/init(_:_:on:_:clock:)`` looks whether they can work.

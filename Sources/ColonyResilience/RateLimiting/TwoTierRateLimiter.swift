@@ -105,7 +105,8 @@ public final class TwoTierRateLimiter: ResilienceLayer {
     ///
     /// - Parameter permits: From 1 to the burst of the rule. More than half of the lease size are always taken from the store.
     /// - Returns: The decision. ``RateLimitDecision/remaining`` says what it holds, or, if it was refused, what the store has.
-    /// - Throws: As ``SharedRateLimiter/take(_:)``.
+    /// - Throws: As ``SharedRateLimiter/take(_:)``; `rateLimited` if too many wait for the store, `deadlineExceeded` if the deadline passes
+    ///   first.
     @discardableResult
     public func take(_ permits: Int = 1) async throws(ResilienceError) -> RateLimitDecision {
         guard permits >= 1, permits <= self.batch else { return try await self.store.take(permits) }
@@ -233,7 +234,7 @@ public final class TwoTierRateLimiter: ResilienceLayer {
             do {
                 decision = try await self.take()
             } catch {
-                throw error.code == .cancelled ? error.cause ?? CancellationError() : error
+                throw error.asTasksThrow
             }
             guard decision.isAllowed else {
                 throw ResilienceError(

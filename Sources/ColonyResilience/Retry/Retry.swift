@@ -57,7 +57,8 @@ public final class Retry: ResilienceLayer {
     public convenience init(
         attempts: Int, name: String = "retry", clock: any MonotonicClock = HostClock()
     ) throws(ResilienceError) {
-        self.init(try RetryOptions(attempts: attempts), name: name, clock: clock)
+        let options = try RetryOptions(attempts: attempts, budget: RetryBudget(clock: clock))
+        self.init(options, name: name, clock: clock)
     }
 
     /// Runs an operation, and again while that is safe and of use.
@@ -89,9 +90,9 @@ public final class Retry: ResilienceLayer {
                 return value
             } catch {
                 let delay = try self.delay(after: error, &decision, allowance, budget)
-                self.outcomes.withLock { $0.retries += 1 }
                 self.hub.send(.retrying(attempt: decision.failures, delay: delay, error: error))
                 try await self.wait(delay, after: error, attempts: decision.failures)
+                self.outcomes.withLock { $0.retries += 1 }
             }
         }
     }
@@ -170,11 +171,4 @@ public final class Retry: ResilienceLayer {
     ///
     /// - Parameter limit: How many events are kept for a slow reader, at least one: the latest; older ones are dropped.
     public func events(buffering limit: Int = 64) -> AsyncStream<RetryEvent> { self.hub.listen(keepingNewest: limit) }
-}
-
-/// A generator in a box, passed on as a generic argument.
-struct Drawing: RandomNumberGenerator {
-    var generator: any RandomNumberGenerator & Sendable
-
-    mutating func next() -> UInt64 { self.generator.next() }
 }

@@ -60,6 +60,7 @@ public struct RetryClassification: Sendable {
         switch error.code {
         case .circuitOpen, .rateLimited, .bulkheadFull, .shed: .notDone
         // A time limit for each attempt may have ended it half way; so may the store behind a limit or a key.
+        case .deadlineExceeded where error.isNotStarted: .notDone
         // What it threw when it was cancelled may know better.
         case .deadlineExceeded: (error.cause as? any RetryJudging)?.retryVerdict ?? .unknown
         case .unavailable, .inFlight: .unknown

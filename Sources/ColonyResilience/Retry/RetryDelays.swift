@@ -103,7 +103,7 @@ public struct RetryDelays: Hashable, Sendable {
             return .nanoseconds(Int64.random(in: (bound / 2)...bound, using: &generator))
         case .decorrelated:
             let lowest = self.initial.clampedNanoseconds
-            let highest = min(self.maximum.clampedNanoseconds, max(lowest, Self.threefold(previous)))
+            let highest = min(self.maximum.clampedNanoseconds, Self.threefold(max(self.initial, previous)))
             return .nanoseconds(Int64.random(in: lowest...highest, using: &generator))
         }
     }

@@ -8,7 +8,7 @@ public struct SwitchID: Hashable, Comparable, Sendable, Codable, CustomStringCon
     public enum Kind: String, CaseIterable, Codable, Hashable, Sendable {
         /// A ``CircuitBreaker``.
         case breaker
-        /// A rate limit.
+        /// A shared limit, which the daemon switches.
         case limit
     }
 

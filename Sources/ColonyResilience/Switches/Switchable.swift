@@ -1,4 +1,4 @@
-/// What an operator can look at and switch while a process runs: a circuit breaker, a rate limiter.
+/// What an operator can look at and switch while a process runs, such as a ``CircuitBreaker``. Shared limits are switched in the daemon.
 ///
 /// The decision stays in the process. A switch only takes it over for a while: until it is `automatic` again.
 public protocol Switchable: Sendable {

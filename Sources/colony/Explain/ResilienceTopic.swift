@@ -24,7 +24,7 @@ extension Topic {
 
             1. A timeout for the whole call, retries included.
             2. Retry. Each attempt passes what follows.
-            3. Circuit breaker, so that it sees each attempt, and an open one ends the retries.
+            3. Circuit breaker, so that it sees each attempt, and an open one is not asked before its wait is over.
             4. Rate limiter, which counts each attempt.
             5. Bulkhead, so that nobody waits or sleeps with a place in it.
             6. A timeout for one attempt.

@@ -58,11 +58,12 @@ struct FallbackTests {
             (error as? ResilienceError)?.code == .disabled ? 2 : 3
         }
         #expect(value == 2)
+        layer.force(nil)
         await #expect(throws: CancellationError.self) {
             try await layer.execute { () -> Int in
                 throw CancellationError()
             } fallback: { _ in
-                throw CancellationError()
+                2
             }
         }
     }

@@ -45,15 +45,15 @@ struct RetryDelaysTests {
         var sum = 0.0
         for _ in 0..<10_000 {
             var previous = Duration.zero
-            for failures in 1...5 {
+            for failures in 1...4 {
                 let delay = delays.delay(after: failures, previous: previous, using: &generator)
-                let highest = min(.seconds(10), max(.milliseconds(100), previous * 3))
+                let highest = min(.seconds(10), max(.milliseconds(100), previous) * 3)
                 #expect(delay >= .milliseconds(100) && delay <= highest)
                 previous = delay
             }
             sum += Double(previous.clampedNanoseconds) / 1e6
         }
-        // Each wait is on average 50 ms and one and a half times the one before: 100, 200, 350, 575, 912.5 ms.
+        // Each wait is on average 50 ms and one and a half times the one before, the first as if 100 ms were: 200, 350, 575, 912.5 ms.
         #expect(abs(sum / 10_000 - 912.5) < 30)
     }
 
@@ -61,8 +61,11 @@ struct RetryDelaysTests {
         for jitter in RetryDelays.Jitter.allCases {
             let delays = try self.delays(.linear, jitter)
             var (first, second) = (SeededGenerator(seed: 3), SeededGenerator(seed: 3))
+            var previous = Duration.zero
             for failures in 1...20 {
-                #expect(delays.delay(after: failures, using: &first) == delays.delay(after: failures, using: &second))
+                let delay = delays.delay(after: failures, previous: previous, using: &first)
+                #expect(delay == delays.delay(after: failures, previous: previous, using: &second))
+                previous = delay
             }
         }
     }

@@ -68,6 +68,8 @@ struct RetryTests {
             #expect(verdict(code) == .unknown)
         }
         #expect(verdict(.noneAvailable, cause: Failure()) == .unknown)
+        let unstarted = ResilienceError(.deadlineExceeded, "", isNotStarted: true)
+        #expect(RetryClassification.standard.verdict(unstarted) == .notDone)
         for code in [
             ResilienceError.Code.budgetExhausted, .keyReused, .disabled, .invalidConfiguration, .invalidRequest,
             .cancelled, .closed,
