@@ -126,7 +126,7 @@ class Daemon:
     def lock(self, name):
         return self.ask("GET", self.lock_path(name))
 
-    def token(self, name):
+    def fence(self, name):
         """The token under which a lock is held, or none in the moment between two holders."""
         try:
             return self.lock(name)["token"]

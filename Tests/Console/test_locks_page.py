@@ -189,7 +189,7 @@ def test_hostile_names_are_shown_and_never_run(page, name):
     assert page.overflow() <= 0
     page.confirm_break()
     page.wait_for_no_dialog()
-    page.until(lambda: page.daemon.token(name) > grant["token"], "the lock was not broken")
+    page.until(lambda: page.daemon.fence(name) > grant["token"], "the lock was not broken")
     assert page.driver.execute_script("return window.wasRun ?? null") is None
     assert page.all("main img, main script, dialog img") == []
 
