@@ -28,6 +28,7 @@ let floor1: [Target] = [
     .target(name: "ColonyCaches", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
     .target(name: "ColonyRESP", swiftSettings: settings),
     .target(name: "ColonyResilience", dependencies: ["ColonyCore"], swiftSettings: settings),
+    .target(name: "ColonyBalancing", dependencies: ["ColonyCore", "ColonyHashing"], swiftSettings: settings),
 ]
 
 // MARK: Floor 2, blocks with a port
@@ -128,7 +129,15 @@ let floor4: [Target] = [
         ],
         resources: [.embedInCode("Console/Resources")],
         swiftSettings: settings
-    )
+    ),
+    .target(
+        name: "ColonyProxy",
+        dependencies: [
+            "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyResilience", .log, .metrics, .nioCore, .nioPosix,
+            .nioSSL, .serviceLifecycle,
+        ],
+        swiftSettings: settings
+    ),
 ]
 
 // MARK: Beside floor 4, for servers and clients of others
@@ -155,7 +164,7 @@ let floor5: [Target] = [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
             "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
-            .argumentParser, .log, .serviceLifecycle, .unixSignals,
+            "ColonyBalancing", "ColonyProxy", .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
     )
@@ -197,6 +206,7 @@ let package = Package(
         .library(name: "ColonyCaches", targets: ["ColonyCaches"]),
         .library(name: "ColonyRESP", targets: ["ColonyRESP"]),
         .library(name: "ColonyResilience", targets: ["ColonyResilience"]),
+        .library(name: "ColonyBalancing", targets: ["ColonyBalancing"]),
         .library(name: "ColonyCoordination", targets: ["ColonyCoordination"]),
         .library(name: "ColonyMemory", targets: ["ColonyMemory"]),
         .library(name: "ColonySQLite", targets: ["ColonySQLite"]),
@@ -211,6 +221,7 @@ let package = Package(
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
+        .library(name: "ColonyProxy", targets: ["ColonyProxy"]),
         .library(name: "ColonyHummingbird", targets: ["ColonyHummingbird"]),
         .library(name: "ColonyAsyncHTTPClient", targets: ["ColonyAsyncHTTPClient"]),
         .executable(name: "colony", targets: ["colony"]),
@@ -289,6 +300,11 @@ var tests: [Target] {
             swiftSettings: settings
         ),
         .testTarget(
+            name: "ColonyBalancingTests",
+            dependencies: ["ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonySimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(
             name: "ColonyRedisTests",
             dependencies: [
                 "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyRedis", "ColonyResilience",
@@ -344,6 +360,14 @@ var tests: [Target] {
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,
                 .nioPosix, .nioSSL, .serviceLifecycle,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyProxyTests",
+            dependencies: [
+                "ColonyCore", "ColonyBalancing", "ColonyProxy", "ColonyResilience", "ColonySimulation", "RealServers",
+                .log, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
