@@ -11,6 +11,8 @@ final class ConnectionOrigin {
     var destination: SocketAddress?
     /// Whether there is a client behind the connection: a health check of the balancer in front speaks for itself.
     var isLocal = false
+    /// Whether the client came through TLS.
+    var isSecure = false
 
     init(client: SocketAddress?, destination: SocketAddress?) {
         self.client = client

@@ -13,7 +13,7 @@ enum ClientPipeline {
         }
         switch options.mode {
         case .tcp: try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
-        case .http: try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
+        case .http: try pipeline.addHandler(HTTP1Client(worker: worker, origin: origin))
         }
     }
 }

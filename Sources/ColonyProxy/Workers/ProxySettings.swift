@@ -11,6 +11,12 @@ struct ProxySettings: Sendable {
     let relayIdle: Int64
     let poolIdle: Int64
     let poolWait: Int64
+    let headLimits: HeadLimits
+    /// `Via` of messages, with its line end; empty if there is none.
+    let via: [UInt8]
+    /// What is left out of requests from somebody who is not trusted, and of those who are.
+    let droppedFromOthers: FieldSet
+    let droppedFromTrusted: FieldSet
 
     init(_ options: ProxyOptions) {
         self.options = options
@@ -22,6 +28,21 @@ struct ProxySettings: Sendable {
         self.relayIdle = options.timeouts.relayIdle.clampedNanoseconds
         self.poolIdle = options.pool.idleTimeout.clampedNanoseconds
         self.poolWait = options.pool.waitingTimeout.clampedNanoseconds
+        self.headLimits = HeadLimits(
+            maximumHeadBytes: options.limits.headBytes, maximumFields: options.limits.headFields,
+            maximumTargetBytes: options.limits.requestLineBytes)
+        self.via = options.forwarding.via.map { Array("1.1 \($0)\r\n".utf8) } ?? []
+        var others = FieldSet(
+            .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xRealIP)
+        var trusted = FieldSet()
+        if options.forwarding.sendsXForwarded { trusted.insert(.xForwardedFor) }
+        if options.forwarding.sendsForwarded { trusted.insert(.forwarded) }
+        if options.forwarding.via != nil {
+            others.insert(.via)
+            trusted.insert(.via)
+        }
+        self.droppedFromOthers = others
+        self.droppedFromTrusted = trusted
     }
 
     /// A channel takes so much before it says that it is full, and says that it is not when it is down to the lower mark: the bound of

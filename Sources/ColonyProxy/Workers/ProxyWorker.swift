@@ -32,6 +32,7 @@ final class ProxyWorker: @unchecked Sendable {
     var traffic = ProxyStatistics.Traffic()
     var latency = LatencyCounts()
     let endpoints: EndpointTable
+    var spares = SpareBuffers()
     private var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private(set) var isDraining = false
     private var whenEmpty: (() -> Void)?

@@ -41,6 +41,11 @@ final class TestServer: Sendable {
         return self.connections.withLock { $0[index] }
     }
 
+    /// Closes all connections that were accepted.
+    func closeAll() async {
+        for connection in self.connections.withLock({ $0 }) { await connection.close() }
+    }
+
     /// Refuses connections from now on.
     func stop() async {
         let channel = self.listener.withLock { $0 }
