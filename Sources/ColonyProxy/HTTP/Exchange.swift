@@ -112,7 +112,17 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     /// All of the request was given to ``send(_:)``.
     func requestEnded() {
         self.isRequestComplete = true
-        if self.phase == .sent { self.timer.set(self.worker.now + self.worker.settings.answer) }
+        switch self.phase {
+        case .sent: self.timer.set(self.worker.now + self.worker.settings.answer)
+        case .answering: self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
+        case .idle, .connecting, .tunnel: break
+        }
+    }
+
+    /// The endpoint takes more of the request again.
+    func resumeRequest() {
+        if self.phase == .sent, !self.isRequestComplete { self.timer.clear() }
+        self.client.resumeRequest()
     }
 
     /// In a tunnel: the client has ended its direction.
@@ -251,8 +261,8 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     func readEnded() {
         self.client.flushAnswer()
         guard self.phase == .answering else { return }
-        // While the client does not take the answer, the endpoint is not to blame.
-        if self.client.takesAnswer {
+        // While the client does not take the answer, or has not sent all of its request, the endpoint is not to blame.
+        if self.client.takesAnswer, self.isRequestComplete {
             self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
         } else {
             self.timer.clear()
@@ -261,7 +271,9 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     /// The client takes more of the answer again.
     func resumeAnswer() {
-        if self.phase == .answering { self.timer.set(self.worker.now + self.worker.settings.endpointIdle) }
+        if self.phase == .answering, self.isRequestComplete {
+            self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
+        }
         self.upstream?.resumeReading()
     }
 

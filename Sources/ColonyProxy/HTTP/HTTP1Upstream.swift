@@ -184,7 +184,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.isWritable = context.channel.isWritable
-        if self.isWritable, let exchange { exchange.client.resumeRequest() }
+        if self.isWritable { self.exchange?.resumeRequest() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -299,8 +299,8 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         // Before the exchange goes on, so that the next request of a pipeline finds it.
         if isKept { self.record.give(self, on: self.worker) } else { self.close() }
         exchange.answerEnded()
-        // A round of reading that closes its connection has no end.
-        if !isKept { exchange.client.flushAnswer() }
+        // A round of reading that closes its connection has no end; the pool, too, may have closed it.
+        if self.phase == .closed { exchange.client.flushAnswer() }
     }
 
     /// What has come is no answer.

@@ -12,9 +12,9 @@ public struct LatencyCounts: Sendable {
     /// How many answers were counted.
     public private(set) var count: UInt64 = 0
 
-    init() {}
+    package init() {}
 
-    mutating func record(nanoseconds: Int64) {
+    package mutating func record(nanoseconds: Int64) {
         self.counts[Self.bucket(of: UInt64(max(0, nanoseconds)))] &+= 1
         self.count &+= 1
     }

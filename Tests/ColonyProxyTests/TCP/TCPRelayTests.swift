@@ -99,8 +99,17 @@ struct TCPRelayTests {
             #expect(statistics.endpoints.reduce(0) { $0 + $1.failedConnections } == statistics.traffic.retries)
         }
         try await withProxy(to: gone, mode: .tcp) { proxy in
-            let client = try await TestConnection.open(port: proxy.port)
+            try await Self.isCutOff(port: proxy.port)
+        }
+    }
+
+    /// Waits until a new connection has ended.
+    private static func isCutOff(port: Int) async throws {
+        do {
+            let client = try await TestConnection.open(port: port)
             try await client.waitForEnd()
+        } catch is NIOConnectionError {
+            // The reset may come before the client has noticed that it was connected.
         }
     }
 
@@ -138,12 +147,7 @@ struct TCPRelayTests {
         try await withProxy(to: [endpoint.port], limits: ProxyLimits(connections: 1), mode: .tcp) { proxy in
             let first = try await TestConnection.open(port: proxy.port)
             let taken = try await endpoint.connection()
-            do {
-                let second = try await TestConnection.open(port: proxy.port)
-                try await second.waitForEnd()
-            } catch is NIOConnectionError {
-                // The reset may come before the client has noticed that it was connected.
-            }
+            try await Self.isCutOff(port: proxy.port)
             await first.close()
             await taken.close()
             try await eventually("a free place") {
