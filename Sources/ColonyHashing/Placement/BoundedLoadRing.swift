@@ -31,7 +31,9 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
     public let ring: HashRing<Node>
     /// How many times its fair share of the load a node may have; *c* or 1 + ε in the paper.
     public let loadFactor: Double
-    private let totalWeight: Double
+    /// What each node may have of a total load of one, a little less than exactly: 1.1 times 10 is a little above 11 in binary
+    /// fractions, and would be rounded up to 12.
+    @usableFromInline let capacities: [Double]
 
     /// Bounds the loads of a ring.
     ///
@@ -45,7 +47,8 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
         }
         self.ring = ring
         self.loadFactor = loadFactor
-        self.totalWeight = ring.members.reduce(0) { $0 + $1.weight }
+        let totalWeight = ring.members.reduce(0) { $0 + $1.weight }
+        self.capacities = ring.members.map { loadFactor * $0.weight / totalWeight * (1 - 0x1p-40) }
     }
 
     /// The largest load that a node may have while the loads of all nodes add up to `totalLoad`: its share by weight of
@@ -54,10 +57,11 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
     /// - Parameters:
     ///   - index: A position in the ring's nodes.
     ///   - totalLoad: Zero or more, with the request that is to be placed.
+    @inlinable
     public func capacity(ofNodeAt index: Int, totalLoad: Int) -> Int {
-        let exact = self.loadFactor * Double(totalLoad) * self.ring.members[index].weight / self.totalWeight
-        // 1.1 times 10 is a little above 11 in binary fractions. Without this allowance it would be rounded up to 12.
-        return Int((exact * (1 - 0x1p-40)).rounded(.up))
+        let exact = self.capacities[index] * Double(totalLoad)
+        let whole = Int(exact)
+        return Double(whole) < exact ? whole + 1 : whole
     }
 
     /// The position in the ring's nodes of the node that takes the next request for a key: the first one on the way
@@ -84,16 +88,10 @@ public struct BoundedLoadRing<Node: Hashable & Sendable>: Hashable, Sendable {
     ///   - totalLoad: What all loads add up to, without the request to be placed.
     ///   - load: The present load of the node at a position; zero or more.
     /// - Complexity: O(1/ε²) points expected, all in the worst case.
+    @inlinable
     public func index(forHash hash: UInt64, totalLoad: Int, load: (Int) -> Int) -> Int {
-        let owners = self.ring.table.owners
-        let home = self.ring.table.position(of: hash)
-        var position = home
-        repeat {
-            let index = Int(owners[position])
-            if load(index) < self.capacity(ofNodeAt: index, totalLoad: totalLoad + 1) { return index }
-            position += 1
-            if position == owners.count { position = 0 }
-        } while position != home
-        return Int(owners[home])
+        self.ring.firstIndex(forHash: hash) { index in
+            load(index) < self.capacity(ofNodeAt: index, totalLoad: totalLoad + 1)
+        }
     }
 }

@@ -109,6 +109,25 @@ public struct HashRing<Node: Hashable & Sendable>: WeightedPlacement, Hashable {
         self.table.owner(of: hash)
     }
 
+    /// The position in ``nodes`` of the first node on the way round the ring from the hash upwards that fits.
+    ///
+    /// A node that is out for a while need not leave the ring: its keys go on to the next one, and no other key moves.
+    ///
+    /// - Returns: The owner of the hash if no node fits.
+    /// - Complexity: As ``index(forHash:)``, plus the points passed.
+    @inlinable
+    public func firstIndex(forHash hash: UInt64, where fits: (Int) -> Bool) -> Int {
+        let home = self.table.position(of: hash)
+        var position = home
+        repeat {
+            let index = Int(self.table.owners[position])
+            if fits(index) { return index }
+            position += 1
+            if position == self.table.owners.count { position = 0 }
+        } while position != home
+        return Int(self.table.owners[home])
+    }
+
     /// The nodes that are met first on the way round the ring from the hash upwards, those in different zones first.
     ///
     /// As long as there are enough zones no two replicas share one. Otherwise every zone has a replica before any has

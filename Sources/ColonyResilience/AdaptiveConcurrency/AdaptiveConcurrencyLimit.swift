@@ -24,7 +24,7 @@ public final class AdaptiveConcurrencyLimit: ResilienceLayer, Sendable {
     private let clock: any MonotonicClock
     private let gate: ConcurrencyGate
     private let state: Mutex<AdaptiveConcurrencyState>
-    private let hub = ResilienceEventHub<ConcurrencyLimitEvent>()
+    private let hub = ListenerHub<ConcurrencyLimitEvent>()
 
     /// Makes a limit that starts at ``AdaptiveConcurrencyOptions/initialLimit``.
     public init(

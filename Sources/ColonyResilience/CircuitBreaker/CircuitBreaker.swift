@@ -40,7 +40,7 @@ public final class CircuitBreaker: ResilienceLayer, Sendable {
     private let clock: any MonotonicClock
     private let stripes: CircuitStripes
     private let core: Mutex<Core>
-    private let hub = ResilienceEventHub<CircuitBreakerEvent>()
+    private let hub = ListenerHub<CircuitBreakerEvent>()
     private let slowNanoseconds: Int64
     private let sliceNanoseconds: Int64
 

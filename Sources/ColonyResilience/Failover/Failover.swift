@@ -21,7 +21,7 @@ public final class Failover<Target: Sendable>: Sendable {
     private let options: FailoverOptions
     private let clock: any MonotonicClock
     private let state: Mutex<FailoverState>
-    private let hub = ResilienceEventHub<FailoverChange>()
+    private let hub = ListenerHub<FailoverChange>()
 
     /// Makes a failover of which all targets count as healthy.
     ///

@@ -25,7 +25,7 @@ public final class DegradationSwitch: ResilienceLayer {
     @usableFromInline let present = Atomic<UInt8>(DegradationLevel.full.rawValue)
     private let clock: any MonotonicClock
     private let state: Mutex<State>
-    private let hub = ResilienceEventHub<DegradationChange>()
+    private let hub = ListenerHub<DegradationChange>()
 
     /// Makes a switch at `full`.
     ///

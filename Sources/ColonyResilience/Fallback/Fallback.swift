@@ -1,3 +1,4 @@
+import ColonyCore
 import Synchronization
 
 /// Gives another value when a call fails: a stale one, an empty one, one from another source.
@@ -17,7 +18,7 @@ public final class Fallback<Value: Sendable>: Sendable {
 
     private let condition: @Sendable (any Error) -> Bool
     private let substitute: @Sendable (any Error) async throws -> Value
-    private let hub = ResilienceEventHub<FallbackEvent>()
+    private let hub = ListenerHub<FallbackEvent>()
     private let counts = Mutex(FallbackStatistics())
 
     /// Makes a fallback.

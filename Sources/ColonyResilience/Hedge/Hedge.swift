@@ -33,7 +33,7 @@ public final class Hedge: ResilienceLayer {
 
     private let clock: any MonotonicClock
     private let latency: LiveLatency?
-    private let hub = ResilienceEventHub<HedgeEvent>()
+    private let hub = ListenerHub<HedgeEvent>()
     private let counts = Mutex(HedgeStatistics())
 
     /// Makes a layer.

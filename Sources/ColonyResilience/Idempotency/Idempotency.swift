@@ -26,7 +26,7 @@ public final class Idempotency<Value: Sendable>: Sendable {
     let options: IdempotencyOptions
     let clock: any MonotonicClock
     let generator: Mutex<any RandomNumberGenerator & Sendable>
-    let hub = ResilienceEventHub<IdempotencyEvent>()
+    let hub = ListenerHub<IdempotencyEvent>()
     let counts = Mutex(IdempotencyStatistics())
 
     /// Makes it on a store.

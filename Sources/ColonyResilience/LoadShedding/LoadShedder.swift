@@ -74,7 +74,7 @@ public final class LoadShedder: ResilienceLayer, Sendable {
     private let nextSample: Atomic<Int64>
     /// The lowest priority of which nothing is shed.
     private let floor = Atomic<Int>(0)
-    private let hub = ResilienceEventHub<LoadShedderEvent>()
+    private let hub = ListenerHub<LoadShedderEvent>()
 
     /// Makes a shedder that sheds nothing yet.
     public init(

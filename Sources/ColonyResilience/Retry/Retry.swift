@@ -30,7 +30,7 @@ public final class Retry: ResilienceLayer {
 
     private let clock: any MonotonicClock
     private let generator: Mutex<any RandomNumberGenerator & Sendable>
-    private let hub = ResilienceEventHub<RetryEvent>()
+    private let hub = ListenerHub<RetryEvent>()
     private let calls = Atomic<UInt64>(0)
     private let outcomes = Mutex(RetryStatistics())
 

@@ -1,10 +1,10 @@
 import Synchronization
 
-/// Passes the events of a layer to everybody who listens.
+/// Passes events to everybody who listens.
 ///
-/// A listener that does not keep up loses the oldest events, never the newest: who looks late at a breaker wants to know how it
-/// stands, and a layer never waits for its listeners. While nobody listens, an event costs one look at a flag, and is not made.
-package final class ResilienceEventHub<Event: Sendable>: Sendable {
+/// A listener that does not keep up loses the oldest events, never the newest: who looks late at a breaker or a balancer wants to know how it
+/// stands, and the sender never waits for its listeners. While nobody listens, an event costs one look at a flag, and is not made.
+package final class ListenerHub<Event: Sendable>: Sendable {
     private struct State {
         var listeners: [UInt64: AsyncStream<Event>.Continuation] = [:]
         var next: UInt64 = 0
@@ -32,7 +32,7 @@ package final class ResilienceEventHub<Event: Sendable>: Sendable {
         return stream
     }
 
-    /// Tells all listeners. A layer whose events have an order calls it under its own lock.
+    /// Tells all listeners. A sender whose events have an order calls it under its own lock.
     package func send(_ event: @autoclosure () -> Event) {
         guard self.isHeard.load(ordering: .acquiring) else { return }
         let event = event()

@@ -1,0 +1,60 @@
+/// How a balancer chooses and what it does when endpoints fail.
+public struct BalancerOptions: Hashable, Sendable {
+    /// How an endpoint is chosen among those that may be picked. Least request of two, if nothing is said: it fits most services, because it
+    /// needs no weights to be right and notices by itself who is slow.
+    public let algorithm: BalancingAlgorithm
+    /// Below which share of its weight in health a level ignores health and spreads calls over all its endpoints, from 0 to 1. 0, which is the
+    /// default, is never: calls then fail at once with ``BalancingError/Code-swift.struct/noneAvailable``. Envoy's default of 0.5 surprises
+    /// people, so it has to be asked for.
+    public let panicThreshold: Double
+    /// How many times its weight in health a level is trusted to carry before calls spill over to the next level, from 1 to 10; 1.4 as in
+    /// Envoy: a level keeps its calls until less than 71 % of it is in health.
+    public let overprovisioning: Double
+    /// The balancer's own zone. Endpoints in it come before those of the same priority elsewhere. `nil` makes no difference between zones.
+    public let zone: String?
+    /// How many endpoints the own zone must have so that it comes first; 1 by default. More keeps a zone of few endpoints from carrying the
+    /// calls of many callers.
+    public let leastEndpointsInZone: Int
+    /// Which part of the endpoints is used, if not all of them.
+    public let subset: EndpointSubset?
+
+    /// Checks and keeps settings.
+    ///
+    /// - Throws: ``BalancingError`` with code `invalidConfiguration`, which quotes the value.
+    public init(
+        algorithm: BalancingAlgorithm = .leastRequest(.two), panicThreshold: Double = 0, overprovisioning: Double = 1.4,
+        zone: String? = nil, leastEndpointsInZone: Int = 1, subset: EndpointSubset? = nil
+    ) throws(BalancingError) {
+        try algorithm.check()
+        guard 0...1 ~= panicThreshold else {
+            throw BalancingError(.invalidConfiguration, "a panic threshold of \(panicThreshold) is not from 0 to 1")
+        }
+        guard 1...10 ~= overprovisioning else {
+            throw BalancingError(
+                .invalidConfiguration, "an overprovisioning factor of \(overprovisioning) is not from 1 to 10")
+        }
+        guard leastEndpointsInZone >= 1 else {
+            throw BalancingError(
+                .invalidConfiguration, "a zone of at least \(leastEndpointsInZone) endpoints is not possible: from 1 on"
+            )
+        }
+        self.algorithm = algorithm
+        self.panicThreshold = panicThreshold
+        self.overprovisioning = overprovisioning
+        self.zone = zone
+        self.leastEndpointsInZone = leastEndpointsInZone
+        self.subset = subset
+    }
+
+    private init(standard algorithm: BalancingAlgorithm) {
+        self.algorithm = algorithm
+        self.panicThreshold = 0
+        self.overprovisioning = 1.4
+        self.zone = nil
+        self.leastEndpointsInZone = 1
+        self.subset = nil
+    }
+
+    /// Least request of two, without panic and without zones.
+    public static var standard: BalancerOptions { BalancerOptions(standard: .leastRequest(.two)) }
+}

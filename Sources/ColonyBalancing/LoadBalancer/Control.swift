@@ -1,0 +1,63 @@
+import ColonyCore
+
+/// What is known of the endpoints, from which rosters are made. It stands under the lock of the balancer.
+struct Control {
+    /// An endpoint with what was said of it.
+    struct Member {
+        let cell: CellPointer
+        var endpoint: Endpoint
+        var administrative = AdministrativeState.active
+        /// The checks that say that it is out of health, with what they say.
+        var failingChecks: [String: String] = [:]
+        var ejection: Ejection?
+
+        var isHealthy: Bool { self.failingChecks.isEmpty && self.ejection == nil }
+    }
+
+    /// Why an endpoint takes no calls for a while.
+    struct Ejection: Hashable {
+        let until: MonotonicInstant
+        let reason: String
+    }
+
+    /// In the order in which they were given.
+    var members: [Member] = []
+    var positions: [EndpointName: Int] = [:]
+    /// What picks read at present.
+    var roster: Roster
+
+    init(roster: Roster) {
+        self.roster = roster
+    }
+
+    func position(of name: EndpointName) throws(BalancingError) -> Int {
+        guard let position = self.positions[name] else {
+            throw BalancingError(.unknownEndpoint, "the balancer has no endpoint \"\(name)\"")
+        }
+        return position
+    }
+
+    /// Why no endpoint may be picked, in as many words as there are kinds of reasons.
+    var whatIsWrong: String {
+        var kinds: [String] = []
+        if self.members.contains(where: { !$0.failingChecks.isEmpty }) { kinds.append("out of health") }
+        if self.members.contains(where: { $0.ejection != nil }) { kinds.append("ejected") }
+        if self.members.contains(where: { $0.administrative == .draining }) { kinds.append("draining") }
+        if self.members.contains(where: { $0.administrative == .maintenance }) { kinds.append("in maintenance") }
+        return kinds.isEmpty ? "in use" : kinds.joined(separator: " or ")
+    }
+
+    /// What a roster is made of.
+    func entries(_ options: BalancerOptions) -> [Roster.Entry] {
+        let near = options.zone.map { zone in self.members.filter { $0.endpoint.zone == zone }.count } ?? 0
+        let prefersZone = options.zone != nil && near >= options.leastEndpointsInZone
+        return self.members.map { member in
+            let isFar = prefersZone && member.endpoint.zone != options.zone
+            return Roster.Entry(
+                cell: member.cell, endpoint: member.endpoint,
+                level: Roster.LevelKey(priority: member.endpoint.priority, distance: isFar ? 1 : 0),
+                isHealthy: member.isHealthy, isOut: member.administrative != .active,
+                takesSticky: member.administrative != .maintenance)
+        }
+    }
+}

@@ -1,0 +1,109 @@
+import ColonyCore
+import Synchronization
+
+/// What the ends of calls are reported to: the clock, the sum of all loads, and the watch for failures.
+///
+/// It outlives the balancer as long as calls are under way.
+final class Settlement: Sendable {
+    /// Told of each failure with the length of the present streak; weak, because calls may outlive the balancer.
+    struct Watch: Sendable {
+        weak var balancer: LoadBalancer?
+    }
+
+    let clock: any MonotonicClock
+    /// Whether calls are timed: a look at the clock costs more than all the rest of a pick.
+    let isTimed: Bool
+    /// Over how many nanoseconds an estimate of latency falls to 1/e.
+    let decay: Float
+    /// The loads of all endpoints together, if the algorithm needs them.
+    let loads: LoadSum?
+    /// From how many failures in a row on the balancer is told; 0 is never.
+    let alarm: UInt32
+    private let watch = Mutex(Watch())
+
+    init(clock: any MonotonicClock, isTimed: Bool, decay: Duration, loads: LoadSum?, alarm: UInt32) {
+        self.clock = clock
+        self.isTimed = isTimed
+        self.decay = Float(decay.clampedNanoseconds)
+        self.loads = loads
+        self.alarm = alarm
+    }
+
+    func connect(to balancer: LoadBalancer) {
+        self.watch.withLock { $0.balancer = balancer }
+    }
+
+    /// Records how a call ended.
+    func record(_ cell: CellPointer, _ outcome: CallOutcome, start: Int64) {
+        switch outcome {
+        case .succeeded:
+            cell.pointee.successes.wrappingAdd(1, ordering: .relaxed)
+            if cell.pointee.streak.load(ordering: .relaxed) != 0 { cell.pointee.streak.store(0, ordering: .relaxed) }
+        case .failed(let failure):
+            self.count(failure, of: cell)
+        case .cancelled:
+            cell.pointee.cancellations.wrappingAdd(1, ordering: .relaxed)
+        }
+        if self.isTimed, outcome != .cancelled {
+            self.observe(cell, hasFailed: outcome != .succeeded, start: start)
+        }
+        self.loads?.subtract()
+    }
+
+    private func count(_ failure: CallFailure, of cell: CellPointer) {
+        cell.pointee.failures.wrappingAdd(1, ordering: .relaxed)
+        switch failure {
+        case .connectFailed: cell.pointee.connectFailures.wrappingAdd(1, ordering: .relaxed)
+        case .timedOut: cell.pointee.timeouts.wrappingAdd(1, ordering: .relaxed)
+        case .error: break
+        }
+        let streak = cell.pointee.streak.wrappingAdd(1, ordering: .relaxed).newValue
+        if self.alarm != 0, streak >= self.alarm {
+            self.watch.withLock { $0.balancer }?.alarm(number: cell.pointee.number, streak: Int(streak))
+        }
+    }
+
+    private func observe(_ cell: CellPointer, hasFailed: Bool, start: Int64) {
+        let now = self.clock.now.nanoseconds
+        let elapsed = max(0, now - start)
+        if !hasFailed { cell.pointee.latencySum.wrappingAdd(UInt64(elapsed), ordering: .relaxed) }
+        var seen = cell.pointee.latency.load(ordering: .relaxed)
+        while true {
+            let estimate = LatencyEstimate(word: seen).adding(elapsed, hasFailed: hasFailed, at: now, decay: self.decay)
+            if estimate.word == seen { return }
+            let (isExchanged, found) = cell.pointee.latency.weakCompareExchange(
+                expected: seen, desired: estimate.word, ordering: .relaxed)
+            if isExchanged { return }
+            seen = found
+        }
+    }
+}
+
+/// The sum of the loads of all endpoints, counted in stripes so that threads do not wait for one line.
+//
+// `@unchecked Sendable`, because the memory holds atomics only and is freed with the object.
+final class LoadSum: @unchecked Sendable {
+    private static let stripes = 16
+    private static let stride = 128
+    private let base: UnsafeMutableRawPointer
+
+    init() {
+        self.base = .allocate(byteCount: Self.stripes * Self.stride, alignment: Self.stride)
+        self.base.initializeMemory(as: UInt8.self, repeating: 0, count: Self.stripes * Self.stride)
+    }
+
+    deinit { self.base.deallocate() }
+
+    private func stripe(_ number: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+        (self.base + (number & (Self.stripes - 1)) * Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
+    }
+
+    func add() { self.stripe(ThreadStripe.current).pointee.wrappingAdd(1, ordering: .relaxed) }
+
+    func subtract() { self.stripe(ThreadStripe.current).pointee.wrappingSubtract(1, ordering: .relaxed) }
+
+    /// The sum, which may miss what changes meanwhile.
+    var value: Int {
+        max(0, (0..<Self.stripes).reduce(0) { $0 + self.stripe($1).pointee.load(ordering: .relaxed) })
+    }
+}

@@ -1,0 +1,160 @@
+import ColonyHashing
+import Synchronization
+
+/// Everything that picks read, made anew when an endpoint comes, goes, or changes its state, and never changed afterwards.
+//
+// `@unchecked Sendable`, because the memory is written by the initialiser alone and freed with the object.
+final class Roster: @unchecked Sendable {
+    /// A level of priority, in the own zone or elsewhere.
+    struct LevelKey: Hashable, Comparable {
+        let priority: Int
+        /// 0 in the own zone, 1 elsewhere.
+        let distance: Int
+
+        static func < (one: Self, other: Self) -> Bool {
+            (one.priority, one.distance) < (other.priority, other.distance)
+        }
+    }
+
+    /// What is kept of a level for explanations.
+    struct Level {
+        let key: LevelKey
+        /// Positions among the entries, in the order of the level's home.
+        let entries: [Int]
+        let share: LevelPlan.Share
+        let strength: LevelPlan.Strength
+        let home: KeyedHome?
+    }
+
+    /// What the roster is made of.
+    struct Entry {
+        let cell: CellPointer
+        let endpoint: Endpoint
+        let level: LevelKey
+        /// Whether it is in health and not ejected.
+        let isHealthy: Bool
+        /// Whether an operator has taken it out of new calls.
+        let isOut: Bool
+        /// Whether a session that is bound to it may still come.
+        let takesSticky: Bool
+    }
+
+    let entries: [Entry]
+    let levels: [Level]
+    let algorithm: BalancingAlgorithm
+    let byName: [EndpointName: Int]
+    let table: UnsafePointer<RosterTable>
+    private var allocations: [UnsafeMutableRawPointer] = []
+    private let starts = Atomic<UInt32>(0)
+
+    /// - Parameter homes: Those of the roster before, for levels whose endpoints are the same.
+    /// - Throws: What the placement of keys says of the endpoints.
+    init(_ entries: [Entry], _ options: BalancerOptions, homes: [LevelKey: KeyedHome]) throws(PlacementError) {
+        self.entries = entries
+        self.algorithm = options.algorithm
+        self.byName = Dictionary(
+            entries.enumerated().map { ($0.element.endpoint.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        let keys = Set(entries.map(\.level)).sorted()
+        let members = keys.map { key in entries.indices.filter { entries[$0].level == key } }
+        let strengths = members.map { members in
+            members.reduce(into: LevelPlan.Strength(healthy: 0, total: 0)) { strength, position in
+                let entry = entries[position]
+                guard !entry.isOut else { return }
+                strength.total += entry.endpoint.weight
+                if entry.isHealthy { strength.healthy += entry.endpoint.weight }
+            }
+        }
+        let plan = LevelPlan(strengths, factor: options.overprovisioning, threshold: options.panicThreshold)
+        var levels: [Level] = []
+        for position in keys.indices {
+            var home = homes[keys[position]]
+            if home == nil, options.algorithm.isByKey {
+                home = try KeyedHome(options.algorithm, members[position].map { entries[$0].endpoint })
+            }
+            levels.append(
+                Level(
+                    key: keys[position], entries: members[position], share: plan.shares[position],
+                    strength: strengths[position], home: home))
+        }
+        self.levels = levels
+
+        let memory = RosterMemory()
+        let tables = levels.map { Self.table(of: $0, entries, options.algorithm, memory) }
+        let open = levels.indices.filter { levels[$0].share.share > 0 }
+        var sum = 0.0
+        let cuts = levels.map { level -> UInt32 in
+            sum += level.share.share
+            return sum >= 1 - 1e-9 ? .max : UInt32(sum * 4_294_967_295)
+        }
+        let table = memory.allocate([
+            RosterTable(
+                levels: memory.allocate(tables), levelCount: open.isEmpty ? 0 : levels.count,
+                soleLevel: open.count == 1 ? open[0] : -1, cuts: memory.allocate(cuts), roster: nil)
+        ])
+        self.table = UnsafePointer(table)
+        self.allocations = memory.taken
+        table.pointee.roster = .passUnretained(self)
+    }
+
+    deinit {
+        for allocation in self.allocations { allocation.deallocate() }
+    }
+
+    /// Where the next thread begins to take turns: the first at the first of `count`, the others as far from each other as can be.
+    func nextStart(_ count: UInt32) -> UInt32 {
+        let number = self.starts.wrappingAdd(1, ordering: .relaxed).oldValue
+        return StripeChance.scaled(number &* 0x9E37_79B9, count)
+    }
+
+    /// Which endpoints of a level may be picked.
+    func isCandidate(_ entry: Entry, in level: Level) -> Bool { Self.isCandidate(entry, level.share) }
+
+    private static func isCandidate(_ entry: Entry, _ share: LevelPlan.Share) -> Bool {
+        !entry.isOut && share.share > 0 && (entry.isHealthy || share.isPanicking)
+    }
+
+    private static func table(
+        of level: Level, _ entries: [Entry], _ algorithm: BalancingAlgorithm, _ memory: RosterMemory
+    ) -> LevelTable {
+        let chosen = level.entries.filter { self.isCandidate(entries[$0], level.share) }
+        let weights = chosen.map { entries[$0].endpoint.weight }
+        let isUniform = Set(weights).count <= 1
+        let members = level.entries.map { position in
+            let entry = entries[position]
+            let isOpen = self.isCandidate(entry, level.share)
+            return Candidate(cell: entry.cell, weight: isOpen ? UInt32(entry.endpoint.weight) : 0)
+        }
+        let whole = level.entries.reduce(0) { $0 + entries[$1].endpoint.weight }
+        var table = LevelTable(
+            candidates: memory.allocate(
+                chosen.map { Candidate(cell: entries[$0].cell, weight: UInt32(entries[$0].endpoint.weight)) }),
+            count: UInt32(chosen.count), isUniform: isUniform, sequence: nil, sequenceCount: 0, aliases: nil,
+            home: level.home.map { .passUnretained($0) }, members: memory.allocate(members),
+            openShare: Double(weights.reduce(0, +)) / Double(max(1, whole)))
+        guard !isUniform else { return table }
+        switch algorithm {
+        case .weightedRoundRobin:
+            let sequence = SmoothSequence(weights: weights).positions
+            table.sequence = UnsafePointer(memory.allocate(sequence))
+            table.sequenceCount = UInt32(sequence.count)
+        case .roundRobin, .random: break
+        default: table.aliases = UnsafePointer(memory.allocate(AliasTable(weights: weights).columns))
+        }
+        return table
+    }
+}
+
+/// Takes memory for a roster.
+private final class RosterMemory {
+    private(set) var taken: [UnsafeMutableRawPointer] = []
+
+    /// A copy of the elements, which need no deinitialisation, on lines that nothing else shares.
+    func allocate<Element: BitwiseCopyable>(_ elements: [Element]) -> UnsafeMutablePointer<Element> {
+        let memory = UnsafeMutableRawPointer.allocate(
+            byteCount: max(1, elements.count) * MemoryLayout<Element>.stride, alignment: 64)
+        self.taken.append(memory)
+        let pointer = memory.bindMemory(to: Element.self, capacity: max(1, elements.count))
+        pointer.initialize(from: elements, count: elements.count)
+        return pointer
+    }
+}
