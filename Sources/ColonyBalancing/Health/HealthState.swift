@@ -10,7 +10,7 @@ package import ColonyCore
 /// interval is drawn anew each time from *interval* · (1 ± jitter). Only this spreads clients that started together: a shift that is
 /// drawn once keeps them apart only until they are all delayed by the same thing.
 package struct HealthState: Sendable {
-    /// A verdict that differs from the one before.
+    /// A verdict that differs from the one before, or the first.
     package struct Change: Hashable, Sendable {
         package let isHealthy: Bool
         package let reason: String
@@ -51,7 +51,8 @@ package struct HealthState: Sendable {
 
     /// Takes the result of the probe that started at ``nextProbe``, and decides when the next is due.
     ///
-    /// - Returns: The new verdict if it differs from the one before.
+    /// - Returns: The verdict if it is the first or differs from the one before. The first is told also when it was assumed, because whoever is
+    ///   told may remember another from a checker before this one.
     package mutating func record(
         _ result: HealthProbeResult, at now: MonotonicInstant, using generator: inout some RandomNumberGenerator
     ) -> Change? {
@@ -73,17 +74,14 @@ package struct HealthState: Sendable {
     private mutating func decide(_ result: HealthProbeResult, at now: MonotonicInstant) -> Change? {
         let threshold = result.isSuccess ? self.check.rise : self.check.fall
         let streak = result.isSuccess ? self.consecutiveSuccesses : self.consecutiveFailures
-        let isFirst = !self.hasVerdict && self.check.firstResultDecides
-        guard isFirst || streak >= threshold else { return nil }
-        let wasHealthy = self.isHealthy
-        if !self.hasVerdict || wasHealthy != result.isSuccess {
-            let what = result.isSuccess ? "succeeded" : "failed"
-            self.reason = "\(streak) \(streak == 1 ? "probe" : "probes in a row") \(what): \(result.reason)"
-            self.since = wasHealthy != result.isSuccess ? now : self.since
-        }
+        let isDecided = (!self.hasVerdict && self.check.firstResultDecides) || streak >= threshold
+        guard isDecided, !self.hasVerdict || self.isHealthy != result.isSuccess else { return nil }
+        let what = result.isSuccess ? "succeeded" : "failed"
+        self.reason = "\(streak) \(streak == 1 ? "probe" : "probes in a row") \(what): \(result.reason)"
+        if self.isHealthy != result.isSuccess { self.since = now }
         self.hasVerdict = true
         self.isHealthy = result.isSuccess
-        return wasHealthy != result.isSuccess ? Change(isHealthy: result.isSuccess, reason: self.reason) : nil
+        return Change(isHealthy: self.isHealthy, reason: self.reason)
     }
 
     private func drawInterval(using generator: inout some RandomNumberGenerator) -> Int64 {
