@@ -188,8 +188,8 @@ let beside: [Target] = [
     .target(
         name: "ColonyWorkloads",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-            "ColonyQueues", "ColonyResilience", "ColonySQLite",
+            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyBalancing", "ColonyCaches", "ColonyCoordination",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
         ],
         swiftSettings: settings
     ),
@@ -397,7 +397,10 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyWorkloadsTests",
-            dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", "ColonyWorkloads", "colony-workload-worker"],
+            dependencies: [
+                "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyCaches", "ColonyWorkloads",
+                "colony-workload-worker",
+            ],
             exclude: ["Traces"],
             swiftSettings: settings
         ),

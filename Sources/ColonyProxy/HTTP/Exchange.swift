@@ -1,0 +1,393 @@
+import ColonyBalancing
+import ColonyResilience
+import NIOCore
+
+/// One request on its way to an endpoint, and the answer on its way back.
+///
+/// It chooses the endpoint, gets a connection, tries again where that is safe, and settles the pick exactly once. It is used again for the next
+/// request of the same connection, so that a request allocates nothing.
+///
+/// What is safe to try again: a request of which no byte was sent, on another endpoint; and one without a body whose method is idempotent,
+/// as long as no byte of an answer has come. If that was on a connection that was kept, the endpoint has most likely closed it at the same
+/// moment: it is tried once more on a fresh connection to the same endpoint, which is no failure of anybody.
+///
+/// `@unchecked Sendable` because it is used on the event loop of its worker only, also by the closures that wait for a connection.
+final class Exchange: DeadlineOwner, @unchecked Sendable {
+    private enum Phase {
+        case idle
+        /// A connection is being opened, or waited for.
+        case connecting
+        /// The endpoint has a part of the request, or all of it, and no head of an answer has been passed on.
+        case sent
+        case answering
+        case tunnel
+    }
+
+    let worker: ProxyWorker
+    unowned let client: any ExchangeClient
+    private let timer: DeadlineTimer
+    private var phase = Phase.idle
+    /// Counts requests, so that a connection that comes late is not taken for a later request.
+    private var generation: UInt64 = 0
+
+    // The request.
+    private(set) var method = RequestMethod.get
+    private var hasBody = false
+    private(set) var isRequestComplete = false
+    /// Whether the client has asked for another protocol.
+    private(set) var allowsUpgrade = false
+    /// The head, and what there was of the body; kept as long as it may have to be sent again.
+    private var request = ByteBuffer()
+    private var context = PickContext()
+
+    // The attempt.
+    private var pick: Pick?
+    private(set) var record: EndpointRecord?
+    private var upstream: HTTP1Upstream?
+    private(set) var attempts = 0
+    private var avoided: [UInt64] = []
+    private var hasRepeated = false
+    private var status = 0
+    private var lastActivity: Int64 = 0
+
+    init(worker: ProxyWorker, client: any ExchangeClient) {
+        self.worker = worker
+        self.client = client
+        self.timer = DeadlineTimer(worker: worker)
+        self.timer.start(for: self)
+    }
+
+    var isActive: Bool { self.phase != .idle }
+
+    // MARK: The request
+
+    /// Sends a request to an endpoint of the balancer's choice.
+    ///
+    /// - Parameters:
+    ///   - request: The head, and what there is of the body.
+    ///   - isComplete: Whether that is all of it.
+    func begin(
+        _ request: consuming ByteBuffer, method: RequestMethod, hasBody: Bool, isComplete: Bool, allowsUpgrade: Bool,
+        context: PickContext
+    ) {
+        self.generation &+= 1
+        self.request = request
+        self.method = method
+        self.hasBody = hasBody
+        self.isRequestComplete = isComplete
+        self.allowsUpgrade = allowsUpgrade
+        self.context = context
+        self.attempts = 0
+        self.hasRepeated = false
+        self.status = 0
+        if !self.avoided.isEmpty { self.avoided = [] }
+        self.phase = .connecting
+        self.worker.budget.deposit()
+        self.attempt(after: .noneAvailable)
+    }
+
+    /// Whether the endpoint takes more of the request now; otherwise ``ExchangeClient/resumeRequest()`` comes.
+    var takesRequest: Bool {
+        switch self.phase {
+        case .sent, .answering, .tunnel: self.upstream?.isWritable ?? false
+        case .idle, .connecting: false
+        }
+    }
+
+    func send(_ part: ByteBuffer) {
+        guard let upstream else { return }
+        self.record?.traffic.bytesTo &+= UInt64(part.readableBytes)
+        upstream.write(part)
+        if self.phase == .tunnel { self.touch() }
+    }
+
+    func flushRequest() {
+        self.upstream?.flush()
+        // The endpoint does not take the request: that, too, is a wait for the endpoint.
+        if self.phase == .sent, !self.takesRequest, self.timer.deadline == .max {
+            self.timer.set(self.worker.now + self.worker.settings.answer)
+        }
+    }
+
+    /// All of the request was given to ``send(_:)``.
+    func requestEnded() {
+        self.isRequestComplete = true
+        if self.phase == .sent { self.timer.set(self.worker.now + self.worker.settings.answer) }
+    }
+
+    /// In a tunnel: the client has ended its direction.
+    func endTunnelRequest() { self.upstream?.endOutput() }
+
+    /// The client has gone, or its request cannot be gone on with.
+    func abandon() {
+        guard self.isActive else { return }
+        let isTunnel = self.phase == .tunnel
+        let upstream = self.detach()
+        if let pick = self.pick.take() { isTunnel ? pick.succeed() : pick.cancel() }
+        self.reset()
+        upstream?.close()
+    }
+
+    // MARK: Attempts
+
+    private func attempt(after failure: ExchangeFailure) {
+        self.context.avoiding = self.avoided
+        guard let pick = self.worker.pick(self.context) else {
+            self.fail(failure)
+            return
+        }
+        self.attempts += 1
+        let record = self.worker.endpoints.record(for: pick.number, pick.endpoint)
+        self.record = record
+        self.pick = consume pick
+        self.connect(record)
+    }
+
+    private func connect(_ record: EndpointRecord) {
+        if let idle = record.takeIdle() { self.attach(idle) } else { self.connectFresh(record) }
+    }
+
+    private func connectFresh(_ record: EndpointRecord) {
+        if record.openCount < self.worker.settings.options.pool.connections {
+            self.open(record)
+        } else if record.wait(self, limit: self.worker.settings.options.pool.waiting) {
+            self.timer.set(self.worker.now + self.worker.settings.poolWait)
+        } else {
+            self.fail(.overloaded)
+        }
+    }
+
+    /// A connection is for this request; called by the pool for one that waited, too.
+    func attach(_ upstream: HTTP1Upstream) {
+        self.upstream = upstream
+        self.phase = .sent
+        upstream.begin(self)
+        self.record?.traffic.requests &+= 1
+        self.record?.traffic.bytesTo &+= UInt64(self.request.readableBytes)
+        if self.isRequestComplete {
+            self.timer.set(self.worker.now + self.worker.settings.answer)
+        } else {
+            self.timer.clear()
+        }
+        upstream.write(self.request)
+        upstream.flush()
+        if !self.isRepeatable { self.giveRequestBack() }
+        if !self.isRequestComplete { self.client.resumeRequest() }
+    }
+
+    /// Opens a connection; called by the pool for a request that waited, too.
+    func open(_ record: EndpointRecord) {
+        let generation = self.generation
+        self.timer.clear()
+        record.connecting()
+        HTTP1Upstream.connect(to: record, on: self.worker) { opening in
+            switch opening {
+            case .opened(let upstream):
+                guard self.generation == generation, self.phase == .connecting, self.upstream == nil else {
+                    record.give(upstream, on: self.worker)
+                    return
+                }
+                self.attach(upstream)
+            case .failed(let failure):
+                record.failedToConnect()
+                record.openForWaiting(limit: self.worker.settings.options.pool.connections)
+                guard self.generation == generation, self.phase == .connecting, self.upstream == nil else { return }
+                self.attemptFailed(failure, as: failure == .timedOut ? .timedOut : .failed, isSafe: true)
+            }
+        }
+    }
+
+    private var isRepeatable: Bool { !self.hasBody && self.method.isIdempotent }
+
+    /// Tries another endpoint if that is safe and allowed, and otherwise gives up.
+    private func attemptFailed(_ failure: CallFailure, as answer: ExchangeFailure, isSafe: Bool) {
+        self.upstream = nil
+        self.record?.traffic.failures &+= 1
+        if let pick = self.pick.take() {
+            self.avoided.append(pick.number)
+            pick.fail(failure)
+        }
+        guard isSafe, self.attempts < self.worker.settings.options.retries.attempts, self.worker.mayRetry()
+        else {
+            self.fail(answer)
+            return
+        }
+        self.phase = .connecting
+        self.attempt(after: answer)
+    }
+
+    private func fail(_ failure: ExchangeFailure) {
+        if let pick = self.pick.take() { pick.cancel() }
+        let upstream = self.detach()
+        self.reset()
+        upstream?.close()
+        self.client.answerFailed(failure)
+    }
+
+    // MARK: The answer
+
+    /// A head has come. Called before anything else of the answer.
+    func received(_ parser: borrowing ResponseHeadParser, _ bytes: UnsafeRawBufferPointer) {
+        let head = parser.head
+        if !head.isInterim {
+            self.status = Int(head.status)
+            self.phase = head.opensTunnel ? .tunnel : .answering
+            self.giveRequestBack()
+        }
+        self.client.answer(parser, bytes)
+        if head.opensTunnel {
+            self.touch()
+            self.timer.set(self.lastActivity + self.worker.settings.relayIdle)
+            self.client.becameTunnel()
+        }
+    }
+
+    func receivedBody(_ part: ByteBuffer) {
+        if self.phase == .tunnel { self.touch() }
+        self.client.answerBody(part)
+    }
+
+    /// What has come was passed on.
+    func readEnded() {
+        self.client.flushAnswer()
+        guard self.phase == .answering else { return }
+        // While the client does not take the answer, the endpoint is not to blame.
+        if self.client.takesAnswer {
+            self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
+        } else {
+            self.timer.clear()
+        }
+    }
+
+    /// The client takes more of the answer again.
+    func resumeAnswer() {
+        if self.phase == .answering { self.timer.set(self.worker.now + self.worker.settings.endpointIdle) }
+        self.upstream?.resumeReading()
+    }
+
+    /// The answer is whole. The connection has been given back, or closed.
+    func answerEnded() {
+        self.upstream = nil
+        self.settle()
+        self.reset()
+        self.client.answerEnded()
+    }
+
+    private func settle() {
+        guard let pick = self.pick.take() else { return }
+        // What the proxy or the endpoint cannot do at all says nothing of the endpoint's health.
+        if self.status >= 500, self.status != 501, self.status != 505 {
+            self.record?.traffic.failures &+= 1
+            pick.fail(.error)
+        } else {
+            pick.succeed()
+        }
+    }
+
+    /// In a tunnel: the endpoint has ended its direction.
+    func endTunnelAnswer() { self.client.tunnelEnded() }
+
+    /// The connection has ended or broken before the answer was whole.
+    func upstreamEnded(hasReceived: Bool, wasKept: Bool) {
+        self.upstream = nil
+        switch self.phase {
+        case .idle, .connecting: break
+        case .sent:
+            if !hasReceived, wasKept, self.isRepeatable, !self.hasRepeated, let record {
+                self.hasRepeated = true
+                self.phase = .connecting
+                self.worker.traffic.retries &+= 1
+                self.connectFresh(record)
+                return
+            }
+            self.attemptFailed(.error, as: .failed, isSafe: !hasReceived && self.isRepeatable)
+        case .answering: self.broke(.error)
+        case .tunnel: self.tunnelClosed()
+        }
+    }
+
+    /// What the endpoint sent is no HTTP. The connection is closed by the caller.
+    func answerIsInvalid() {
+        self.upstream = nil
+        if self.phase == .sent {
+            self.attemptFailed(.error, as: .failed, isSafe: false)
+        } else {
+            self.broke(.error)
+        }
+    }
+
+    private func broke(_ failure: CallFailure) {
+        let upstream = self.detach()
+        self.record?.traffic.failures &+= 1
+        self.worker.traffic.brokenAnswers &+= 1
+        if let pick = self.pick.take() { pick.fail(failure) }
+        self.reset()
+        upstream?.close()
+        self.client.answerBroke()
+    }
+
+    private func tunnelClosed() {
+        if let pick = self.pick.take() { pick.succeed() }
+        self.reset()
+        self.client.answerEnded()
+    }
+
+    // MARK: Ends
+
+    private func detach() -> HTTP1Upstream? {
+        let upstream = self.upstream
+        self.upstream = nil
+        upstream?.detach()
+        if self.phase == .connecting { self.record?.stopWaiting(self) }
+        return upstream
+    }
+
+    private func reset() {
+        self.phase = .idle
+        self.timer.clear()
+        self.giveRequestBack()
+    }
+
+    private func giveRequestBack() {
+        guard self.request.capacity > 0 else { return }
+        var request = ByteBuffer()
+        swap(&request, &self.request)
+        self.worker.spares.give(request)
+    }
+
+    /// The client's connection has ended for good.
+    func close() {
+        self.abandon()
+        self.timer.cancel()
+    }
+
+    private func touch() { self.lastActivity = self.worker.now }
+
+    func deadlinePassed(_ timer: DeadlineTimer) {
+        switch self.phase {
+        case .idle: break
+        case .connecting:
+            // Only waiting for a place has a deadline here; connecting has that of the channel.
+            self.worker.traffic.timeouts &+= 1
+            self.fail(.overloaded)
+        case .sent:
+            self.worker.traffic.timeouts &+= 1
+            let upstream = self.detach()
+            upstream?.close()
+            self.attemptFailed(.timedOut, as: .timedOut, isSafe: false)
+        case .answering:
+            self.worker.traffic.timeouts &+= 1
+            self.broke(.timedOut)
+        case .tunnel:
+            let deadline = self.lastActivity + self.worker.settings.relayIdle
+            if deadline > self.worker.now {
+                timer.set(deadline)
+                return
+            }
+            self.worker.traffic.timeouts &+= 1
+            let upstream = self.detach()
+            upstream?.close()
+            self.tunnelClosed()
+        }
+    }
+}

@@ -1,0 +1,310 @@
+import ColonyBalancing
+import NIOCore
+
+/// A connection to an endpoint, which serves one request after the other and rests in the pool in between.
+///
+/// A connection goes back only if the answer has ended where its framing says, both sides want to go on, and not a byte is left over: what
+/// comes without a request may be an answer that somebody slipped in, and must not become that of the next client.
+///
+/// `@unchecked Sendable` because it is used on the event loop of its channel only.
+final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendable {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private enum Phase { case resting, head, body, tunnel, closed }
+
+    private let worker: ProxyWorker
+    private let record: EndpointRecord
+    private let timer: DeadlineTimer
+    private var context: ChannelHandlerContext?
+    private var phase = Phase.resting
+    private var exchange: Exchange?
+    /// Whom the bytes of this round of reading went to; its next request may come before the round ends.
+    private var reader: Exchange?
+    private var parser: ResponseHeadParser
+    private var body = BodyReader()
+    /// A head that has not come whole.
+    private var partial = ByteBuffer()
+    private var hasReceived = false
+    private var requestCount = 0
+    private var wantsRead = false
+    private var hasUnflushed = false
+    /// In a tunnel: the endpoint has ended its direction.
+    private var inputEnded = false
+
+    init(worker: ProxyWorker, record: EndpointRecord) {
+        self.worker = worker
+        self.record = record
+        self.parser = ResponseHeadParser(limits: worker.settings.headLimits)
+        self.timer = DeadlineTimer(worker: worker)
+        self.timer.start(for: self)
+    }
+
+    /// What came of opening a connection.
+    enum Opening {
+        case opened(HTTP1Upstream)
+        case failed(CallFailure)
+    }
+
+    /// Opens a connection. What the endpoint's record counts as open has been counted.
+    static func connect(
+        to record: EndpointRecord, on worker: ProxyWorker,
+        _ completion: @escaping @Sendable (Opening) -> Void
+    ) {
+        EndpointConnector.connect(to: record.target, on: worker, allowsHalfClosure: false) { channel in
+            try channel.pipeline.syncOperations.addHandler(HTTP1Upstream(worker: worker, record: record))
+        }
+        .whenComplete { result in
+            switch result {
+            case .success(let channel):
+                if let upstream = try? channel.pipeline.syncOperations.handler(type: HTTP1Upstream.self),
+                    upstream.context != nil
+                {
+                    record.connected()
+                    completion(.opened(upstream))
+                } else {
+                    completion(.failed(.connectFailed))
+                }
+            case .failure(let error):
+                completion(.failed(EndpointConnector.failure(of: error)))
+            }
+        }
+    }
+
+    // MARK: What the exchange asks for
+
+    var isUsable: Bool { self.phase == .resting && self.context?.channel.isActive ?? false }
+
+    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+
+    func begin(_ exchange: Exchange) {
+        self.timer.clear()
+        self.exchange = exchange
+        self.phase = .head
+        self.hasReceived = false
+        self.requestCount += 1
+    }
+
+    func write(_ bytes: ByteBuffer) {
+        self.hasUnflushed = true
+        self.context?.write(self.wrapOutboundOut(bytes), promise: nil)
+    }
+
+    func flush() {
+        guard self.hasUnflushed else { return }
+        self.hasUnflushed = false
+        self.context?.flush()
+    }
+
+    /// The exchange is no longer interested.
+    func detach() {
+        self.exchange = nil
+        self.reader = nil
+    }
+
+    func close() {
+        self.detach()
+        if self.phase == .resting { self.record.forget(self) }
+        self.phase = .closed
+        self.context?.close(promise: nil)
+    }
+
+    /// In a tunnel: says that no more comes, after what was written.
+    func endOutput() {
+        self.flush()
+        guard let context else { return }
+        guard self.inputEnded else {
+            context.close(mode: .output, promise: nil)
+            return
+        }
+        // With both directions ended, what is not written yet would be thrown away.
+        let channel = context.channel
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.whenComplete { _ in channel.close(promise: nil) }
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: isWritten)
+    }
+
+    func resumeReading() {
+        guard self.wantsRead, let context else { return }
+        self.wantsRead = false
+        context.read()
+    }
+
+    /// Has no work from now on.
+    func rest() {
+        self.timer.set(self.worker.now + self.worker.settings.poolIdle)
+    }
+
+    func deadlinePassed(_ timer: DeadlineTimer) {
+        if self.phase == .resting { self.close() }
+    }
+
+    // MARK: What the channel says
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        self.timer.cancel()
+    }
+
+    func read(context: ChannelHandlerContext) {
+        if let exchange, !exchange.client.takesAnswer { self.wantsRead = true } else { context.read() }
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = self.unwrapInboundIn(data)
+        self.record.traffic.bytesFrom &+= UInt64(bytes.readableBytes)
+        guard let exchange else {
+            // Without a request nothing may come.
+            self.close()
+            return
+        }
+        self.hasReceived = true
+        self.reader = exchange
+        if self.partial.readableBytes > 0 {
+            self.partial.writeBuffer(&bytes)
+            bytes = self.partial
+            self.partial = ByteBuffer()
+        }
+        self.process(&bytes)
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) {
+        guard let reader else { return }
+        self.reader = nil
+        reader.readEnded()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, let exchange { exchange.client.resumeRequest() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard case ChannelEvent.inputClosed = event, self.phase == .tunnel else { return }
+        self.inputEnded = true
+        self.exchange?.endTunnelAnswer()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        // A body that ends with its connection is whole only if the connection ends, and does not break.
+        if self.phase == .body, self.body.endsWithConnection { self.body = BodyReader(.length(1)) }
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        let exchange = self.exchange
+        let wasResting = self.phase == .resting
+        let isWhole = self.phase == .body && self.body.endsWithConnection
+        self.context = nil
+        self.phase = .closed
+        self.timer.cancel()
+        self.detach()
+        self.record.closed(self, wasResting: wasResting, limit: self.worker.settings.options.pool.connections)
+        guard let exchange else { return }
+        if isWhole {
+            exchange.answerEnded()
+        } else {
+            exchange.upstreamEnded(hasReceived: self.hasReceived, wasKept: self.requestCount > 1)
+        }
+        exchange.client.flushAnswer()
+    }
+
+    // MARK: The answer
+
+    private func process(_ bytes: inout ByteBuffer) {
+        while let exchange {
+            switch self.phase {
+            case .head:
+                guard self.readHead(&bytes, exchange) else { return }
+            case .body:
+                guard self.readBody(&bytes, exchange) else { return }
+            case .tunnel:
+                if bytes.readableBytes > 0 { exchange.receivedBody(bytes) }
+                return
+            case .resting, .closed:
+                return
+            }
+        }
+    }
+
+    /// Whether there may be more to read.
+    private func readHead(_ bytes: inout ByteBuffer, _ exchange: Exchange) -> Bool {
+        if bytes.readableBytes == 0 { return false }
+        switch bytes.withUnsafeReadableBytes({ self.parser.parse($0, answering: exchange.method) }) {
+        case .needMore:
+            self.partial = bytes
+            return false
+        case .failed:
+            self.refuse(exchange)
+            return false
+        case .complete(let length):
+            let head = self.parser.head
+            if head.opensTunnel {
+                guard exchange.allowsUpgrade else {
+                    self.refuse(exchange)
+                    return false
+                }
+                self.enterTunnel()
+            }
+            bytes.withUnsafeReadableBytes { exchange.received(self.parser, $0) }
+            bytes.moveReaderIndex(forwardBy: length)
+            // The client may have gone while it was written to.
+            guard self.exchange != nil else { return false }
+            if head.isInterim || head.opensTunnel { return true }
+            if head.framing == .none {
+                self.finish(leftover: bytes.readableBytes, exchange)
+                return false
+            }
+            self.body = BodyReader(head.framing)
+            self.phase = .body
+            return bytes.readableBytes > 0
+        }
+    }
+
+    private func readBody(_ bytes: inout ByteBuffer, _ exchange: Exchange) -> Bool {
+        if bytes.readableBytes == 0 { return false }
+        var part = ByteBuffer()
+        let outcome =
+            exchange.client.understandsChunks
+            ? self.body.take(from: &bytes, into: &part) : self.body.takeData(from: &bytes, into: &part)
+        if part.readableBytes > 0 { exchange.receivedBody(part) }
+        guard self.exchange != nil else { return false }
+        switch outcome {
+        case .more:
+            return false
+        case .end:
+            self.finish(leftover: bytes.readableBytes, exchange)
+            return false
+        case .defect:
+            self.refuse(exchange)
+            return false
+        }
+    }
+
+    private func finish(leftover: Int, _ exchange: Exchange) {
+        let isKept = self.parser.head.isPersistent && exchange.isRequestComplete && leftover == 0
+        self.exchange = nil
+        self.phase = .resting
+        // Before the exchange goes on, so that the next request of a pipeline finds it.
+        if isKept { self.record.give(self, on: self.worker) } else { self.close() }
+        exchange.answerEnded()
+        // A round of reading that closes its connection has no end.
+        if !isKept { exchange.client.flushAnswer() }
+    }
+
+    /// What has come is no answer.
+    private func refuse(_ exchange: Exchange) {
+        self.close()
+        exchange.answerIsInvalid()
+        exchange.client.flushAnswer()
+    }
+
+    private func enterTunnel() {
+        self.phase = .tunnel
+        if let options = self.context?.channel.syncOptions {
+            try? options.setOption(.allowRemoteHalfClosure, value: true)
+        }
+    }
+}

@@ -1,0 +1,37 @@
+import ColonyBalancing
+
+/// What a worker knows of the endpoints that it has used, by their numbers in the balancer.
+///
+/// Used on the event loop of its worker only.
+final class EndpointTable {
+    /// Endpoints that came and went would fill the table; beyond this number those without connections are forgotten.
+    private static let softLimit = 4_096
+
+    private var records: [UInt64: EndpointRecord] = [:]
+    /// The last one that was asked for: with one endpoint, or with pipelined requests, the search is saved.
+    private var latest: EndpointRecord?
+
+    func record(for number: UInt64, _ endpoint: @autoclosure () -> Endpoint) -> EndpointRecord {
+        if let latest, latest.number == number { return latest }
+        if let record = self.records[number] {
+            self.latest = record
+            return record
+        }
+        if self.records.count >= Self.softLimit {
+            self.records = self.records.filter { !$0.value.isUnused }
+        }
+        let record = EndpointRecord(number: number, endpoint: endpoint())
+        self.records[number] = record
+        self.latest = record
+        return record
+    }
+
+    /// Closes the connections that have no work.
+    func closeIdle() {
+        for record in self.records.values { record.closeIdle() }
+    }
+
+    func snapshot() -> [ProxyStatistics.EndpointTraffic] {
+        self.records.values.map { $0.snapshot() }
+    }
+}
