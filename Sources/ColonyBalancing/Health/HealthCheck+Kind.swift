@@ -112,7 +112,8 @@ extension HealthCheck {
     public struct TLS: Hashable, Sendable {
         /// Whether the certificate and its name are checked.
         public let verifies: Bool
-        /// The name that is asked for and that the certificate must have; `nil` is the endpoint's host.
+        /// The name that is asked for and that the certificate must have; `nil` is the endpoint's host. A certificate for the numeric address
+        /// to which the connection goes is taken as well.
         public let serverName: String?
         /// A file with the certificates, in PEM, that are trusted in place of the system's.
         public let trustRootsFile: String?
@@ -148,8 +149,9 @@ extension HealthCheck {
 
     /// A program that says whether an endpoint works.
     ///
-    /// It is told the endpoint by `COLONY_ENDPOINT_NAME`, `COLONY_ENDPOINT_HOST`, and `COLONY_ENDPOINT_PORT` in its environment. It runs in
-    /// a process group of its own, which is killed when its time is over, or when the program itself has ended.
+    /// It is told the endpoint by `COLONY_ENDPOINT_NAME`, `COLONY_ENDPOINT_HOST`, and `COLONY_ENDPOINT_PORT` in its environment; for a
+    /// socket the host is `unix:` and its path, and the port is empty. Its output goes nowhere. It runs in a process group of its own, which
+    /// is killed when its time is over, or when the program itself has ended.
     public struct Command: Hashable, Sendable {
         /// The file, as an absolute path.
         public let path: String

@@ -25,7 +25,9 @@ final class ScriptedProbe: HealthProbe {
 
     private struct State {
         var calls: [Call] = []
+        var counts: [String: Int] = [:]
         var underWay: [String: Int] = [:]
+        var total = 0
         var mostUnderWay = 0
         var mostOfOnePair = 0
         var cancelled: [MonotonicInstant] = []
@@ -61,7 +63,7 @@ final class ScriptedProbe: HealthProbe {
     var mostUnderWay: Int { self.state.withLock(\.mostUnderWay) }
     var mostOfOnePair: Int { self.state.withLock(\.mostOfOnePair) }
     var cancelled: [MonotonicInstant] { self.state.withLock(\.cancelled) }
-    var underWay: Int { self.state.withLock { $0.underWay.values.reduce(0, +) } }
+    var underWay: Int { self.state.withLock(\.total) }
 
     func calls(of endpoint: EndpointName, by check: String? = nil) -> [Call] {
         self.calls.filter { $0.endpoint == endpoint && (check == nil || $0.check == check) }
@@ -74,14 +76,21 @@ final class ScriptedProbe: HealthProbe {
             check: check.name, endpoint: endpoint.name, address: endpoint.address.description, at: self.clock.now)
         let pair = "\(check.name)/\(endpoint.name)"
         let number = self.state.withLock { state in
-            let number = state.calls.count { $0.endpoint == call.endpoint && $0.check == call.check }
+            let number = state.counts[pair, default: 0]
+            state.counts[pair] = number + 1
             state.calls.append(call)
             state.underWay[pair, default: 0] += 1
             state.mostOfOnePair = max(state.mostOfOnePair, state.underWay[pair] ?? 0)
-            state.mostUnderWay = max(state.mostUnderWay, state.underWay.values.reduce(0, +))
+            state.total += 1
+            state.mostUnderWay = max(state.mostUnderWay, state.total)
             return number
         }
-        defer { self.state.withLock { $0.underWay[pair, default: 0] -= 1 } }
+        defer {
+            self.state.withLock { state in
+                state.underWay[pair, default: 0] -= 1
+                state.total -= 1
+            }
+        }
         let answer = self.script(call, number)
         if answer.isDeafToCancellation {
             await self.shield(answer.delay)
