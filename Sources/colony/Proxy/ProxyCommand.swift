@@ -150,6 +150,6 @@ private struct Watch: Service {
     }
 
     func run() async throws {
-        try await cancelWhenGracefulShutdown { await self.body() }
+        await cancelWhenGracefulShutdown { await self.body() }
     }
 }
