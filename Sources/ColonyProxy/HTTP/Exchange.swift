@@ -131,7 +131,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     // MARK: Attempts
 
     private func attempt(after failure: ExchangeFailure) {
-        self.context.avoiding = self.avoided
+        if !self.avoided.isEmpty { self.context.avoiding = self.avoided }
         guard let pick = self.worker.pick(self.context) else {
             self.fail(failure)
             return

@@ -1,8 +1,6 @@
 import NIOCore
 
 extension HTTP1Client: ExchangeClient {
-    var takesAnswer: Bool { self.context?.channel.isWritable ?? false }
-
     var understandsChunks: Bool { !self.removesChunks }
 
     // MARK: What the exchange passes on

@@ -58,6 +58,8 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     private(set) var inputEnded = false
 
     // What is written.
+    /// Whether the channel is writable, as it has said last.
+    private(set) var takesAnswer = true
     var outgoing = ByteBuffer()
     var hasUnflushed = false
     var isHTTP10 = false
@@ -134,7 +136,13 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             return
         case .reading, .serving, .tunnel: break
         }
-        if self.inbound.readableBytes == 0 { self.inbound = bytes } else { self.inbound.writeBuffer(&bytes) }
+        if self.inbound.readableBytes == 0 {
+            self.inbound = bytes
+        } else {
+            // A client that always sends ahead would let the buffer grow for ever.
+            if self.inbound.readerIndex >= Self.mostAhead { self.inbound.discardReadBytes() }
+            self.inbound.writeBuffer(&bytes)
+        }
         self.process()
     }
 
@@ -143,8 +151,9 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        self.takesAnswer = context.channel.isWritable
         guard self.phase == .serving || self.phase == .tunnel else { return }
-        if context.channel.isWritable {
+        if self.takesAnswer {
             if !self.isReadingBody { self.timer.clear() }
             self.exchange.resumeAnswer()
         } else {
@@ -164,6 +173,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
+        self.takesAnswer = false
         if self.isCounting {
             if self.phase == .serving { self.worker.traffic.abandonedRequests &+= 1 }
             self.count(isComplete: self.phase == .tunnel)

@@ -28,8 +28,12 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     private var partial = ByteBuffer()
     private var hasReceived = false
     private var requestCount = 0
+    /// As the channel has said last.
+    private(set) var isWritable = true
     private var wantsRead = false
     private var hasUnflushed = false
+    /// Whether the endpoint's record has it among those that are open, and not only being opened.
+    private var isCounted = false
     /// In a tunnel: the endpoint has ended its direction.
     private var inputEnded = false
 
@@ -38,7 +42,6 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         self.record = record
         self.parser = ResponseHeadParser(limits: worker.settings.headLimits)
         self.timer = DeadlineTimer(worker: worker)
-        self.timer.start(for: self)
     }
 
     /// What came of opening a connection.
@@ -62,6 +65,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
                     upstream.context != nil
                 {
                     record.connected()
+                    upstream.isCounted = true
                     completion(.opened(upstream))
                 } else {
                     completion(.failed(.connectFailed))
@@ -74,9 +78,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     // MARK: What the exchange asks for
 
-    var isUsable: Bool { self.phase == .resting && self.context?.channel.isActive ?? false }
-
-    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+    var isUsable: Bool { self.phase == .resting && self.context != nil }
 
     func begin(_ exchange: Exchange) {
         self.timer.clear()
@@ -142,7 +144,10 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     // MARK: What the channel says
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        self.timer.start(for: self)
+    }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
@@ -178,7 +183,8 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, let exchange { exchange.client.resumeRequest() }
+        self.isWritable = context.channel.isWritable
+        if self.isWritable, let exchange { exchange.client.resumeRequest() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -198,10 +204,13 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         let wasResting = self.phase == .resting
         let isWhole = self.phase == .body && self.body.endsWithConnection
         self.context = nil
+        self.isWritable = false
         self.phase = .closed
         self.timer.cancel()
         self.detach()
-        self.record.closed(self, wasResting: wasResting, limit: self.worker.settings.options.pool.connections)
+        if self.isCounted {
+            self.record.closed(self, wasResting: wasResting, limit: self.worker.settings.options.pool.connections)
+        }
         guard let exchange else { return }
         if isWhole {
             exchange.answerEnded()

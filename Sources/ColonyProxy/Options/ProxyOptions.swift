@@ -45,6 +45,7 @@ public struct ProxyOptions: Sendable {
     ///   - backlog: From 1 to 65,535; the system has a limit of its own.
     ///   - sharesPort: `true` for a hand-over between two processes: the new one listens before the old one stops. Otherwise starting a
     ///     proxy twice is an error and not a surprise.
+    ///   - proxyProtocol: A header for endpoints is possible in TCP mode only.
     ///   - drain: From zero to one day.
     /// - Throws: ``ProxyError`` with code `invalidConfiguration`, which quotes the value.
     public init(
@@ -73,6 +74,12 @@ public struct ProxyOptions: Sendable {
         try pool.validate()
         try retries.validate()
         try forwarding.validate()
+        if mode == .http, proxyProtocol.sends != nil {
+            // Connections to endpoints serve many clients in turn.
+            throw ProxyError(
+                .invalidConfiguration,
+                "the PROXY protocol is not sent to endpoints in HTTP mode, where X-Forwarded-For tells of clients")
+        }
         do throws(ResilienceError) {
             _ = try RetryBudget(ratio: retries.budgetRatio, minimumPerSecond: retries.budgetMinimumPerSecond)
         } catch {

@@ -36,7 +36,6 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
         self.worker = worker
         self.origin = origin
         self.timer = DeadlineTimer(worker: worker)
-        self.timer.start(for: self)
     }
 
     /// Makes the side that goes into the client's pipeline.
@@ -57,6 +56,7 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
             return
         }
         self.isAdmitted = true
+        self.timer.start(for: self)
         self.phase = .connecting
         // Read only now: the PROXY protocol may have changed it.
         self.context = PickContext(clientAddress: self.origin.clientText)

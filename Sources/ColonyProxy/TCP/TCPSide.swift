@@ -28,7 +28,8 @@ final class TCPSide: ChannelDuplexHandler {
 
     private var peer: TCPSide? { self.isClient ? self.session.upstream : self.session.client }
 
-    var isWritable: Bool { self.context?.channel.isWritable ?? false }
+    /// As the channel has said last.
+    private(set) var isWritable = true
 
     // MARK: What the channel says
 
@@ -56,7 +57,8 @@ final class TCPSide: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable { self.peer?.resumeReading() }
+        self.isWritable = context.channel.isWritable
+        if self.isWritable { self.peer?.resumeReading() }
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
@@ -72,6 +74,7 @@ final class TCPSide: ChannelDuplexHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
+        self.isWritable = false
         self.session.ended(self)
         context.fireChannelInactive()
     }

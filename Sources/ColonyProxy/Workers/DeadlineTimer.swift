@@ -13,7 +13,8 @@ protocol DeadlineOwner: AnyObject {
 /// `@unchecked Sendable` because it is used on the event loop of its worker only; the closure that is scheduled runs there.
 final class DeadlineTimer: @unchecked Sendable {
     private let worker: ProxyWorker
-    private weak var owner: (any DeadlineOwner)?
+    /// Strong until ``cancel()``: a weak reference would make every retain of its object slow, on the path of every request.
+    private var owner: (any DeadlineOwner)?
     /// In nanoseconds on the worker's clock; `max` if there is none.
     private(set) var deadline = Int64.max
     private var scheduledFor = Int64.max
@@ -21,21 +22,22 @@ final class DeadlineTimer: @unchecked Sendable {
 
     init(worker: ProxyWorker) { self.worker = worker }
 
-    /// Says whose timer it is; not retained.
+    /// Says whose timer it is, and holds on to it until ``cancel()``.
     func start(for owner: any DeadlineOwner) { self.owner = owner }
 
     /// Sets the one deadline in place of the last one.
     func set(_ deadline: Int64) {
         self.deadline = deadline
-        guard deadline < self.scheduledFor else { return }
+        guard deadline < self.scheduledFor, self.owner != nil else { return }
         self.schedule(now: self.worker.now)
     }
 
     /// There is nothing to wait for. The scheduled task stays and may serve the next deadline.
     func clear() { self.deadline = .max }
 
-    /// The end: nothing is scheduled any more.
+    /// The end: nothing is scheduled any more, and the owner is let go.
     func cancel() {
+        self.owner = nil
         self.deadline = .max
         self.scheduled?.cancel()
         self.scheduled = nil

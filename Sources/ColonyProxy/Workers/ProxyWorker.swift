@@ -93,7 +93,7 @@ final class ProxyWorker: @unchecked Sendable {
     // MARK: Choosing
 
     /// Chooses an endpoint for an attempt.
-    func pick(_ context: PickContext) -> Pick? {
+    func pick(_ context: borrowing PickContext) -> Pick? {
         do throws(BalancingError) {
             return try self.balancer.pick(context)
         } catch {
