@@ -21,17 +21,6 @@ struct NetworkProbeTests {
 
     private static let ok = ProbeServer.Reply.bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    /// A port of this host at which nobody listens any more.
-    private static func deadPort() async throws -> Int {
-        var port = 0
-        try await ProbeServer.with { _ in
-            .silence
-        } _: {
-            port = $0.port
-        }
-        return port
-    }
-
     @Test("a connection is enough for TCP, and it is closed afterwards")
     func tcp() async throws {
         try await ProbeServer.with { _ in
@@ -47,7 +36,8 @@ struct NetworkProbeTests {
 
     @Test("a port at which nobody listens is refused, for every kind of connection")
     func refused() async throws {
-        let address = "127.0.0.1:\(try await Self.deadPort())"
+        let closed = try BoundSocket()
+        let address = "127.0.0.1:\(closed.port)"
         for kind in [.tcp, .tls(try .init()), .http(try .init()), .http(try .init(tls: .init()))] as [HealthCheck.Kind]
         {
             let result = try await Self.ask(address, kind)
@@ -292,6 +282,7 @@ struct NetworkProbeTests {
     @Test("a checker with real probes notices that an endpoint goes bad and comes back")
     func checkerWithRealProbes() async throws {
         let isWell = Atomic(true)
+        let dead = try BoundSocket()
         try await ProbeServer.with { _ in
             isWell.load(ordering: .relaxed) ? Self.ok : .bytes("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         } _: { server in
@@ -304,7 +295,7 @@ struct NetworkProbeTests {
             }
             checker.setEndpoints([
                 try Endpoint("127.0.0.1:\(server.port)", name: "good"),
-                try Endpoint("127.0.0.1:\(try await Self.deadPort())", name: "dead"),
+                try Endpoint("127.0.0.1:\(dead.port)", name: "dead"),
             ])
             let task = Task { await checker.run() }
             func isHealthy(_ name: EndpointName) -> Bool? {

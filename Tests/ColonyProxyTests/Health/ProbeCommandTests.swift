@@ -84,9 +84,12 @@ struct ProbeCommandTests {
     func overrun() async throws {
         try await Self.withFile { file in
             let script = "trap '' TERM INT HUP; sleep 300 & echo $$ $! > \"$1\"; wait"
-            let result = try await Self.ask(script, [file], within: .seconds(2))
-            #expect(result.reason == "the command did not end within 2 s")
-            #expect((Duration.seconds(2)..<Duration.seconds(60)).contains(result.latency))
+            // A busy machine may need longer than a second to start it.
+            for seconds in [1, 4, 16] where Self.numbers(in: file).isEmpty {
+                let result = try await Self.ask(script, [file], within: .seconds(seconds))
+                #expect(result.reason == "the command did not end within \(seconds) s")
+                #expect((Duration.seconds(seconds)..<Duration.seconds(60)).contains(result.latency))
+            }
             let processes = Self.numbers(in: file)
             #expect(processes.count == 2)
             #expect(processes.first.map(Self.exists) == false, "it is gone, and was taken")
