@@ -21,17 +21,6 @@ struct NetworkProbeTests {
 
     private static let ok = ProbeServer.Reply.bytes("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 
-    /// A port of this host at which nobody listens any more.
-    private static func deadPort() async throws -> Int {
-        var port = 0
-        try await ProbeServer.with { _ in
-            .silence
-        } _: {
-            port = $0.port
-        }
-        return port
-    }
-
     @Test("a connection is enough for TCP, and it is closed afterwards")
     func tcp() async throws {
         try await ProbeServer.with { _ in
@@ -41,13 +30,14 @@ struct NetworkProbeTests {
             #expect(result.isSuccess)
             #expect(result.reason == "connected")
             #expect(result.latency > .zero)
-            try await waitUntil("the connection is closed") { server.opened == 1 && server.open == 0 }
+            try await eventually("the end of the connection") { server.opened == 1 && server.open == 0 }
         }
     }
 
     @Test("a port at which nobody listens is refused, for every kind of connection")
     func refused() async throws {
-        let address = "127.0.0.1:\(try await Self.deadPort())"
+        let closed = try BoundSocket()
+        let address = "127.0.0.1:\(closed.port)"
         for kind in [.tcp, .tls(try .init()), .http(try .init()), .http(try .init(tls: .init()))] as [HealthCheck.Kind]
         {
             let result = try await Self.ask(address, kind)
@@ -117,7 +107,7 @@ struct NetworkProbeTests {
             #expect(
                 lacking.reason
                     == "the status is 200, but the body does not have \"ready\"")
-            try await waitUntil("all connections are closed") { server.open == 0 }
+            try await eventually("the end of all connections") { server.open == 0 }
         }
     }
 
@@ -127,12 +117,17 @@ struct NetworkProbeTests {
             .silence
         } _: { server in
             for kind in [.http(try .init()), .tls(try .init()), .http(try .init(tls: .init()))] as [HealthCheck.Kind] {
-                let result = try await Self.ask("127.0.0.1:\(server.port)", kind, within: .milliseconds(200))
-                #expect(result.reason == "no answer within 200 ms")
-                // TLS would wait five seconds for a goodbye if it were asked nicely.
-                #expect((Duration.milliseconds(200)..<Duration.seconds(4)).contains(result.latency))
+                // TLS would wait five seconds for a goodbye each time if it were asked nicely. A machine may be busy once.
+                var fastest = Duration.seconds(5)
+                for _ in 0..<5 where fastest > .seconds(4) {
+                    let result = try await Self.ask("127.0.0.1:\(server.port)", kind, within: .milliseconds(200))
+                    #expect(result.reason == "no answer within 200 ms")
+                    #expect(result.latency >= .milliseconds(200))
+                    fastest = min(fastest, result.latency)
+                }
+                #expect(fastest <= .seconds(4))
             }
-            try await waitUntil("all connections are closed") { server.opened == 3 && server.open == 0 }
+            try await eventually("the end of all connections") { server.opened >= 3 && server.open == 0 }
         }
     }
 
@@ -141,7 +136,7 @@ struct NetworkProbeTests {
         let hole = try FullListener()
         let result = try await Self.ask("127.0.0.1:\(hole.port)", .tcp, within: .milliseconds(300))
         #expect(result.reason == "no connection within 300 ms")
-        #expect((Duration.milliseconds(300)..<Duration.seconds(10)).contains(result.latency))
+        #expect((Duration.milliseconds(300)..<Duration.seconds(60)).contains(result.latency))
         let late = try await Self.ask("127.0.0.1:\(hole.port)", .tcp, within: .milliseconds(1))
         #expect(!late.isSuccess)
     }
@@ -154,11 +149,11 @@ struct NetworkProbeTests {
         } _: { server in
             for port in [server.port, hole.port] {
                 let task = Task { try await Self.ask("127.0.0.1:\(port)", .http(.init()), within: .seconds(300)) }
-                if port == server.port { try await waitUntil("it is asked") { server.requests.count == 1 } }
+                if port == server.port { try await eventually("a request") { server.requests.count == 1 } }
                 task.cancel()
                 #expect(try await task.value.reason == "the probe was cancelled")
             }
-            try await waitUntil("its connection is closed") { server.open == 0 }
+            try await eventually("the end of its connection") { server.open == 0 }
         }
     }
 
@@ -183,7 +178,7 @@ struct NetworkProbeTests {
                 let missing = try HealthCheck.TLS(trustRootsFile: own.certificate + ".missing")
                 let unread = try await Self.ask("localhost:\(server.port)", .tls(missing))
                 #expect(unread.reason.hasPrefix("TLS cannot be set up"), "\(unread.reason)")
-                try await waitUntil("all connections are closed") { server.open == 0 }
+                try await eventually("the end of all connections") { server.open == 0 }
             }
             try await ProbeServer.with { _ in
                 Self.ok
@@ -269,7 +264,7 @@ struct NetworkProbeTests {
         }
         let answers = Mutex(0)
         for _ in 0..<5 { lookup.addresses(of: "one.test") { _ in answers.withLock { $0 += 1 } } }
-        try await waitUntil("the lookup has started") { started.withLock { $0 } == 1 }
+        try await eventually("a lookup") { started.withLock { $0 } == 1 }
         for number in 1..<HostLookup.mostNames {
             lookup.addresses(of: "\(number).test") { _ in answers.withLock { $0 += 1 } }
         }
@@ -280,13 +275,14 @@ struct NetworkProbeTests {
         #expect(refusals.withLock { $0 } == ["64 names are being looked up, and 64 are the most"])
         gate.withLock { $0 = true }
         gate.signal()
-        try await waitUntil("all have their answers") { answers.withLock { $0 } == 4 + HostLookup.mostNames }
+        try await eventually("an answer for everybody") { answers.withLock { $0 } == 4 + HostLookup.mostNames }
         #expect(started.withLock { $0 } == HostLookup.mostNames)
     }
 
     @Test("a checker with real probes notices that an endpoint goes bad and comes back")
     func checkerWithRealProbes() async throws {
         let isWell = Atomic(true)
+        let dead = try BoundSocket()
         try await ProbeServer.with { _ in
             isWell.load(ordering: .relaxed) ? Self.ok : .bytes("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
         } _: { server in
@@ -299,22 +295,24 @@ struct NetworkProbeTests {
             }
             checker.setEndpoints([
                 try Endpoint("127.0.0.1:\(server.port)", name: "good"),
-                try Endpoint("127.0.0.1:\(try await Self.deadPort())", name: "dead"),
+                try Endpoint("127.0.0.1:\(dead.port)", name: "dead"),
             ])
             let task = Task { await checker.run() }
             func isHealthy(_ name: EndpointName) -> Bool? {
                 told.withLock { $0.last { $0.endpoint == name }?.isHealthy }
             }
-            try await waitUntil("the first verdicts") { isHealthy("good") == true && isHealthy("dead") == false }
+            try await eventually("a first verdict about both") {
+                isHealthy("good") == true && isHealthy("dead") == false
+            }
             isWell.store(false, ordering: .relaxed)
-            try await waitUntil("it goes bad") { isHealthy("good") == false }
+            try await eventually("a bad verdict") { isHealthy("good") == false }
             #expect(told.withLock { $0.last }?.reason == "3 probes in a row failed: the status is 503")
             isWell.store(true, ordering: .relaxed)
-            try await waitUntil("it comes back") { isHealthy("good") == true }
+            try await eventually("a good verdict again") { isHealthy("good") == true }
             task.cancel()
             await task.value
             #expect(checker.probesUnderWay == 0)
-            try await waitUntil("all connections are closed") { server.open == 0 }
+            try await eventually("the end of all connections") { server.open == 0 }
         }
     }
 }

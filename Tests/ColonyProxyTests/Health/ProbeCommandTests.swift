@@ -84,13 +84,16 @@ struct ProbeCommandTests {
     func overrun() async throws {
         try await Self.withFile { file in
             let script = "trap '' TERM INT HUP; sleep 300 & echo $$ $! > \"$1\"; wait"
-            let result = try await Self.ask(script, [file], within: .seconds(2))
-            #expect(result.reason == "the command did not end within 2 s")
-            #expect((Duration.seconds(2)..<Duration.seconds(20)).contains(result.latency))
+            // A busy machine may need longer than a second to start it.
+            for seconds in [1, 4, 16] where Self.numbers(in: file).isEmpty {
+                let result = try await Self.ask(script, [file], within: .seconds(seconds))
+                #expect(result.reason == "the command did not end within \(seconds) s")
+                #expect((Duration.seconds(seconds)..<Duration.seconds(60)).contains(result.latency))
+            }
             let processes = Self.numbers(in: file)
             #expect(processes.count == 2)
             #expect(processes.first.map(Self.exists) == false, "it is gone, and was taken")
-            try await waitUntil("what it has started is gone") { !processes.contains(where: Self.exists) }
+            try await eventually("an end of what it had started") { !processes.contains(where: Self.exists) }
         }
     }
 
@@ -101,7 +104,7 @@ struct ProbeCommandTests {
             #expect(parent.isSuccess)
             let processes = Self.numbers(in: file)
             #expect(processes.count == 2)
-            try await waitUntil("what it has started is gone") { !processes.contains(where: Self.exists) }
+            try await eventually("an end of what it had started") { !processes.contains(where: Self.exists) }
         }
     }
 
@@ -109,7 +112,7 @@ struct ProbeCommandTests {
     func cancellation() async throws {
         try await Self.withFile { file in
             let task = Task { try await Self.ask("echo $$ > \"$1\"; exec sleep 300", [file], within: .seconds(250)) }
-            try await waitUntil("it runs") { !Self.numbers(in: file).isEmpty }
+            try await eventually("a start of the command") { !Self.numbers(in: file).isEmpty }
             task.cancel()
             let result = try await task.value
             #expect(result.reason == "the command was ended by signal 9")

@@ -1,4 +1,3 @@
-import ColonyCore
 import Foundation
 import NIOCore
 import NIOPosix
@@ -142,15 +141,4 @@ struct SelfSigned {
                 privateKey: .privateKey(NIOSSLPrivateKey(file: key, format: .pem))))
         try await body(SelfSigned(certificate: certificate, context: context))
     }
-}
-
-/// Looks again until a condition holds, for half a minute at most.
-func waitUntil(_ expectation: String, _ condition: () async throws -> Bool) async throws {
-    let clock = HostClock()
-    let deadline = clock.now.advanced(by: .seconds(30))
-    while clock.now < deadline {
-        if try await condition() { return }
-        try await clock.sleep(for: .milliseconds(2))
-    }
-    Issue.record("not within 30 seconds: \(expectation)")
 }
