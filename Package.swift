@@ -134,7 +134,7 @@ let floor4: [Target] = [
         name: "ColonyProxy",
         dependencies: [
             "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyResilience", .log, .metrics, .nioCore, .nioPosix,
-            .nioSSL, .serviceLifecycle,
+            .nioSSL, .nioTLS, .serviceLifecycle,
         ],
         swiftSettings: settings
     ),
@@ -188,8 +188,8 @@ let beside: [Target] = [
     .target(
         name: "ColonyWorkloads",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyCoordination", "ColonyMemory",
-            "ColonyQueues", "ColonyResilience", "ColonySQLite",
+            "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyBalancing", "ColonyCaches", "ColonyCoordination",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
         ],
         swiftSettings: settings
     ),
@@ -397,7 +397,10 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyWorkloadsTests",
-            dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", "ColonyWorkloads", "colony-workload-worker"],
+            dependencies: [
+                "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyCaches", "ColonyWorkloads",
+                "colony-workload-worker",
+            ],
             exclude: ["Traces"],
             swiftSettings: settings
         ),
@@ -533,6 +536,7 @@ extension Target.Dependency {
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }
     static var sqlite: Self { .product(name: "GRDBSQLite", package: "GRDB.swift") }

@@ -6,7 +6,7 @@ struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
         abstract:
-            "Locks, semaphores, elections, rate limits, queues, identifiers, and a shared cache for programs in any language, on one machine or many.",
+            "Locks, semaphores, elections, rate limits, queues, identifiers, a shared cache, and a load balancer for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
@@ -18,7 +18,7 @@ struct Colony: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, LimitCommand.self,
             QueueCommand.self,
-            IdCommand.self, CacheCommand.self, VerifyCommand.self,
+            IdCommand.self, CacheCommand.self, ProxyCommand.self, VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]
     )

@@ -1,8 +1,10 @@
 import ArgumentParser
+import ColonyBalancing
 import ColonyCaches
 import ColonyCoordination
 import ColonyCore
 import ColonyIdentifiers
+import ColonyProxy
 import ColonyQueues
 import ColonyResilience
 import ColonyServer
@@ -112,6 +114,12 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as ResilienceError:
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
+        case let error as BalancingError:
+            self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: .usage)
+        case let error as ProxyError:
+            self.init(
+                Self.snakeCase(error.code.description), "\(error.message).",
+                exitCode: error.code == .invalidConfiguration ? .usage : .failure)
         case let error as TraceError:
             self.init(
                 Self.snakeCase(error.code.rawValue), error.description,
@@ -127,7 +135,7 @@ extension Failure {
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
             || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError
-            || error is ResilienceError || error is InvalidName)
+            || error is ResilienceError || error is InvalidName || error is BalancingError || error is ProxyError)
     }
 
     private static func snakeCase(_ name: String) -> String {

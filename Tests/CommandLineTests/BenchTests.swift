@@ -3,7 +3,7 @@ import Testing
 
 /// `colony bench`, at a scale at which the figures say nothing, so that it stays alive.
 @Suite struct BenchTests {
-    @Test(.timeLimit(.minutes(5)), arguments: ["locks", "ids", "hashing", "resilience"])
+    @Test(.timeLimit(.minutes(5)), arguments: ["locks", "ids", "hashing", "resilience", "balancing"])
     func `bench prints every workload with its figure, and leaves nothing behind`(block: String) async throws {
         try await Scene.run { scene in
             let outcome = try await scene.colony("bench", block, "--scale", "0.001", "--json")

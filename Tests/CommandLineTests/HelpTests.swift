@@ -62,7 +62,10 @@ import Testing
             let topics = list.output.split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
-            #expect(topics == ["cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches", "resilience"])
+            #expect(
+                topics == [
+                    "cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches", "resilience", "balancing",
+                ])
             for topic in topics {
                 for width in [60, 80, 100] {
                     let text = try await scene.with(["COLUMNS": "\(width)"]).colony("explain", topic)

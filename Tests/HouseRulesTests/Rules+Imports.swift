@@ -104,8 +104,8 @@ extension Rule {
             "ColonyResilience",
         ],
         "ColonyWorkloads": [
-            "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches", "ColonyMemory",
-            "ColonyQueues", "ColonyResilience", "ColonySQLite",
+            "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
         ],
     ]
 

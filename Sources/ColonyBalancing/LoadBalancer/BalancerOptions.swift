@@ -17,13 +17,18 @@ public struct BalancerOptions: Hashable, Sendable {
     public let leastEndpointsInZone: Int
     /// Which part of the endpoints is used, if not all of them.
     public let subset: EndpointSubset?
+    /// How endpoints whose calls go wrong are taken out for a while; `nil`, the default, lets health checks alone decide.
+    public let outliers: OutlierOptions?
+    /// How an endpoint that is new, or back, gets its share of calls little by little; `nil`, the default, gives it the whole share at once.
+    public let slowStart: SlowStart?
 
     /// Checks and keeps settings.
     ///
     /// - Throws: ``BalancingError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         algorithm: BalancingAlgorithm = .leastRequest(.two), panicThreshold: Double = 0, overprovisioning: Double = 1.4,
-        zone: String? = nil, leastEndpointsInZone: Int = 1, subset: EndpointSubset? = nil
+        zone: String? = nil, leastEndpointsInZone: Int = 1, subset: EndpointSubset? = nil,
+        outliers: OutlierOptions? = nil, slowStart: SlowStart? = nil
     ) throws(BalancingError) {
         try algorithm.check()
         guard 0...1 ~= panicThreshold else {
@@ -44,6 +49,8 @@ public struct BalancerOptions: Hashable, Sendable {
         self.zone = zone
         self.leastEndpointsInZone = leastEndpointsInZone
         self.subset = subset
+        self.outliers = outliers
+        self.slowStart = slowStart
     }
 
     private init(standard algorithm: BalancingAlgorithm) {
@@ -53,6 +60,8 @@ public struct BalancerOptions: Hashable, Sendable {
         self.zone = nil
         self.leastEndpointsInZone = 1
         self.subset = nil
+        self.outliers = nil
+        self.slowStart = nil
     }
 
     /// Least request of two, without panic and without zones.

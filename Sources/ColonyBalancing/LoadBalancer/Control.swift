@@ -10,6 +10,10 @@ struct Control {
         /// The checks that say that it is out of health, with what they say.
         var failingChecks: [String: String] = [:]
         var ejection: Ejection?
+        /// Since when it has been starting; `nil` if it has its whole share.
+        var startedAt: MonotonicInstant?
+        /// What had been counted when endpoints were last compared.
+        var counted = Counts()
 
         var isHealthy: Bool { self.failingChecks.isEmpty && self.ejection == nil }
     }
@@ -20,14 +24,31 @@ struct Control {
         let reason: String
     }
 
+    /// What a cell had counted at one moment.
+    struct Counts: Hashable {
+        var successes: UInt64 = 0
+        var failures: UInt64 = 0
+        var latencySum: UInt64 = 0
+    }
+
     /// In the order in which they were given.
     var members: [Member] = []
     var positions: [EndpointName: Int] = [:]
     /// What picks read at present.
     var roster: Roster
 
-    init(roster: Roster) {
+    /// The watch for endpoints whose calls go wrong, if there is one.
+    var detector: OutlierDetector?
+    /// When endpoints are compared next.
+    var comparison: MonotonicInstant
+
+    init(
+        roster: Roster, _ options: BalancerOptions, now: MonotonicInstant,
+        generator: some RandomNumberGenerator & Sendable
+    ) {
         self.roster = roster
+        self.detector = options.outliers.map { OutlierDetector($0, generator: generator) }
+        self.comparison = now.advanced(by: options.outliers?.interval ?? .zero)
     }
 
     func position(of name: EndpointName) throws(BalancingError) -> Int {

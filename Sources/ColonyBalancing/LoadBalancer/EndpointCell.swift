@@ -17,12 +17,14 @@ struct EndpointCell: ~Copyable {
     let share = Atomic<UInt32>(EndpointCell.fullShare)
     /// Failures since the last success.
     let streak = Atomic<UInt32>(0)
+    /// Failures to connect since the last call that was connected.
+    let connectStreak = Atomic<UInt32>(0)
     let successes = Atomic<UInt64>(0)
     let failures = Atomic<UInt64>(0)
     let connectFailures = Atomic<UInt64>(0)
     let timeouts = Atomic<UInt64>(0)
     let cancellations = Atomic<UInt64>(0)
-    /// Of the calls that succeeded, in nanoseconds, if calls are timed.
+    /// Of the calls that ended without being cancelled, in nanoseconds, if calls are timed.
     let latencySum = Atomic<UInt64>(0)
 
     /// Unique in the process for ever.
@@ -53,6 +55,12 @@ struct EndpointCell: ~Copyable {
 
     /// Counts one more call.
     func begin() { self.word.wrappingAdd(1, ordering: .relaxed) }
+
+    /// The endpoint has answered, or begins anew.
+    func forgetStreaks() {
+        self.streak.store(0, ordering: .relaxed)
+        self.connectStreak.store(0, ordering: .relaxed)
+    }
 
     /// Records the end of a call and gives its load back; frees the cell if it was the last call of an endpoint that is gone.
     static func end(_ cell: CellPointer, _ outcome: CallOutcome, start: Int64) {

@@ -6,6 +6,9 @@ import Synchronization
 // under way go on, and their ends are counted.
 
 extension LoadBalancer {
+    /// What listeners are told: what, of which endpoint, and why.
+    typealias Change = (BalancerEvent.Kind, EndpointName, String)
+
     // MARK: Who is there
 
     /// The endpoints, in the order in which they were given.
@@ -33,7 +36,7 @@ extension LoadBalancer {
             throw BalancingError(.duplicateEndpoint, "two endpoints have the name \"\(endpoint.name)\"")
         }
         try self.change { control throws(BalancingError) in
-            var events: [(BalancerEvent.Kind, EndpointName)] = []
+            var events: [Change] = []
             var kept = Set<UInt64>()
             let members = chosen.map { endpoint -> Control.Member in
                 if let position = control.positions[endpoint.name],
@@ -44,15 +47,19 @@ extension LoadBalancer {
                     kept.insert(member.cell.pointee.number)
                     return member
                 }
-                events.append((.added, endpoint.name))
-                return Control.Member(
+                events.append((.added, endpoint.name, ""))
+                var member = Control.Member(
                     cell: EndpointCell.allocate(endpoint, settlement: self.settlement), endpoint: endpoint)
+                self.start(&member)
+                return member
             }
             let gone = control.members.filter { !kept.contains($0.cell.pointee.number) }
             let fresh = members.filter { !kept.contains($0.cell.pointee.number) }
             var next = control
             next.members = members
             next.positions = positions
+            let decisions = next.detector?.setEndpoints(chosen.map(\.name)) ?? []
+            let restored = self.carryOut(decisions, on: &next)
             do throws(BalancingError) {
                 try self.renew(&next)
             } catch {
@@ -65,9 +72,9 @@ extension LoadBalancer {
             }
             for member in gone {
                 EndpointCell.remove(member.cell)
-                events.append((.removed, member.endpoint.name))
+                events.append((.removed, member.endpoint.name, ""))
             }
-            return events.map { ($0.0, $0.1, "") }
+            return events + restored
         }
     }
 
@@ -88,21 +95,26 @@ extension LoadBalancer {
             let position = try control.position(of: name)
             let before = control.members[position].failingChecks
             if isHealthy {
-                guard before[check] != nil else { return [] }
+                let decision = control.detector?.recordPassingCheck(name, by: check)
+                let restored = self.carryOut(decision.map { [$0] } ?? [], on: &control)
+                guard before[check] != nil || !restored.isEmpty else { return [] }
                 control.members[position].failingChecks[check] = nil
+                if control.members[position].isHealthy { self.start(&control.members[position]) }
+                try self.renew(&control)
+                return (before[check] == nil ? [] : [(.recovered(check: check), name, reason)]) + restored
             } else {
                 control.members[position].failingChecks[check] = reason
                 guard before[check] == nil else { return [] }
             }
             try self.renew(&control)
-            return [(isHealthy ? .recovered(check: check) : .failed(check: check), name, reason)]
+            return [(.failed(check: check), name, reason)]
         }
     }
 
     /// Forgets what a check said, for all endpoints: it is no longer made.
     public func forgetHealth(by check: String) throws(BalancingError) {
         try self.change { control throws(BalancingError) in
-            var events: [(BalancerEvent.Kind, EndpointName, String)] = []
+            var events: [Change] = []
             for position in control.members.indices
             where control.members[position].failingChecks.removeValue(forKey: check) != nil {
                 events.append(
@@ -122,6 +134,7 @@ extension LoadBalancer {
         try self.change { control throws(BalancingError) in
             let position = try control.position(of: name)
             guard control.members[position].administrative != state else { return [] }
+            if control.members[position].administrative == .maintenance { self.start(&control.members[position]) }
             control.members[position].administrative = state
             try self.renew(&control)
             return [(.administered(state), name, "")]
@@ -141,7 +154,8 @@ extension LoadBalancer {
             throw BalancingError(.invalidConfiguration, error.message, cause: error)
         }
         self.publish(control.roster)
-        // Until here, picks may have read the old roster.
+        self.spreadStarts(control)
+        // Until the new one was published, picks may have read the old roster.
         withExtendedLifetime(old) {}
     }
 
@@ -162,14 +176,11 @@ extension LoadBalancer {
 
     /// Changes what is known, and tells who listens. Events are sent under the lock, so that they come in the order of the changes.
     func change(
-        _ body: (inout Control) throws(BalancingError) -> [(BalancerEvent.Kind, EndpointName, String)]
+        _ body: (inout Control) throws(BalancingError) -> [Change]
     ) throws(BalancingError) {
         let result = self.control.withLock { control -> Result<Void, BalancingError> in
             do throws(BalancingError) {
-                for (kind, name, reason) in try body(&control) {
-                    self.hub.send(
-                        BalancerEvent(kind: kind, endpoint: name, reason: reason, instant: self.clock.now))
-                }
+                self.tell(try body(&control))
                 return .success(())
             } catch {
                 return .failure(error)
@@ -178,6 +189,10 @@ extension LoadBalancer {
         try result.get()
     }
 
-    /// A number of calls in a row have failed.
-    func alarm(number: UInt64, streak: Int) {}
+    /// Tells who listens.
+    func tell(_ changes: [Change]) {
+        for (kind, name, reason) in changes {
+            self.hub.send(BalancerEvent(kind: kind, endpoint: name, reason: reason, instant: self.clock.now))
+        }
+    }
 }

@@ -46,14 +46,8 @@ public final class LoadBalancer: Sendable {
     ) throws(BalancingError) {
         self.options = options
         self.clock = clock
-        var decay = Duration.seconds(10)
-        var isTimed = false
-        if case .peakEWMA(let chosen) = options.algorithm { (decay, isTimed) = (chosen, true) }
-        var needsSum = false
-        if case .ringHash(.some) = options.algorithm { needsSum = true }
-        self.isTimed = isTimed
-        self.settlement = Settlement(
-            clock: clock, isTimed: isTimed, decay: decay, loads: needsSum ? LoadSum() : nil, alarm: 0)
+        self.settlement = Settlement(options, clock: clock)
+        self.isTimed = self.settlement.isTimed
         let roster: Roster
         do throws(PlacementError) {
             roster = try Roster([], options, homes: [:])
@@ -62,7 +56,9 @@ public final class LoadBalancer: Sendable {
         }
         var generator = generator
         self.stripes = PickStripes(table: roster.table, generator: &generator)
-        self.control = Mutex(Control(roster: roster))
+        self.control = Mutex(
+            Control(
+                roster: roster, options, now: clock.now, generator: StripeChance(state: generator.next())))
         self.settlement.connect(to: self)
         try self.setEndpoints(endpoints)
     }

@@ -31,8 +31,8 @@ extension PickStripe {
         case .leastRequest(.all): return self.leastLoaded(level)
         case .peakEWMA: return self.fasterOfTwo(level, at: now, decay: settlement.decay)
         case .addressHash, .ringHash, .maglev, .rendezvous:
-            guard let hash, let home = level.pointee.home else { return self.draw(level).cell }
-            return Self.home(of: hash, level, home, settlement)
+            guard let hash else { return self.draw(level).cell }
+            return Self.home(of: hash, level, settlement)
         }
     }
 
@@ -193,15 +193,16 @@ extension PickStripe {
 
     // MARK: Keys
 
-    private static func home(
-        of hash: UInt64, _ level: UnsafePointer<LevelTable>, _ home: Unmanaged<KeyedHome>, _ settlement: Settlement
-    ) -> CellPointer? {
+    /// The endpoint that a key goes to; `nil` if there is none.
+    static func home(of hash: UInt64, _ level: UnsafePointer<LevelTable>, _ settlement: Settlement) -> CellPointer? {
         let members = level.pointee.members
-        return home._withUnsafeGuaranteedRef { home in
+        let position = level.pointee.home?._withUnsafeGuaranteedRef { home in
             home.position(
                 forHash: hash, healthy: level.pointee.openShare, totalLoad: { settlement.loads?.value ?? 0 },
                 load: { self.load(of: members[$0], forHash: hash) })
-        }.map { members[$0].cell }
+        }
+        guard let position else { return nil }
+        return members[position].cell
     }
 
     /// The calls under way of an endpoint; `nil` if it is out, or is starting and the key has not come home yet. Keys come home one by one,

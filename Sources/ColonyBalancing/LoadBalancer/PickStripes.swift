@@ -40,7 +40,7 @@ struct PickStripe: ~Copyable {
 /// Chance for one stripe: fast, and good enough to choose endpoints with.
 //
 // Reference: Wang Yi, wyrand, https://github.com/wangyi-fudan/wyhash, final version 4.
-struct StripeChance: Sendable {
+struct StripeChance: RandomNumberGenerator, Sendable {
     private var state: UInt64
 
     init(state: UInt64) {

@@ -17,16 +17,24 @@ final class Settlement: Sendable {
     let decay: Float
     /// The loads of all endpoints together, if the algorithm needs them.
     let loads: LoadSum?
-    /// From how many failures in a row on the balancer is told; 0 is never.
-    let alarm: UInt32
+    /// From how many failures in a row on the balancer is told; `max` is never.
+    private let alarm: UInt32
+    /// The same for failures to connect.
+    private let connectAlarm: UInt32
     private let watch = Mutex(Watch())
 
-    init(clock: any MonotonicClock, isTimed: Bool, decay: Duration, loads: LoadSum?, alarm: UInt32) {
+    init(_ options: BalancerOptions, clock: any MonotonicClock) {
+        var decay = Duration.seconds(10)
+        var isTimed = options.outliers?.latency != nil
+        if case .peakEWMA(let chosen) = options.algorithm { (decay, isTimed) = (chosen, true) }
+        var needsSum = false
+        if case .ringHash(.some) = options.algorithm { needsSum = true }
         self.clock = clock
         self.isTimed = isTimed
         self.decay = Float(decay.clampedNanoseconds)
-        self.loads = loads
-        self.alarm = alarm
+        self.loads = needsSum ? LoadSum() : nil
+        self.alarm = options.outliers?.consecutiveErrors.map { UInt32($0) } ?? .max
+        self.connectAlarm = options.outliers?.consecutiveConnectErrors.map { UInt32($0) } ?? .max
     }
 
     func connect(to balancer: LoadBalancer) {
@@ -38,7 +46,7 @@ final class Settlement: Sendable {
         switch outcome {
         case .succeeded:
             cell.pointee.successes.wrappingAdd(1, ordering: .relaxed)
-            if cell.pointee.streak.load(ordering: .relaxed) != 0 { cell.pointee.streak.store(0, ordering: .relaxed) }
+            if cell.pointee.streak.load(ordering: .relaxed) != 0 { cell.pointee.forgetStreaks() }
         case .failed(let failure):
             self.count(failure, of: cell)
         case .cancelled:
@@ -52,21 +60,24 @@ final class Settlement: Sendable {
 
     private func count(_ failure: CallFailure, of cell: CellPointer) {
         cell.pointee.failures.wrappingAdd(1, ordering: .relaxed)
-        switch failure {
-        case .connectFailed: cell.pointee.connectFailures.wrappingAdd(1, ordering: .relaxed)
-        case .timedOut: cell.pointee.timeouts.wrappingAdd(1, ordering: .relaxed)
-        case .error: break
-        }
         let streak = cell.pointee.streak.wrappingAdd(1, ordering: .relaxed).newValue
-        if self.alarm != 0, streak >= self.alarm {
-            self.watch.withLock { $0.balancer }?.alarm(number: cell.pointee.number, streak: Int(streak))
+        var connectStreak: UInt32 = 0
+        switch failure {
+        case .connectFailed:
+            cell.pointee.connectFailures.wrappingAdd(1, ordering: .relaxed)
+            connectStreak = cell.pointee.connectStreak.wrappingAdd(1, ordering: .relaxed).newValue
+        case .timedOut: cell.pointee.timeouts.wrappingAdd(1, ordering: .relaxed)
+        case .error: cell.pointee.connectStreak.store(0, ordering: .relaxed)
         }
+        guard streak >= self.alarm || connectStreak >= self.connectAlarm else { return }
+        self.watch.withLock { $0.balancer }?
+            .judge(number: cell.pointee.number, streak: Int(streak), connectStreak: Int(connectStreak))
     }
 
     private func observe(_ cell: CellPointer, hasFailed: Bool, start: Int64) {
         let now = self.clock.now.nanoseconds
         let elapsed = max(0, now - start)
-        if !hasFailed { cell.pointee.latencySum.wrappingAdd(UInt64(elapsed), ordering: .relaxed) }
+        cell.pointee.latencySum.wrappingAdd(UInt64(elapsed), ordering: .relaxed)
         var seen = cell.pointee.latency.load(ordering: .relaxed)
         while true {
             let estimate = LatencyEstimate(word: seen).adding(elapsed, hasFailed: hasFailed, at: now, decay: self.decay)

@@ -25,7 +25,7 @@ struct BenchCommand: AsyncParsableCommand {
 
     @Argument(
         help: ArgumentHelp(
-            "What to measure: locks, ids, hashing, caches, queues, resilience. (default: everything)",
+            "What to measure: locks, ids, hashing, caches, queues, resilience, balancing. (default: everything)",
             valueName: "block"),
         completion: .list(BenchBlock.allCases.map(\.rawValue)))
     var blocks: [BenchBlock] = []
@@ -105,6 +105,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     case caches
     case queues
     case resilience
+    case balancing
 
     var workloads: [Workload] {
         switch self {
@@ -114,6 +115,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
         case .caches: []
         case .queues: QueueWorkloads.all
         case .resilience: ResilienceWorkload.all
+        case .balancing: PickWorkload.all + FleetTable.all
         }
     }
 
@@ -121,7 +123,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     var onRequest: [Workload] {
         switch self {
         case .queues: QueueWorkloads.onRequest
-        case .locks, .ids, .hashing, .caches, .resilience: []
+        case .locks, .ids, .hashing, .caches, .resilience, .balancing: []
         }
     }
 }
