@@ -4,11 +4,8 @@ import Synchronization
 /// Probes endpoints on their schedules and tells who is in health.
 ///
 /// ```swift
-/// let checker = try HealthChecker([check], probe: NetworkProbe()) { transition in
-///     try? balancer.setHealth(
-///         of: transition.endpoint, isHealthy: transition.isHealthy, by: transition.check, reason: transition.reason)
-/// }
-/// checker.setEndpoints(endpoints)
+/// let checker = try HealthChecker([check], probe: NetworkProbe()) { balancer.note($0) }
+/// checker.setEndpoints(balancer.endpoints)
 /// await checker.run()
 /// ```
 ///
