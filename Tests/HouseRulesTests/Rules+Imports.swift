@@ -11,9 +11,11 @@ extension Rule {
     )
 
     private static let testableImports = Rule(
-        "Tests of a library use `package` access; only what stands at the top, the daemon and the executables, is opened",
+        "Tests of a library use `package` access; only what stands at the top, the servers and the executables, is opened",
         forbids: { line in
-            let isAtTheTop = line.contains("import colony") || line.contains("import ColonyServer")
+            let isAtTheTop =
+                line.contains("import colony") || line.contains("import ColonyServer")
+                || line.contains("import ColonyProxy")
             return line.contains("@testable") && !isAtTheTop ? "@testable" : nil
         },
         where: { _ in true },

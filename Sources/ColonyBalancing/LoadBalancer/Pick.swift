@@ -29,8 +29,8 @@ enum CallOutcome: Hashable, Sendable {
 /// let answer = try await ask(pick.endpoint.address)
 /// pick.succeed()
 /// ```
-//
-// `@unchecked Sendable`, because the cell is free for any thread and is not freed before this pick has ended.
+///
+/// It is `@unchecked Sendable`, because its cell is free for any thread and is not freed before this pick has ended.
 public struct Pick: ~Copyable, @unchecked Sendable {
     private let cell: CellPointer
     private let start: Int64

@@ -14,7 +14,7 @@ enum ByteScan {
     static let digit: UInt8 = 4
     static let hexDigit: UInt8 = 8
 
-    /// One entry for each byte. It is never given back and never written again, so any thread may read it.
+    /// One entry for each byte. It is `nonisolated(unsafe)`, because it is never given back and never written again: any thread may read it.
     nonisolated(unsafe) static let classes: UnsafePointer<UInt8> = {
         let table = UnsafeMutablePointer<UInt8>.allocate(capacity: 256)
         table.initialize(repeating: 0, count: 256)

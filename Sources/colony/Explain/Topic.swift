@@ -10,7 +10,9 @@ struct Topic: Encodable, Sendable {
     let text: String
 
     /// In the order in which they are best read.
-    static var all: [Topic] { [.cap, .base, .locks, .fencing, .queues, .ids, .hashing, .caches, .resilience, .balancing] }
+    static var all: [Topic] {
+        [.cap, .base, .locks, .fencing, .queues, .ids, .hashing, .caches, .resilience, .balancing]
+    }
 
     /// Names the topic that a misspelt one most likely meant.
     static func unknownSentence(_ text: String) -> String {
