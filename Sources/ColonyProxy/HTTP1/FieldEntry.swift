@@ -17,6 +17,8 @@ package struct FieldEntry: Hashable, Sendable {
         static let namedByConnection = Marks(rawValue: 1)
         /// `Content-Length` with zeros in front: written anew, because some read such numbers as octal ones.
         static let leadingZeros = Marks(rawValue: 2)
+        /// With hyphens for its underscores the name would be a known one: it goes no further.
+        static let lookalike = Marks(rawValue: 4)
     }
 
     package var name: HeadRange { HeadRange(Int(self.nameStart), Int(self.nameStart) + Int(self.nameLength)) }

@@ -162,6 +162,11 @@ package struct FieldSection: ~Copyable {
             {
                 return .defect(defect)
             }
+            if field == .other, ByteScan.first(UInt8(ascii: "_"), base, from: start, to: at) != at,
+                KnownField.isLookalike(base, start, count: length)
+            {
+                entry.marks.insert(.lookalike)
+            }
             self.entries[self.count] = entry
             self.count &+= 1
             self.present.insert(field)

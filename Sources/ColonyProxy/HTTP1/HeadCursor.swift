@@ -83,11 +83,11 @@ extension FieldSection {
 
     private static func isNamed(_ entry: FieldEntry, _ base: UnsafeRawPointer, _ names: [[UInt8]]) -> Bool {
         names.contains { name in
-            name.count == Int(entry.nameLength)
-                && name.withUnsafeBytes { bytes in
-                    bytes.baseAddress.map { ByteScan.equals($0, base + Int(entry.nameStart), count: name.count) }
-                        ?? false
-                }
+            guard name.count == Int(entry.nameLength) else { return false }
+            return name.indices.allSatisfy { index in
+                ByteScan.lowerWithHyphens(ByteScan.byte(base, Int(entry.nameStart) + index))
+                    == ByteScan.lowerWithHyphens(name[index])
+            }
         }
     }
 }
