@@ -72,10 +72,10 @@ extension FieldSection {
         if run >= 0 { out.append(base, HeadRange(run, end)) }
     }
 
-    /// Writes `Content-Length` where the line itself was left out for the zeros before its number.
+    /// Writes `Content-Length` where the line itself was left out because others could read it otherwise.
     @inline(__always)
     borrowing func appendLength(_ out: inout HeadCursor, dropping dropped: FieldSet) {
-        guard self.hasLeadingZeros, !dropped.contains(.contentLength) else { return }
+        guard self.hasUnusualLength, !dropped.contains(.contentLength) else { return }
         out.append("Content-Length: ")
         out.append(self.contentLength)
         out.append("\r\n")
