@@ -74,6 +74,12 @@ enum ByteScan {
         return at
     }
 
+    /// Whether a line may still go on behind these bytes: none is a control character, but for a last CR.
+    static func isOpen(_ base: UnsafeRawPointer, from start: Int, to end: Int) -> Bool {
+        let stop = Self.firstControl(base, from: start, to: end)
+        return stop == end || (Self.byte(base, stop) == 0x0D && stop + 1 == end)
+    }
+
     /// The place of the first byte that no request target has: not `!` to `~`, or `#`; `end` if there is none.
     @inline(__always)
     static func targetEnd(_ base: UnsafeRawPointer, from start: Int, to end: Int) -> Int {
@@ -129,6 +135,12 @@ enum ByteScan {
     @inline(__always)
     static func lower(_ byte: UInt8) -> UInt8 {
         byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte
+    }
+
+    /// A byte of a name as CGI and its kin see it: small, and a hyphen for an underscore.
+    @inline(__always)
+    static func lowerWithHyphens(_ byte: UInt8) -> UInt8 {
+        byte == UInt8(ascii: "_") ? UInt8(ascii: "-") : Self.lower(byte)
     }
 }
 

@@ -15,8 +15,11 @@ package struct FieldEntry: Hashable, Sendable {
         let rawValue: UInt8
         /// An option of `Connection` names it: it goes no further.
         static let namedByConnection = Marks(rawValue: 1)
-        /// `Content-Length` with zeros in front: written anew, because some read such numbers as octal ones.
-        static let leadingZeros = Marks(rawValue: 2)
+        /// `Content-Length` with zeros before its number, a tabulator, or more than one space: written anew. nginx takes a
+        /// tabulator for a part of the value, others read such numbers as octal ones.
+        static let unusualLength = Marks(rawValue: 2)
+        /// With hyphens for its underscores the name would be a known one: it goes no further.
+        static let lookalike = Marks(rawValue: 4)
     }
 
     package var name: HeadRange { HeadRange(Int(self.nameStart), Int(self.nameStart) + Int(self.nameLength)) }

@@ -32,8 +32,8 @@ package struct FieldSection: ~Copyable {
     private var namesH2C = false
     /// Whether `TE` says that trailers are welcome.
     package private(set) var acceptsTrailers = false
-    /// Whether the number of `Content-Length` has zeros in front.
-    private(set) var hasLeadingZeros = false
+    /// Whether the line of `Content-Length` is written anew.
+    private(set) var hasUnusualLength = false
     private var optionCount = 0
 
     /// What became of one line.
@@ -68,7 +68,7 @@ package struct FieldSection: ~Copyable {
         self.namesProtocol = false
         self.namesH2C = false
         self.acceptsTrailers = false
-        self.hasLeadingZeros = false
+        self.hasUnusualLength = false
         self.optionCount = 0
     }
 
@@ -162,6 +162,11 @@ package struct FieldSection: ~Copyable {
             {
                 return .defect(defect)
             }
+            if field == .other, ByteScan.first(UInt8(ascii: "_"), base, from: start, to: at) != at,
+                KnownField.isLookalike(base, start, count: length)
+            {
+                entry.marks.insert(.lookalike)
+            }
             self.entries[self.count] = entry
             self.count &+= 1
             self.present.insert(field)
@@ -203,9 +208,10 @@ extension FieldSection {
             if self.present.contains(.contentLength) { return .repeatedContentLength }
             guard let length = Self.number(base, start, end) else { return .invalidContentLength }
             self.contentLength = length
-            if end - start > 1, ByteScan.byte(base, start) == UInt8(ascii: "0") {
-                marks.insert(.leadingZeros)
-                self.hasLeadingZeros = true
+            let isUsual = ByteScan.byte(base, start - 2) == UInt8(ascii: ":") && ByteScan.byte(base, start - 1) == 0x20
+            if !isUsual || ByteScan.byte(base, end) != 0x0D || ByteScan.byte(base, start) == UInt8(ascii: "0") {
+                marks.insert(.unusualLength)
+                self.hasUnusualLength = true
             }
         case .transferEncoding: self.inspectCodings(base, start, end)
         case .connection: return self.inspectOptions(base, start, end)

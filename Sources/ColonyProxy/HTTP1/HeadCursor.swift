@@ -72,10 +72,10 @@ extension FieldSection {
         if run >= 0 { out.append(base, HeadRange(run, end)) }
     }
 
-    /// Writes `Content-Length` where the line itself was left out for the zeros before its number.
+    /// Writes `Content-Length` where the line itself was left out because others could read it otherwise.
     @inline(__always)
     borrowing func appendLength(_ out: inout HeadCursor, dropping dropped: FieldSet) {
-        guard self.hasLeadingZeros, !dropped.contains(.contentLength) else { return }
+        guard self.hasUnusualLength, !dropped.contains(.contentLength) else { return }
         out.append("Content-Length: ")
         out.append(self.contentLength)
         out.append("\r\n")
@@ -83,11 +83,11 @@ extension FieldSection {
 
     private static func isNamed(_ entry: FieldEntry, _ base: UnsafeRawPointer, _ names: [[UInt8]]) -> Bool {
         names.contains { name in
-            name.count == Int(entry.nameLength)
-                && name.withUnsafeBytes { bytes in
-                    bytes.baseAddress.map { ByteScan.equals($0, base + Int(entry.nameStart), count: name.count) }
-                        ?? false
-                }
+            guard name.count == Int(entry.nameLength) else { return false }
+            return name.indices.allSatisfy { index in
+                ByteScan.lowerWithHyphens(ByteScan.byte(base, Int(entry.nameStart) + index))
+                    == ByteScan.lowerWithHyphens(name[index])
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-internal import NIOCore
+package import NIOCore
 
 /// What becomes of the head of a request on its way to an endpoint.
 package struct RequestRewrite: Sendable {
@@ -17,7 +17,8 @@ package struct RequestRewrite: Sendable {
     package var host: [UInt8]?
     /// Known fields that go no further, beside those of the connection: those that the proxy writes itself.
     package var dropping = FieldSet()
-    /// More names that go no further, in lower case; known ones are cheaper in ``dropping``.
+    /// More names that go no further, in lower case; known ones are cheaper in ``dropping``. An underscore
+    /// in a name of the head counts as a hyphen, as in many servers.
     package var droppedNames: [[UInt8]] = []
     /// Whether an upgrade that the head asks for is passed through.
     package var passesUpgrade = false
@@ -41,7 +42,8 @@ package struct ResponseRewrite: Sendable {
     package var connection = Connection.unsaid
     /// Known fields that go no further, beside those of the connection.
     package var dropping = FieldSet()
-    /// More names that go no further, in lower case; known ones are cheaper in ``dropping``.
+    /// More names that go no further, in lower case; known ones are cheaper in ``dropping``. An underscore
+    /// in a name of the head counts as a hyphen, as in many servers.
     package var droppedNames: [[UInt8]] = []
     /// Whether `Upgrade` is passed through: with 101, and with 426.
     package var passesUpgrade = false
@@ -64,7 +66,7 @@ extension RequestHeadParser {
     /// - Parameters:
     ///   - bytes: The head from its first byte on, as ``parse(_:)`` saw it complete.
     ///   - reserving: How many bytes the caller will append, so that the buffer grows once.
-    borrowing func write(
+    package borrowing func write(
         _ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer, rewrite: borrowing RequestRewrite,
         reserving: Int = 0
     ) {
@@ -143,7 +145,7 @@ extension ResponseHeadParser {
     /// - Parameters:
     ///   - bytes: The head from its first byte on, as ``parse(_:answering:)`` saw it complete.
     ///   - reserving: How many bytes the caller will append, so that the buffer grows once.
-    borrowing func write(
+    package borrowing func write(
         _ bytes: UnsafeRawBufferPointer, to buffer: inout ByteBuffer, rewrite: borrowing ResponseRewrite,
         reserving: Int = 0
     ) {
@@ -180,6 +182,7 @@ extension ResponseHeadParser {
 }
 
 /// The empty line behind a head.
-enum HeadEnd {
-    static func write(to buffer: inout ByteBuffer) { buffer.writeInteger(UInt16(0x0D0A)) }
+package enum HeadEnd {
+    /// Appends it.
+    package static func write(to buffer: inout ByteBuffer) { buffer.writeInteger(UInt16(0x0D0A)) }
 }

@@ -56,9 +56,9 @@ package enum KnownField: UInt8, Hashable, Sendable, CaseIterable {
     ///
     /// - Parameter count: The length of the name, whose bytes are all of a token (RFC 9110, section 5.6.2).
     @inline(__always)
-    static func named(_ base: UnsafeRawPointer, _ start: Int, count: Int) -> KnownField {
+    package static func named(_ base: UnsafeRawPointer, _ start: Int, count: Int) -> KnownField {
         if count >= 8 {
-            if count > 19 { return .other }
+            if count > Self.longestName { return .other }
             let small: UInt64 = 0x2020_2020_2020_2020
             let first = ByteScan.word(base, start) | small
             let last = ByteScan.word(base, start &+ count &- 8) | small
@@ -75,6 +75,29 @@ package enum KnownField: UInt8, Hashable, Sendable, CaseIterable {
         if count == 3, ByteScan.equals(base, start, start &+ 3, ignoringCase: "via") { return .via }
         return .other
     }
+
+    /// Whether a name becomes one that the proxy knows, or one of the `X-Forwarded-` family, when its underscores become
+    /// hyphens.
+    ///
+    /// CGI and WSGI make one variable of `X-Forwarded-For` and `X_Forwarded_For`, so a client could say through the second
+    /// what the proxy has taken out of the first. nginx leaves out every name with an underscore for that, which is the
+    /// most frequent complaint about lost fields; here only those go that could be taken for another.
+    static func isLookalike(_ base: UnsafeRawPointer, _ start: Int, count: Int) -> Bool {
+        guard count <= Self.longestName else { return false }
+        var name: (UInt64, UInt64, UInt64) = (0, 0, 0)
+        return withUnsafeMutableBytes(of: &name) { bytes in
+            for at in 0..<count {
+                bytes[at] = ByteScan.lowerWithHyphens(ByteScan.byte(base, start + at))
+            }
+            let prefix: StaticString = "x-forwarded-"
+            let length = prefix.utf8CodeUnitCount
+            if count > length, (0..<length).allSatisfy({ bytes[$0] == prefix.utf8Start[$0] }) { return true }
+            return bytes.baseAddress.map { Self.named(UnsafeRawPointer($0), 0, count: count) != .other } ?? false
+        }
+    }
+
+    /// The length of the longest name.
+    static let longestName = 19
 
     /// Names of 4 to 7 bytes: their first four and their last four.
     @inline(__always)

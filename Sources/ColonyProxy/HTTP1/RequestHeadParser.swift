@@ -179,10 +179,8 @@ extension RequestHeadParser {
         }
         guard targetEnd > target else { return .defect(.invalidRequestLine) }
         let version = targetEnd &+ 1
-        guard end &- version >= 10 else {
-            let stop = ByteScan.firstControl(base, from: version, to: end)
-            let isOpen = stop == end || (ByteScan.byte(base, stop) == 0x0D && stop + 1 == end)
-            return isOpen ? .incomplete : .defect(.invalidVersion)
+        guard end &- version >= 8 else {
+            return ByteScan.isOpen(base, from: version, to: end) ? .incomplete : .defect(.invalidVersion)
         }
         switch ByteScan.word(base, version) {
         case 0x312E_312F_5054_5448: self.head.version = .http11
@@ -191,9 +189,11 @@ extension RequestHeadParser {
             if let defect = Self.otherVersion(base, version) { return .defect(defect) }
             self.head.version = .http11
         }
+        guard version &+ 8 < end else { return .incomplete }
         guard ByteScan.byte(base, version &+ 8) == 0x0D else {
             return .defect(ByteScan.byte(base, version &+ 8) == 0x0A ? .bareLineFeed : .invalidRequestLine)
         }
+        guard version &+ 9 < end else { return .incomplete }
         guard ByteScan.byte(base, version &+ 9) == 0x0A else { return .defect(.bareCarriageReturn) }
         self.head.methodName = HeadRange(start, at)
         self.head.method = RequestMethod.named(base, start, at)

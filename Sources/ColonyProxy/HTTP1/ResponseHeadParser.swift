@@ -117,11 +117,8 @@ package struct ResponseHeadParser: ~Copyable {
     }
 
     private mutating func readStatusLine(_ base: UnsafeRawPointer, _ end: Int) -> LineStep {
-        // The shortest line is "HTTP/1.1 200" with its end.
-        guard end >= 14 else {
-            let stop = ByteScan.firstControl(base, from: 0, to: end)
-            let isOpen = stop == end || (ByteScan.byte(base, stop) == 0x0D && stop + 1 == end)
-            return isOpen ? .incomplete : .defect(.invalidStatusLine)
+        guard end >= 12 else {
+            return ByteScan.isOpen(base, from: 0, to: end) ? .incomplete : .defect(.invalidStatusLine)
         }
         switch ByteScan.word(base, 0) {
         case 0x312E_312F_5054_5448: self.head.version = .http11
@@ -135,6 +132,7 @@ package struct ResponseHeadParser: ~Copyable {
             status = status * 10 + UInt16(digit)
         }
         guard ByteScan.byte(base, 8) == 0x20, status >= 100 else { return .defect(.invalidStatusLine) }
+        guard end > 12 else { return .incomplete }
         var start = 12
         if ByteScan.byte(base, 12) == 0x20 {
             start = 13

@@ -1,7 +1,6 @@
+import ColonyProxy
 import NIOCore
 import Testing
-
-@testable import ColonyProxy
 
 @Suite("Heads of requests")
 struct RequestHeadTests {
@@ -36,14 +35,17 @@ struct RequestHeadTests {
         for field in KnownField.allCases where field != .other {
             for name in [field.name.description, field.name.description.uppercased()] {
                 let bytes = Array(name.utf8)
-                #expect(bytes.withUnsafeBytes { KnownField.named($0.baseAddress!, 0, count: bytes.count) } == field)
+                #expect(Self.field(bytes) == field)
                 for at in bytes.indices {
                     var changed = bytes
                     changed[at] = changed[at] == 0x7E ? 0x21 : 0x7E
-                    #expect(
-                        changed.withUnsafeBytes { KnownField.named($0.baseAddress!, 0, count: bytes.count) } == .other)
+                    #expect(Self.field(changed) == .other)
                 }
             }
         }
+    }
+
+    private static func field(_ name: [UInt8]) -> KnownField? {
+        name.withUnsafeBytes { bytes in bytes.baseAddress.map { KnownField.named($0, 0, count: name.count) } }
     }
 }
