@@ -48,7 +48,9 @@ enum EndpointConnector {
             }
         switch target {
         case .address(let address): return bootstrap.connect(to: address)
-        case .name(let host, let port): return bootstrap.connect(host: host, port: port)
+        case .name(let host, let port):
+            // The bootstrap's own resolver asks the system on the event loop, where all connections of the worker would wait for a silent name server.
+            return bootstrap.resolver(ThreadedResolver(on: worker.eventLoop)).connect(host: host, port: port)
         }
     }
 

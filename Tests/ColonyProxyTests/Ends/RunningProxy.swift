@@ -9,10 +9,10 @@ struct RunningProxy: Sendable {
     let port: Int
 
     static func balancer(
-        to ports: [Int], algorithm: BalancingAlgorithm = .roundRobin
+        to ports: [Int], host: String = "127.0.0.1", algorithm: BalancingAlgorithm = .roundRobin
     ) throws -> LoadBalancer {
         try LoadBalancer(
-            ports.map { try Endpoint("127.0.0.1:\($0)") }, options: BalancerOptions(algorithm: algorithm))
+            ports.map { try Endpoint("\(host):\($0)") }, options: BalancerOptions(algorithm: algorithm))
     }
 
     var loads: Int { self.balancer.callsUnderWay }
@@ -25,14 +25,14 @@ extension Logger {
 /// Runs `body` with a proxy in front of the endpoints at `ports`, and sees at the end that no load is left behind: each pick was settled
 /// exactly once.
 func withProxy(
-    to ports: [Int], algorithm: BalancingAlgorithm = .roundRobin, workers: Int = 1,
+    to ports: [Int], host: String = "127.0.0.1", algorithm: BalancingAlgorithm = .roundRobin, workers: Int = 1,
     timeouts: ProxyTimeouts = ProxyTimeouts(), limits: ProxyLimits = ProxyLimits(),
     pool: UpstreamPoolOptions = UpstreamPoolOptions(), retries: ProxyRetries = ProxyRetries(),
     forwarding: ForwardingOptions = ForwardingOptions(), proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(),
     drain: Duration = .seconds(0), accessLog: AccessLog? = nil, mode: ProxyOptions.Mode,
     _ body: (RunningProxy) async throws -> Void
 ) async throws {
-    let balancer = try RunningProxy.balancer(to: ports, algorithm: algorithm)
+    let balancer = try RunningProxy.balancer(to: ports, host: host, algorithm: algorithm)
     let options = try ProxyOptions(
         mode: mode, listen: [ListenAddress(host: "127.0.0.1", port: 0)], workers: workers, timeouts: timeouts,
         limits: limits, pool: pool, retries: retries, forwarding: forwarding, proxyProtocol: proxyProtocol,

@@ -38,6 +38,24 @@ struct HTTPRelayTests {
         }
     }
 
+    @Test("an endpoint that is known by a name is found, and a name without an address is an endpoint that fails")
+    func findsNames() async throws {
+        let endpoint = try await TestServer.start()
+        try await withProxy(to: [endpoint.port], host: "localhost", mode: .http) { proxy in
+            let client = try await TestConnection.open(port: proxy.port)
+            try await client.send(Self.request("GET", "/"))
+            let server = try await endpoint.connection()
+            _ = try await server.receiveText(through: "\r\n\r\n")
+            try await server.send(Self.answer("found"))
+            #expect(try await client.receiveText(through: "found").hasPrefix("HTTP/1.1 200 "))
+        }
+        try await withProxy(to: [80], host: "no-such-host.invalid", mode: .http) { proxy in
+            let client = try await TestConnection.open(port: proxy.port)
+            try await client.send(Self.request("GET", "/"))
+            #expect(try await client.receiveText(through: "\r\n\r\n").hasPrefix("HTTP/1.1 502 "))
+        }
+    }
+
     @Test("what belongs to a connection stays there, on both sides")
     func stripsHopByHop() async throws {
         let endpoint = try await TestServer.start()

@@ -119,8 +119,10 @@ struct NetworkProbeTests {
             for kind in [.http(try .init()), .tls(try .init()), .http(try .init(tls: .init()))] as [HealthCheck.Kind] {
                 // TLS would wait five seconds for a goodbye each time if it were asked nicely. A machine may be busy once.
                 var fastest = Duration.seconds(5)
-                for _ in 0..<5 where fastest > .seconds(4) {
+                for _ in 0..<20 where fastest > .seconds(4) {
                     let result = try await Self.ask("127.0.0.1:\(server.port)", kind, within: .milliseconds(200))
+                    // On a machine that is busier still, the time is over before the connection is begun.
+                    if result.reason == "there was no time for a connection" { continue }
                     #expect(result.reason == "no answer within 200 ms")
                     #expect(result.latency >= .milliseconds(200))
                     fastest = min(fastest, result.latency)
