@@ -2,6 +2,7 @@ import ColonyBalancing
 import ColonyCore
 import ColonyHashing
 import ColonySimulation
+import Synchronization
 import Testing
 
 /// Shares over many calls, each with a fixed seed and a tolerance of about four standard deviations.
@@ -28,6 +29,28 @@ struct DistributionTests {
         let balancer = try makeBalancer(makeEndpoints([1, 9, 1, 1]), .roundRobin)
         #expect(try balancer.picks(6) == ["a", "b", "c", "d", "a", "b"])
         #expect(try balancer.tally(400).values.allSatisfy { $0 == 100 })
+    }
+
+    @Test("what one thread picks follows from the seed, whichever thread it is")
+    func seedsRepeatOnEveryThread() async throws {
+        let endpoints = try makeManyEndpoints(20)
+        let runs = Mutex<[[String]]>([])
+        let count = 8
+        await withCheckedContinuation { continuation in
+            for number in 0..<count {
+                startThread(named: "picker-\(number)") {
+                    let picks = (try? makeBalancer(endpoints, .random).picks(200)) ?? []
+                    let isLast = runs.withLock { runs in
+                        runs.append(picks)
+                        return runs.count == count
+                    }
+                    if isLast { continuation.resume() }
+                }
+            }
+        }
+        let all = runs.withLock { $0 }
+        #expect(all[0].count == 200)
+        #expect(Set(all).count == 1)
     }
 
     @Test("chance that ignores weights gives equal shares", arguments: [1, 2, 3] as [UInt64])

@@ -63,15 +63,8 @@ public enum BalancingAlgorithm: Hashable, Sendable {
 
     func check() throws(BalancingError) {
         switch self {
-        case .peakEWMA(let decay) where !Self.decays.contains(decay):
-            throw BalancingError(
-                .invalidConfiguration,
-                "a decay of \(decay) is not from \(Self.decays.lowerBound) to \(Self.decays.upperBound)")
-        case .ringHash(let factor?) where !Self.loadFactors.contains(factor):
-            throw BalancingError(
-                .invalidConfiguration,
-                "a load factor of \(factor) is not from \(Self.loadFactors.lowerBound) to \(Self.loadFactors.upperBound)"
-            )
+        case .peakEWMA(let decay): try SettingBounds.check(decay, in: Self.decays, "the decay of latency")
+        case .ringHash(let factor?): try SettingBounds.check(factor, in: Self.loadFactors, "the load factor of a ring")
         default: return
         }
     }

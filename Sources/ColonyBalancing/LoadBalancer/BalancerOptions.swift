@@ -12,7 +12,7 @@ public struct BalancerOptions: Hashable, Sendable {
     public let overprovisioning: Double
     /// The balancer's own zone. Endpoints in it come before those of the same priority elsewhere. `nil` makes no difference between zones.
     public let zone: String?
-    /// How many endpoints the own zone must have so that it comes first; 1 by default. More keeps a zone of few endpoints from carrying the
+    /// How many endpoints the own zone must have so that it comes first, from 1 to ``LoadBalancer/endpointLimit``; 1 by default. More keeps a zone of few endpoints from carrying the
     /// calls of many callers.
     public let leastEndpointsInZone: Int
     /// Which part of the endpoints is used, if not all of them.
@@ -31,18 +31,10 @@ public struct BalancerOptions: Hashable, Sendable {
         outliers: OutlierOptions? = nil, slowStart: SlowStart? = nil
     ) throws(BalancingError) {
         try algorithm.check()
-        guard 0...1 ~= panicThreshold else {
-            throw BalancingError(.invalidConfiguration, "a panic threshold of \(panicThreshold) is not from 0 to 1")
-        }
-        guard 1...10 ~= overprovisioning else {
-            throw BalancingError(
-                .invalidConfiguration, "an overprovisioning factor of \(overprovisioning) is not from 1 to 10")
-        }
-        guard leastEndpointsInZone >= 1 else {
-            throw BalancingError(
-                .invalidConfiguration, "a zone of at least \(leastEndpointsInZone) endpoints is not possible: from 1 on"
-            )
-        }
+        try SettingBounds.check(panicThreshold, in: 0...1, "the panic threshold")
+        try SettingBounds.check(overprovisioning, in: 1...10, "the overprovisioning factor")
+        try SettingBounds.check(
+            leastEndpointsInZone, in: 1...LoadBalancer.endpointLimit, "the least number of endpoints in the zone")
         self.algorithm = algorithm
         self.panicThreshold = panicThreshold
         self.overprovisioning = overprovisioning

@@ -53,9 +53,7 @@ extension PickStripe {
         var turn = self.turns[number]
         if turn >= count {
             // Threads start in different places, or they would all begin with the same endpoint. The first one starts at the first.
-            turn =
-                turn == Self.unset
-                ? self.table.pointee.roster?._withUnsafeGuaranteedRef { $0.nextStart(count) } ?? 0 : turn % count
+            turn = turn == Self.unset ? self.start(of: count) : turn % count
         }
         self.turns[number] = turn + 1 == count ? 0 : turn + 1
         return Int(turn)

@@ -9,6 +9,9 @@ import Synchronization
 // writes, and gives the flag back with a plain store. A thread that finds its stripe taken goes on to the next one, so nobody waits for a
 // thread that the system has paused, unless as many are paused in a pick as there are stripes.
 //
+// Seeds and first turns belong to stripes in the order in which they are first used, not to threads: so what one thread picks follows from the
+// seed, whichever thread it is.
+//
 // A new roster is handed to one stripe after the other, each under its flag; afterwards nobody reads the old one.
 
 /// What one thread at a time uses to pick.
@@ -19,15 +22,16 @@ struct PickStripe: ~Copyable {
     private let isTaken = Atomic<Bool>(false)
     /// The roster; not to be looked at without the flag.
     var table: UnsafePointer<RosterTable>
-    var chance: StripeChance
+    /// As which of all stripes this one was first used; `unset` before that.
+    fileprivate(set) var order: UInt32 = PickStripe.unset
+    var chance = StripeChance(state: 0)
     /// For each level, whose turn it is; `unset` before the first.
     let turns: UnsafeMutablePointer<UInt32>
 
     static var unset: UInt32 { .max }
 
-    init(table: UnsafePointer<RosterTable>, seed: UInt64, turns: UnsafeMutablePointer<UInt32>) {
+    init(table: UnsafePointer<RosterTable>, turns: UnsafeMutablePointer<UInt32>) {
         self.table = table
-        self.chance = StripeChance(state: seed)
         self.turns = turns
         turns.initialize(repeating: Self.unset, count: Self.turnLimit)
     }
@@ -35,6 +39,9 @@ struct PickStripe: ~Copyable {
     func tryTake() -> Bool { !self.isTaken.exchange(true, ordering: .acquiring) }
 
     func giveBack() { self.isTaken.store(false, ordering: .releasing) }
+
+    /// Where this stripe begins to take turns: the first one that was used at the first of `count`, the others as far from each other as can be.
+    func start(of count: UInt32) -> UInt32 { StripeChance.scaled(self.order &* 0x9E37_79B9, count) }
 }
 
 /// Chance for one stripe: fast, and good enough to choose endpoints with.
@@ -72,19 +79,25 @@ struct PickStripes: @unchecked Sendable {
     private static let stride = 256
 
     private let base: UnsafeMutableRawPointer
+    /// How many stripes have been used, behind the last of them.
+    private let used: UnsafeMutablePointer<Atomic<UInt32>>
+    private let seeds: [UInt64]
 
     init(table: UnsafePointer<RosterTable>, generator: inout some RandomNumberGenerator) {
-        self.base = .allocate(byteCount: Self.count * Self.stride, alignment: 128)
+        self.base = .allocate(byteCount: (Self.count + 1) * Self.stride, alignment: 128)
         for number in 0..<Self.count {
             let memory = self.base + number * Self.stride
             let turns = (memory + 128).bindMemory(to: UInt32.self, capacity: PickStripe.turnLimit)
-            memory.bindMemory(to: PickStripe.self, capacity: 1)
-                .initialize(to: PickStripe(table: table, seed: generator.next(), turns: turns))
+            memory.bindMemory(to: PickStripe.self, capacity: 1).initialize(to: PickStripe(table: table, turns: turns))
         }
+        self.used = (self.base + Self.count * Self.stride).bindMemory(to: Atomic<UInt32>.self, capacity: 1)
+        self.used.initialize(to: Atomic(0))
+        self.seeds = (0..<Self.count).map { _ in generator.next() }
     }
 
     func deallocate() {
         for number in 0..<Self.count { self.stripe(number).deinitialize(count: 1) }
+        self.used.deinitialize(count: 1)
         self.base.deallocate()
     }
 
@@ -96,7 +109,16 @@ struct PickStripes: @unchecked Sendable {
     @inline(__always)
     func take() -> UnsafeMutablePointer<PickStripe> {
         let own = self.stripe(ThreadStripe.current)
-        return own.pointee.tryTake() ? own : self.takeNext()
+        let stripe = own.pointee.tryTake() ? own : self.takeNext()
+        if stripe.pointee.order == PickStripe.unset { self.open(stripe) }
+        return stripe
+    }
+
+    /// Gives a stripe that is used for the first time its place in the order.
+    private func open(_ stripe: UnsafeMutablePointer<PickStripe>) {
+        let order = self.used.pointee.wrappingAdd(1, ordering: .relaxed).oldValue
+        stripe.pointee.order = order
+        stripe.pointee.chance = StripeChance(state: self.seeds[Int(order)])
     }
 
     private func takeNext() -> UnsafeMutablePointer<PickStripe> {

@@ -1,5 +1,4 @@
 import ColonyHashing
-import Synchronization
 
 /// Everything that picks read, made anew when an endpoint comes, goes, or changes its state, and never changed afterwards.
 //
@@ -45,7 +44,6 @@ final class Roster: @unchecked Sendable {
     let byName: [EndpointName: Int]
     let table: UnsafePointer<RosterTable>
     private var allocations: [UnsafeMutableRawPointer] = []
-    private let starts = Atomic<UInt32>(0)
 
     /// - Parameter homes: Those of the roster before, for levels whose endpoints are the same.
     /// - Throws: What the placement of keys says of the endpoints.
@@ -98,12 +96,6 @@ final class Roster: @unchecked Sendable {
 
     deinit {
         for allocation in self.allocations { allocation.deallocate() }
-    }
-
-    /// Where the next thread begins to take turns: the first at the first of `count`, the others as far from each other as can be.
-    func nextStart(_ count: UInt32) -> UInt32 {
-        let number = self.starts.wrappingAdd(1, ordering: .relaxed).oldValue
-        return StripeChance.scaled(number &* 0x9E37_79B9, count)
     }
 
     /// Which endpoints of a level may be picked.
