@@ -69,7 +69,9 @@ struct ProxyCommand: AsyncParsableCommand {
             "How often a request is sent at most, to different endpoints. (default: 3)", valueName: "count"))
     var attempts = 3
 
-    @Option(help: ArgumentHelp("Connections of clients at once. (default: 10000)", valueName: "count"))
+    @Option(
+        help: ArgumentHelp(
+            "Connections of clients at once. (default: \(ProxyLimits().connections))", valueName: "count"))
     var connections: Int?
 
     @Option(
@@ -91,7 +93,8 @@ struct ProxyCommand: AsyncParsableCommand {
             options: BalancerOptions(
                 algorithm: self.algorithm, panicThreshold: self.panic, zone: self.zone, outliers: OutlierOptions()))
         let logger = Logger(label: "colony") { _ in SwiftLogNoOpLogHandler() }
-        let options = try self.options()
+        let writer = self.accessLog ? AccessLogWriter(asJSON: self.output.json) : nil
+        let options = try self.options(writer)
         let addresses = options.listen
         let proxy = try ProxyServer(options: options, balancer: balancer, logger: logger)
         var services: [any Service] = [proxy, Watch { await balancer.run() }]
@@ -113,13 +116,18 @@ struct ProxyCommand: AsyncParsableCommand {
             try ProxyAnnouncement(balancer, addresses: addresses, ports: ports).write(asJSON: output.json)
         }
         defer { announcement.cancel() }
-        try await ServiceGroup(
-            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
-        ).run()
+        do {
+            try await ServiceGroup(
+                services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            ).run()
+        } catch {
+            await writer?.finish()
+            throw error
+        }
+        await writer?.finish()
     }
 
-    private func options() throws(ProxyError) -> ProxyOptions {
-        let isJSON = self.output.json
+    private func options(_ writer: AccessLogWriter?) throws(ProxyError) -> ProxyOptions {
         var limits = ProxyLimits()
         if let connections { limits.connections = connections }
         var addresses: [ListenAddress] = []
@@ -129,7 +137,7 @@ struct ProxyCommand: AsyncParsableCommand {
         return try ProxyOptions(
             mode: self.tcp ? .tcp : .http, listen: addresses, workers: self.workers ?? Machine.current().cores,
             sharesPort: self.sharePort, limits: limits, retries: retries, drain: self.drain.value,
-            accessLog: self.accessLog ? AccessLog { StandardOutput.write($0.line(asJSON: isJSON)) } : nil)
+            accessLog: writer?.log)
     }
 
     private static func algorithm(_ text: String) throws -> BalancingAlgorithm {
