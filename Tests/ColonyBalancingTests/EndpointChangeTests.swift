@@ -53,6 +53,40 @@ struct EndpointChangeTests {
         #expect(balancer.status[0].successes == 1)
     }
 
+    @Test(
+        "addresses of version 4 are the same key however a listener sees them, and of version 6 the first half counts")
+    func addressesAreKeys() {
+        #expect(PickContext(clientAddress: "::ffff:192.0.2.7") == PickContext(clientAddress: "192.0.2.7"))
+        #expect(PickContext(clientAddress: "192.0.2.7") != PickContext(clientAddress: "192.0.2.8"))
+        #expect(PickContext(clientAddress: "2001:db8::1") == PickContext(clientAddress: "2001:db8::2"))
+        #expect(PickContext(clientAddress: "2001:db8::1") != PickContext(clientAddress: "2001:db8:0:1::1"))
+    }
+
+    @Test("what was held against an endpoint does not follow its name to another address")
+    func ejectionsStayBehind() async throws {
+        let clock = ManualClock()
+        let balancer = try LoadBalancer(
+            makeEndpoints([1, 1]),
+            options: BalancerOptions(algorithm: .roundRobin, outliers: OutlierOptions(successRate: nil)), clock: clock)
+        func fail(_ name: String) throws {
+            for _ in 0..<5 {
+                let pick = try balancer.pick(PickContext(hash: nil, sticky: EndpointName(name)))
+                let isSticky = pick.isSticky
+                #expect(isSticky)
+                pick.fail()
+            }
+        }
+        try fail("b")
+        #expect(balancer.status[1].state == .ejected)
+        var events = balancer.events().makeAsyncIterator()
+        try balancer.setEndpoints([makeEndpoints([1])[0], Endpoint("10.0.0.9:80", name: "b")])
+        #expect(await events.next()?.kind == .removed)
+        #expect(await events.next()?.kind == .added)
+        #expect(balancer.status[1].state == .inService)
+        try fail("b")
+        #expect(balancer.status[1].state == .ejected, "the new one is judged like any other")
+    }
+
     @Test("a call that is under way when its endpoint and the balancer go still ends")
     func picksOutliveTheBalancer() throws {
         var balancer: LoadBalancer? = try makeBalancer(makeEndpoints([1, 1]), .roundRobin)

@@ -64,6 +64,41 @@ struct LevelTests {
         #expect(balancer.explain().levels.count == 2)
     }
 
+    @Test("a retry goes to a level that gets no other calls, if its own has no other endpoint")
+    func retriesReachTheNextLevel() throws {
+        let backup = try makeEndpoints([1, 1]) + makeEndpoints([1], priority: 1, from: 2)
+        let balancer = try makeBalancer(backup, .roundRobin)
+        #expect(Set(try balancer.picks(50)) == ["a", "b"])
+        var avoided: [UInt64] = []
+        for name in ["a", "b", "c"] {
+            let pick = try balancer.pick(PickContext(hash: nil, avoiding: avoided))
+            #expect(pick.endpoint.name.rawValue == name)
+            avoided.append(pick.number)
+            pick.fail()
+        }
+        #expect(throws: BalancingError.self) {
+            try balancer.pick(PickContext(hash: nil, avoiding: avoided)).succeed()
+        }
+        let zones = try makeEndpoints([1], zone: "near") + makeEndpoints([1], zone: "far", from: 1)
+        let zoned = try makeBalancer(zones, .leastRequest(.two), zone: "near")
+        let first = try zoned.pick()
+        #expect(first.endpoint.name == "a")
+        let second = try zoned.pick(PickContext(hash: nil, avoiding: [first.number]))
+        #expect(second.endpoint.name == "b")
+        first.fail()
+        second.succeed()
+    }
+
+    @Test("of a zone only those count that operators have left in, each priority for itself")
+    func zonesAreCountedByPriority() throws {
+        let endpoints =
+            try makeEndpoints([1], zone: "a") + makeEndpoints([1, 1], zone: "b", from: 1)
+            + makeEndpoints([1, 1], zone: "a", priority: 1, from: 3)
+        let balancer = try LoadBalancer(
+            endpoints, options: BalancerOptions(algorithm: .roundRobin, zone: "a", leastEndpointsInZone: 2))
+        #expect(Set(try balancer.picks(12)) == ["a", "b", "c"])
+    }
+
     @Test("an own zone with too few endpoints is not preferred")
     func smallZonesAreNotPreferred() throws {
         let endpoints = try makeEndpoints([1], zone: "a") + makeEndpoints([1, 1, 1], zone: "b", from: 1)
@@ -87,7 +122,9 @@ struct ExplanationTests {
         pick.succeed()
         #expect(explanation.findings[0].reason == "not picked: the check http says it is out: status 503")
         #expect(explanation.findings[1].reason == "not picked: an operator has set it to draining")
-        #expect(explanation.findings.map(\.mayBePicked) == [false, false, true, true])
+        let home = try #require(explanation.chosen)
+        #expect(explanation.findings.map(\.mayBePicked) == ["a", "b", "c", "d"].map { $0 == home.rawValue })
+        #expect(explanation.findings.contains { $0.reason == "not for this call, which is at home at \(home)" })
         #expect(balancer.explain().chosen == nil)
         #expect(balancer.explain().rule.contains("no key"))
         #expect(explanation.description.contains("The call goes to"))

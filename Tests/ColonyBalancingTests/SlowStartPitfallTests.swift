@@ -16,7 +16,7 @@ struct SlowStartPitfallTests {
     /// A new endpoint follows the declared curve, at no load, where others would win every comparison, and at high load, where it would.
     @Test(arguments: [
         BalancingAlgorithm.leastRequest(.two), .leastRequest(.all), .roundRobin, .weightedRoundRobin, .random,
-        .weightedRandom, .ringHash(loadFactor: nil), .maglev, .rendezvous, .addressHash,
+        .weightedRandom, .peakEWMA(decay: .seconds(10)), .ringHash(loadFactor: nil), .maglev, .rendezvous, .addressHash,
     ])
     func slowStartNeitherFloodsNorStarves(algorithm: BalancingAlgorithm) throws {
         let clock = ManualClock()
@@ -24,7 +24,7 @@ struct SlowStartPitfallTests {
         clock.advance(by: .seconds(200))
         balancer.advance()
         try balancer.setEndpoints(makeManyEndpoints(11))
-        var whole = Double(try balancer.tally(1) { _ in PickContext(key: "x") }.count)
+        let whole = 1.0 / 11
         for (second, share) in [(0, 0.05), (25, 0.25), (50, 0.5), (75, 0.75), (100, 1)] {
             clock.advance(by: .seconds(second == 0 ? 0 : 25))
             balancer.advance()
@@ -32,7 +32,6 @@ struct SlowStartPitfallTests {
             let tally = try balancer.tally(calls) { PickContext(key: "key-\($0)") }
             let got = Double(tally["e010"] ?? 0) / Double(calls)
             // Placements by key are less even than chance; what counts there is the curve, relative to the whole share.
-            if second == 0 { whole = 1.0 / 11 }
             let tolerance = algorithm.isByKey ? 0.5 : 0.2
             #expect(abs(got - share * whole) < share * whole * tolerance + 0.002, "\(got) after \(second) s")
         }
@@ -64,6 +63,22 @@ struct SlowStartPitfallTests {
         let balancer = try self.balancer(.roundRobin, clock)
         #expect(balancer.status.allSatisfy { $0.slowStartShare == 1 })
         #expect(try balancer.tally(100).values.allSatisfy { $0 == 10 })
+    }
+
+    @Test(
+        "keys find an endpoint also while all that are left are starting",
+        arguments: [BalancingAlgorithm.maglev, .rendezvous])
+    func keysFindSomebody(algorithm: BalancingAlgorithm) throws {
+        let clock = ManualClock()
+        let balancer = try LoadBalancer(
+            makeManyEndpoints(3),
+            options: BalancerOptions(
+                algorithm: algorithm, panicThreshold: 0.5, slowStart: SlowStart(window: .seconds(100))),
+            clock: clock)
+        for name in ["e000", "e001", "e002"] as [EndpointName] {
+            try balancer.setHealth(of: name, isHealthy: false, by: "tcp")
+            #expect(try balancer.tally(300) { PickContext(key: "key-\($0)") }.values.reduce(0, +) == 300)
+        }
     }
 
     @Test("an endpoint that was out of health starts slowly when it is back")

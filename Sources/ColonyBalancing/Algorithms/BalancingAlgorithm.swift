@@ -26,7 +26,8 @@ public enum BalancingAlgorithm: Hashable, Sendable {
 
     /// One after the other, whatever their weights are.
     case roundRobin
-    /// In turn and in proportion to weights, spread as evenly as can be: weights 5, 1, 1 give a a b a c a a.
+    /// In turn and in proportion to weights, spread as evenly as can be: weights 5, 1, 1 give a a b a c a a. If a cycle would be longer than
+    /// 16,384 turns, or than 4,000,000 divided by the number of endpoints, chance gives the same shares.
     case weightedRoundRobin
     /// By chance, whatever the weights are.
     case random

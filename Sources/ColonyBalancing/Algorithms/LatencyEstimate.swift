@@ -52,12 +52,14 @@ struct LatencyEstimate: Hashable, Sendable {
 
     /// The estimate after a call.
     ///
-    /// - Parameter hasFailed: The latency of a failed call counts only if it is higher than the estimate: who fails fast is not fast.
+    /// - Parameter hasFailed: The latency of a failed call counts only if it is higher than the estimate, which does not fall either: who fails
+    ///   fast is not fast. If nothing was known, a hundredth of the decay is assumed.
     func adding(_ latency: Int64, hasFailed: Bool, at now: Int64, decay: Float) -> LatencyEstimate {
-        let latency = max(1, Float(latency))
+        let latency = max(1, hasFailed && self == .unknown ? max(Float(latency), decay / 100) : Float(latency))
         let moment = Self.moment(now)
         if latency >= self.nanoseconds { return LatencyEstimate(nanoseconds: latency, moment: moment) }
-        if hasFailed || moment == self.moment { return self }
+        if hasFailed { return LatencyEstimate(nanoseconds: self.nanoseconds, moment: moment) }
+        if moment == self.moment { return self }
         let rest = self.remainder(at: now, decay: decay)
         return LatencyEstimate(nanoseconds: self.nanoseconds * rest + latency * (1 - rest), moment: moment)
     }

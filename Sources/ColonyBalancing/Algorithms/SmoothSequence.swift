@@ -8,8 +8,8 @@
 // A step of that rule looks at every endpoint: at a hundred of them it costs more than all the rest of a pick. Since the sequence repeats,
 // it is written down once when the weights change, and a pick is one look into a table.
 //
-// Deviation. A sequence is as long as the sum of the weights without their common divisor, which may be long for odd weights. Above
-// `longest` the weights are scaled down to fit, and shares are then exact to one part in some thousands.
+// Deviation. A sequence is as long as the sum of the weights without their common divisor, which may be long for odd weights. What would be
+// longer than `longest`, or take longer to write down than `work` steps, is not written down; chance then gives the same shares.
 //
 // Reference: I. Sysoev, nginx commit 52327e0627f4, "Upstream: smooth weighted round-robin balancing", 2012.
 
@@ -17,21 +17,20 @@
 struct SmoothSequence: Hashable, Sendable {
     /// The longest sequence that is written down: 32 KiB.
     static let longest = 16_384
+    /// The most looks at a credit that writing one down takes: some milliseconds, at each change of health.
+    static let work = 4_000_000
 
     /// Positions in the list of weights.
     let positions: [UInt16]
 
-    /// - Parameter weights: At least one, each at least 1; at most ``longest`` of them.
-    /// - Complexity: O(*n* · *m*) for *n* weights and a sequence of *m*.
-    init(weights: [Int]) {
+    /// - Parameter weights: At least one, each at least 1.
+    /// - Returns: `nil` if it would be too long.
+    /// - Complexity: O(*n* · *m*) for *n* weights and a sequence of *m*, at most ``work``.
+    init?(weights: [Int]) {
         let divisor = weights.reduce(0, Self.commonDivisor)
-        var steps = weights.map { $0 / divisor }
-        var total = steps.reduce(0, +)
-        if total > Self.longest {
-            let scale = Double(Self.longest) / Double(total)
-            steps = steps.map { max(1, Int(Double($0) * scale)) }
-            total = steps.reduce(0, +)
-        }
+        let steps = weights.map { $0 / divisor }
+        let total = steps.reduce(0, +)
+        guard total <= Self.longest, total * steps.count <= Self.work else { return nil }
         var credits = [Int](repeating: 0, count: steps.count)
         self.positions = (0..<total).map { _ in
             var best = 0

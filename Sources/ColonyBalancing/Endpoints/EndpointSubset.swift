@@ -15,7 +15,7 @@ import ColonyHashing
 
 /// Which endpoints a caller uses, if not all of them.
 public struct EndpointSubset: Hashable, Sendable {
-    /// How many endpoints are used, from 1.
+    /// How many endpoints of each priority are used, from 1.
     public let size: Int
     /// What tells callers apart: the name of the host or the process. Callers with the same name use the same endpoints.
     public let caller: String
@@ -31,15 +31,20 @@ public struct EndpointSubset: Hashable, Sendable {
         self.caller = caller
     }
 
-    /// The endpoints that the caller uses, in the order in which they were given.
+    /// The endpoints that the caller uses, in the order in which they were given: as many of each priority, so that there are some to fall back on.
     ///
     /// - Complexity: O(*n* log *n*).
     public func chosen(of endpoints: [Endpoint]) -> [Endpoint] {
-        guard endpoints.count > self.size else { return endpoints }
         let seed = self.hash(self.caller, seed: 0)
         let ranked = endpoints.indices.map { (rank: self.hash(endpoints[$0].name.rawValue, seed: seed), position: $0) }
+        var taken: [Int: Int] = [:]
         return ranked.sorted { ($0.rank, $0.position) < ($1.rank, $1.position) }
-            .prefix(self.size).map(\.position).sorted().map { endpoints[$0] }
+            .map(\.position)
+            .filter { position in
+                taken[endpoints[position].priority, default: 0] += 1
+                return taken[endpoints[position].priority, default: 0] <= self.size
+            }
+            .sorted().map { endpoints[$0] }
     }
 
     private func hash(_ text: String, seed: UInt64) -> UInt64 {

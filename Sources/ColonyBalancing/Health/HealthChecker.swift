@@ -28,10 +28,16 @@ public final class HealthChecker: Sendable {
         var bell: OneShotSignal?
         var wake: MonotonicInstant?
         /// Transitions that nobody has been told about: the latest of each pair, so that there are never more than pairs.
-        var untold: [HealthTransition] = []
+        var untold: [Pair: HealthTransition] = [:]
+        /// The pairs of these in the order in which they are told, from `nextPair` on.
+        var order: [Pair] = []
+        var nextPair = 0
         var isTelling = false
-        var listeners: [UInt64: AsyncStream<HealthTransition>.Continuation] = [:]
-        var lastListener: UInt64 = 0
+    }
+
+    fileprivate struct Pair: Hashable {
+        let check: String
+        let endpoint: EndpointName
     }
 
     /// What is asked of each endpoint.
@@ -40,6 +46,7 @@ public final class HealthChecker: Sendable {
     private let clock: any MonotonicClock
     private let onTransition: @Sendable (HealthTransition) -> Void
     private let state: Mutex<State>
+    private let hub = ListenerHub<HealthTransition>()
 
     /// Makes a checker without endpoints. Nothing runs before ``run()``.
     ///
@@ -68,11 +75,6 @@ public final class HealthChecker: Sendable {
         self.onTransition = onTransition
         self.state = Mutex(
             State(schedule: HealthSchedule(checks, places: concurrentProbes, generator: generator)))
-    }
-
-    deinit {
-        let listeners = self.state.withLock { Array($0.listeners.values) }
-        for listener in listeners { listener.finish() }
     }
 
     // MARK: Endpoints
@@ -210,18 +212,7 @@ extension HealthChecker {
     ///
     /// - Parameter limit: At least one.
     public func transitions(buffering limit: Int = 64) -> AsyncStream<HealthTransition> {
-        let (stream, listener) = AsyncStream.makeStream(
-            of: HealthTransition.self, bufferingPolicy: .bufferingNewest(max(1, limit)))
-        let number = self.state.withLock { state in
-            state.lastListener += 1
-            state.listeners[state.lastListener] = listener
-            return state.lastListener
-        }
-        listener.onTermination = { [weak self] _ in
-            // The listener is let go of outside the lock, because its end may run this again.
-            _ = self?.state.withLock { $0.listeners.removeValue(forKey: number) }
-        }
-        return stream
+        self.hub.listen(keepingNewest: limit)
     }
 
     /// Tells what nobody has been told about, unless somebody else is telling already, who then goes on with it.
@@ -229,8 +220,8 @@ extension HealthChecker {
         while true {
             let next = self.state.withLock { state in state.nextToTell() }
             guard let next else { return }
-            self.onTransition(next.transition)
-            for listener in next.listeners { listener.yield(next.transition) }
+            self.onTransition(next)
+            self.hub.send(next)
             self.state.withLock { $0.isTelling = false }
         }
     }
@@ -238,16 +229,18 @@ extension HealthChecker {
 
 extension HealthChecker.State {
     fileprivate mutating func note(_ transition: HealthTransition) {
-        self.untold.removeAll { $0.check == transition.check && $0.endpoint == transition.endpoint }
-        self.untold.append(transition)
+        let pair = HealthChecker.Pair(check: transition.check, endpoint: transition.endpoint)
+        if self.untold.updateValue(transition, forKey: pair) == nil { self.order.append(pair) }
     }
 
-    fileprivate mutating func nextToTell() -> (
-        transition: HealthTransition, listeners: [AsyncStream<HealthTransition>.Continuation]
-    )? {
-        guard !self.isTelling, !self.untold.isEmpty else { return nil }
+    fileprivate mutating func nextToTell() -> HealthTransition? {
+        guard !self.isTelling, self.nextPair < self.order.count else { return nil }
         self.isTelling = true
-        return (self.untold.removeFirst(), Array(self.listeners.values))
+        defer {
+            self.nextPair += 1
+            if self.nextPair == self.order.count { (self.order, self.nextPair) = ([], 0) }
+        }
+        return self.untold.removeValue(forKey: self.order[self.nextPair])
     }
 
     /// The bell, if a probe can start before the time to which the run sleeps.

@@ -81,7 +81,8 @@ struct HealthSchedule {
                 }
                 self.drop(key, &abandoned)
                 let state = self.add(key, endpoint, at: now)
-                if state.isHealthy != wasHealthy {
+                // Who has forgotten what was known at the old address hears that the new one is not taken to be healthy.
+                if !state.isHealthy || !wasHealthy {
                     transitions.append(
                         HealthTransition(
                             check: state.check.name, endpoint: key.name, isHealthy: state.isHealthy,

@@ -58,8 +58,12 @@ struct Control {
         return position
     }
 
-    /// Why no endpoint may be picked, in as many words as there are kinds of reasons.
-    var whatIsWrong: String {
+    /// What a pick is told that finds no endpoint: as many words as there are kinds of reasons; nothing if there are no endpoints.
+    var refusal: String {
+        self.members.isEmpty ? "" : "each of the \(self.members.count) endpoints is \(self.whatIsWrong)"
+    }
+
+    private var whatIsWrong: String {
         var kinds: [String] = []
         if self.members.contains(where: { !$0.failingChecks.isEmpty }) { kinds.append("out of health") }
         if self.members.contains(where: { $0.ejection != nil }) { kinds.append("ejected") }
@@ -70,10 +74,17 @@ struct Control {
 
     /// What a roster is made of.
     func entries(_ options: BalancerOptions) -> [Roster.Entry] {
-        let near = options.zone.map { zone in self.members.filter { $0.endpoint.zone == zone }.count } ?? 0
-        let prefersZone = options.zone != nil && near >= options.leastEndpointsInZone
+        var near: [Int: Int] = [:]
+        if let zone = options.zone {
+            // Each priority is for itself, and who was taken out carries nothing.
+            for member in self.members where member.endpoint.zone == zone && member.administrative == .active {
+                near[member.endpoint.priority, default: 0] += 1
+            }
+        }
         return self.members.map { member in
-            let isFar = prefersZone && member.endpoint.zone != options.zone
+            let isFar =
+                near[member.endpoint.priority, default: 0] >= options.leastEndpointsInZone
+                && member.endpoint.zone != options.zone
             return Roster.Entry(
                 cell: member.cell, endpoint: member.endpoint,
                 level: Roster.LevelKey(priority: member.endpoint.priority, distance: isFar ? 1 : 0),

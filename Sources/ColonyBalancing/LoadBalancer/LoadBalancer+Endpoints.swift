@@ -36,7 +36,7 @@ extension LoadBalancer {
             throw BalancingError(.duplicateEndpoint, "two endpoints have the name \"\(endpoint.name)\"")
         }
         try self.change { control throws(BalancingError) in
-            var events: [Change] = []
+            var added: [Change] = []
             var kept = Set<UInt64>()
             let members = chosen.map { endpoint -> Control.Member in
                 if let position = control.positions[endpoint.name],
@@ -47,7 +47,7 @@ extension LoadBalancer {
                     kept.insert(member.cell.pointee.number)
                     return member
                 }
-                events.append((.added, endpoint.name, ""))
+                added.append((.added, endpoint.name, ""))
                 var member = Control.Member(
                     cell: EndpointCell.allocate(endpoint, settlement: self.settlement), endpoint: endpoint)
                 self.start(&member)
@@ -58,7 +58,9 @@ extension LoadBalancer {
             var next = control
             next.members = members
             next.positions = positions
-            let decisions = next.detector?.setEndpoints(chosen.map(\.name)) ?? []
+            // What was held against an endpoint does not follow its name to another address.
+            var decisions = gone.flatMap { next.detector?.remove($0.endpoint.name) ?? [] }
+            decisions += next.detector?.setEndpoints(chosen.map(\.name)) ?? []
             let restored = self.carryOut(decisions, on: &next)
             do throws(BalancingError) {
                 try self.renew(&next)
@@ -70,11 +72,8 @@ extension LoadBalancer {
             for member in members {
                 member.cell.pointee.endpoint.withLock { $0 = member.endpoint }
             }
-            for member in gone {
-                EndpointCell.remove(member.cell)
-                events.append((.removed, member.endpoint.name, ""))
-            }
-            return events + restored
+            for member in gone { EndpointCell.remove(member.cell) }
+            return gone.map { (.removed, $0.endpoint.name, "") } + added + restored
         }
     }
 
@@ -117,6 +116,7 @@ extension LoadBalancer {
             var events: [Change] = []
             for position in control.members.indices
             where control.members[position].failingChecks.removeValue(forKey: check) != nil {
+                if control.members[position].isHealthy { self.start(&control.members[position]) }
                 events.append(
                     (.recovered(check: check), control.members[position].endpoint.name, "the check has ended"))
             }
@@ -134,7 +134,7 @@ extension LoadBalancer {
         try self.change { control throws(BalancingError) in
             let position = try control.position(of: name)
             guard control.members[position].administrative != state else { return [] }
-            if control.members[position].administrative == .maintenance { self.start(&control.members[position]) }
+            if state == .active { self.start(&control.members[position]) }
             control.members[position].administrative = state
             try self.renew(&control)
             return [(.administered(state), name, "")]
@@ -149,12 +149,12 @@ extension LoadBalancer {
         let entries = control.entries(self.options)
         let homes = self.homes(of: old, thatFit: entries)
         do throws(PlacementError) {
-            control.roster = try Roster(entries, self.options, homes: homes)
+            control.roster = try Roster(entries, self.options, refusal: control.refusal, homes: homes)
         } catch {
             throw BalancingError(.invalidConfiguration, error.message, cause: error)
         }
-        self.publish(control.roster)
         self.spreadStarts(control)
+        self.publish(control.roster)
         // Until the new one was published, picks may have read the old roster.
         withExtendedLifetime(old) {}
     }

@@ -47,7 +47,7 @@ extension LoadBalancer {
             let chosen = self.certainChoice(context, control)
             let findings = control.members.enumerated().map { position, member in
                 self.finding(
-                    member, share: shares[position], isChosen: chosen == member.endpoint.name,
+                    member, share: shares[position], chosen: chosen,
                     isAvoided: context.avoiding.contains(member.cell.pointee.number), at: now)
             }
             return PickExplanation(
@@ -80,14 +80,17 @@ extension LoadBalancer {
     }
 
     private func finding(
-        _ member: Control.Member, share: Double, isChosen: Bool, isAvoided: Bool, at now: MonotonicInstant
+        _ member: Control.Member, share: Double, chosen: EndpointName?, isAvoided: Bool, at now: MonotonicInstant
     ) -> PickExplanation.Finding {
         let reasons = member.reasons(at: now).joined(separator: "; ")
+        let isChosen = chosen == member.endpoint.name
         let sentence: String
         if isAvoided {
             sentence = "not for this call, which avoids it"
         } else if isChosen {
             sentence = reasons.isEmpty ? "takes this call" : "takes this call, although \(reasons)"
+        } else if let chosen, share > 0 {
+            sentence = "not for this call, which is at home at \(chosen)"
         } else if share > 0 {
             let load = "\(member.cell.pointee.underWay) calls under way"
             let part = Self.percent(share)
@@ -101,7 +104,8 @@ extension LoadBalancer {
             sentence = "not picked: \(reasons)"
         }
         return PickExplanation.Finding(
-            endpoint: member.endpoint.name, mayBePicked: !isAvoided && (share > 0 || isChosen), reason: sentence)
+            endpoint: member.endpoint.name, mayBePicked: !isAvoided && (chosen == nil ? share > 0 : isChosen),
+            reason: sentence)
     }
 
     private func sentence(on level: Roster.Level) -> String {
@@ -168,7 +172,10 @@ extension Roster {
     /// The entry that a key goes to, if one level gets all calls.
     func home(of hash: UInt64, _ settlement: Settlement) -> Int? {
         let number = self.table.pointee.soleLevel
-        guard number >= 0, let cell = PickStripe.home(of: hash, self.table.pointee.levels + number, settlement) else {
+        guard number >= 0,
+            let cell = PickStripe.home(
+                of: hash, self.table.pointee.levels + number, isAlone: self.levels.count == 1, settlement)
+        else {
             return nil
         }
         return self.entries.firstIndex { $0.cell == cell }

@@ -24,7 +24,7 @@ extension LoadBalancer {
     /// Carries out what time has brought about until now.
     ///
     /// - Returns: When there is something to carry out next; `nil` if nothing changes with time alone.
-    /// - Complexity: O(*n*) if something is due.
+    /// - Complexity: O(*n*) if something is due, or slow starts are set.
     @discardableResult
     public func advance() -> MonotonicInstant? {
         let now = self.clock.now
@@ -62,11 +62,14 @@ extension LoadBalancer {
     }
 
     /// Judges an endpoint whose last calls have all failed.
-    func judge(number: UInt64, streak: Int, connectStreak: Int) {
+    func judge(number: UInt64) {
         let now = self.clock.now
         self.control.withLock { control in
             guard let member = control.members.first(where: { $0.cell.pointee.number == number }) else { return }
             let name = member.endpoint.name
+            // A success or an operator may have ended the run meanwhile.
+            let streak = Int(member.cell.pointee.streak.load(ordering: .relaxed))
+            let connectStreak = Int(member.cell.pointee.connectStreak.load(ordering: .relaxed))
             var decisions =
                 control.detector?.recordConsecutiveFailures(name, count: connectStreak, of: .connecting, at: now) ?? []
             decisions += control.detector?.recordConsecutiveFailures(name, count: streak, at: now) ?? []
@@ -163,8 +166,10 @@ extension LoadBalancer {
             let shares = members.map { member in
                 member.startedAt.map { slowStart.share(sinceHealthy: $0.duration(to: now)) } ?? 1
             }
-            let greatest =
-                zip(members, shares).filter { $0.0.isHealthy && $0.0.administrative == .active }.map(\.1).max() ?? 1
+            let open = zip(level.entries, shares).filter { position, _ in
+                control.roster.isCandidate(control.roster.entries[position], in: level)
+            }
+            let greatest = open.map(\.1).max() ?? 1
             for (member, share) in zip(members, shares) {
                 let part = min(1, share / greatest) * Double(EndpointCell.fullShare)
                 member.cell.pointee.share.store(max(1, UInt32(part.rounded())), ordering: .relaxed)

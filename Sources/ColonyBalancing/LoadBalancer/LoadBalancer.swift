@@ -50,7 +50,7 @@ public final class LoadBalancer: Sendable {
         self.isTimed = self.settlement.isTimed
         let roster: Roster
         do throws(PlacementError) {
-            roster = try Roster([], options, homes: [:])
+            roster = try Roster([], options, refusal: "", homes: [:])
         } catch {
             throw BalancingError(.invalidConfiguration, error.message, cause: error)
         }
@@ -94,9 +94,9 @@ public final class LoadBalancer: Sendable {
         let stripe = self.stripes.take()
         let cell = stripe.pointee.choose(self.options.algorithm, hash: hash, settlement: self.settlement, now: start)
         // The load is counted before the stripe is given back, because afterwards the endpoint may be taken out.
-        if let cell { self.begin(cell) }
+        guard let cell else { throw self.refuse(stripe, avoiding: 0) }
+        self.begin(cell)
         stripe.pointee.giveBack()
-        guard let cell else { throw self.refusal(avoiding: 0) }
         return Pick(cell, start: start, isSticky: false)
     }
 
@@ -116,9 +116,9 @@ public final class LoadBalancer: Sendable {
                 cell = stripe.pointee.another(avoiding: context.avoiding)
             }
         }
-        if let cell { self.begin(cell) }
+        guard let cell else { throw self.refuse(stripe, avoiding: context.avoiding.count) }
+        self.begin(cell)
         stripe.pointee.giveBack()
-        guard let cell else { throw self.refusal(avoiding: context.avoiding.count) }
         return Pick(cell, start: start, isSticky: isSticky)
     }
 
@@ -128,15 +128,14 @@ public final class LoadBalancer: Sendable {
         self.settlement.loads?.add()
     }
 
-    private func refusal(avoiding count: Int) -> BalancingError {
-        self.control.withLock { control in
-            guard !control.members.isEmpty else {
-                return BalancingError(.noEndpoints, "the balancer has no endpoints")
-            }
-            let avoided = count == 0 ? "" : ", or is to be avoided"
-            return BalancingError(
-                .noneAvailable, "each of the \(control.members.count) endpoints is \(control.whatIsWrong)\(avoided)")
+    /// Gives the stripe back, and says why nothing was picked.
+    private func refuse(_ stripe: UnsafeMutablePointer<PickStripe>, avoiding count: Int) -> BalancingError {
+        let refusal = stripe.pointee.refusal
+        stripe.pointee.giveBack()
+        guard let refusal, !refusal.isEmpty else {
+            return BalancingError(.noEndpoints, "the balancer has no endpoints")
         }
+        return BalancingError(.noneAvailable, count == 0 ? refusal : "\(refusal), or is to be avoided")
     }
 
     /// Hands a new roster to all picks. Under the lock of the control; when it returns, no pick uses the one before.
@@ -153,6 +152,9 @@ public final class LoadBalancer: Sendable {
 // MARK: - What is rarely asked
 
 extension PickStripe {
+    /// What a pick is told that finds no endpoint; empty if there are none at all.
+    var refusal: String? { self.table.pointee.roster?._withUnsafeGuaranteedRef { $0.refusal } }
+
     /// The endpoint that a session is bound to, if it still takes calls of sessions.
     func cell(boundTo name: EndpointName) -> CellPointer? {
         self.table.pointee.roster?._withUnsafeGuaranteedRef { roster in
@@ -160,7 +162,8 @@ extension PickStripe {
         } ?? nil
     }
 
-    /// Some endpoint that may be picked and is not to be avoided, from a place that chance chooses, in the first level that has one.
+    /// Some endpoint that may be picked and is not to be avoided, from a place that chance chooses, in the first level that has one, also if that
+    /// level gets no other calls.
     mutating func another(avoiding numbers: [UInt64]) -> CellPointer? {
         for number in 0..<self.table.pointee.levelCount {
             let level = self.table.pointee.levels + number

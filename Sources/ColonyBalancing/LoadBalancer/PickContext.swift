@@ -51,9 +51,17 @@ public struct PickContext: Hashable, Sendable {
             self.init(key: clientAddress)
             return
         }
+        let octets = withUnsafeBytes(of: bytes) { Array($0) }
+        if octets.prefix(12).elementsEqual(Self.mapped) {
+            // An address of version 4 as a listener for both versions sees it.
+            self.init(key: octets.suffix(4).map(String.init).joined(separator: "."))
+            return
+        }
         self.init(
             hash: withUnsafeBytes(of: bytes) { XXH64.hash(UnsafeRawBufferPointer(rebasing: $0.prefix(8)), seed: 0) })
     }
+
+    private static let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
 
     var isPlain: Bool { self.sticky == nil && self.avoiding.isEmpty }
 }

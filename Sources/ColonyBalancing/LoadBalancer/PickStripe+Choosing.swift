@@ -23,8 +23,9 @@ extension PickStripe {
         switch algorithm {
         case .roundRobin: return self.takeTurn(level, number)
         case .weightedRoundRobin:
-            guard let sequence = level.pointee.sequence else { return self.takeTurn(level, number) }
-            return self.takeTurn(level, number, in: sequence)
+            if let sequence = level.pointee.sequence { return self.takeTurn(level, number, in: sequence) }
+            if level.pointee.aliases != nil { return self.drawWarm(level) { $0.draw(level) } }
+            return self.takeTurn(level, number)
         case .random: return self.drawWarm(level) { $0.drawEvenly(level) }
         case .weightedRandom: return self.drawWarm(level) { $0.draw(level) }
         case .leastRequest(.two): return self.lessLoadedOfTwo(level)
@@ -32,7 +33,9 @@ extension PickStripe {
         case .peakEWMA: return self.fasterOfTwo(level, at: now, decay: settlement.decay)
         case .addressHash, .ringHash, .maglev, .rendezvous:
             guard let hash else { return self.draw(level).cell }
-            return Self.home(of: hash, level, settlement)
+            // Where all are starting, a key may have come home to none of them.
+            return Self.home(of: hash, level, isAlone: table.pointee.levelCount == 1, settlement)
+                ?? self.draw(level).cell
         }
     }
 
@@ -97,11 +100,15 @@ extension PickStripe {
 
     /// Draws in proportion to weights.
     private mutating func draw(_ level: UnsafePointer<LevelTable>) -> Candidate {
-        guard let aliases = level.pointee.aliases else { return self.drawEvenly(level) }
+        level.pointee.candidates[self.drawPosition(level)]
+    }
+
+    private mutating func drawPosition(_ level: UnsafePointer<LevelTable>) -> Int {
+        guard let aliases = level.pointee.aliases else { return Int(self.chance.next(below: level.pointee.count)) }
         let chance = self.chance.next()
         let column = StripeChance.scaled(UInt32(truncatingIfNeeded: chance >> 32), level.pointee.count)
         let height = UInt32(truncatingIfNeeded: chance)
-        return level.pointee.candidates[Int(height < aliases[Int(column)].height ? column : aliases[Int(column)].alias)]
+        return Int(height < aliases[Int(column)].height ? column : aliases[Int(column)].alias)
     }
 
     private mutating func drawWarm(
@@ -138,11 +145,18 @@ extension PickStripe {
         UInt64(candidate.weight) &* UInt64(candidate.cell.pointee.share.load(ordering: .relaxed))
     }
 
-    /// Whether the first one has more calls under way than the second, in proportion to what they can carry, with the call to be placed.
+    /// Whether the first one has more calls under way than the second, in proportion to what they can carry.
+    ///
+    /// Idle ones are equal whatever their weights, because chance has drawn them by weight already. With a starting one the call to be placed
+    /// is counted as well: one more is much to it.
     @inline(__always)
     private static func isMoreLoaded(_ first: Candidate, _ second: Candidate) -> Bool {
-        UInt64(first.cell.pointee.underWay + 1) &* Self.strength(second)
-            > UInt64(second.cell.pointee.underWay + 1) &* Self.strength(first)
+        let isStarting =
+            first.cell.pointee.share.load(ordering: .relaxed) != EndpointCell.fullShare
+            || second.cell.pointee.share.load(ordering: .relaxed) != EndpointCell.fullShare
+        let more = isStarting ? 1 : 0
+        return UInt64(first.cell.pointee.underWay + more) &* Self.strength(second)
+            > UInt64(second.cell.pointee.underWay + more) &* Self.strength(first)
     }
 
     private mutating func lessLoadedOfTwo(_ level: UnsafePointer<LevelTable>) -> CellPointer {
@@ -155,7 +169,7 @@ extension PickStripe {
         let count = Int(level.pointee.count)
         let candidates = level.pointee.candidates
         // Equals are found from a place that chance chooses, or the first ones would get all calls of an idle level.
-        let start = Int(self.chance.next(below: level.pointee.count))
+        let start = self.drawPosition(level)
         var best = candidates[start]
         if self.isStartingAndTakes(best.cell) { return best.cell }
         for offset in 1..<count {
@@ -192,15 +206,32 @@ extension PickStripe {
     // MARK: Keys
 
     /// The endpoint that a key goes to; `nil` if there is none.
-    static func home(of hash: UInt64, _ level: UnsafePointer<LevelTable>, _ settlement: Settlement) -> CellPointer? {
+    ///
+    /// - Parameter isAlone: Whether there is no other level, whose loads would be in the sum as well.
+    static func home(
+        of hash: UInt64, _ level: UnsafePointer<LevelTable>, isAlone: Bool, _ settlement: Settlement
+    ) -> CellPointer? {
         let members = level.pointee.members
         let position = level.pointee.home?._withUnsafeGuaranteedRef { home in
             home.position(
-                forHash: hash, healthy: level.pointee.openShare, totalLoad: { settlement.loads?.value ?? 0 },
+                forHash: hash, healthy: level.pointee.openShare,
+                totalLoad: { self.load(of: level, isAlone: isAlone, settlement) },
                 load: { self.load(of: members[$0], forHash: hash) })
         }
         guard let position else { return nil }
         return members[position].cell
+    }
+
+    /// The calls under way of those endpoints of a level that may be picked. What hangs in an endpoint that is out must not raise the bound of
+    /// the others.
+    private static func load(of level: UnsafePointer<LevelTable>, isAlone: Bool, _ settlement: Settlement) -> Int {
+        func sum(_ candidates: UnsafePointer<Candidate>, _ count: Int) -> Int {
+            (0..<count).reduce(0) { $0 + candidates[$1].cell.pointee.underWay }
+        }
+        guard isAlone, let loads = settlement.loads else {
+            return sum(level.pointee.candidates, Int(level.pointee.count))
+        }
+        return max(0, loads.value - sum(level.pointee.closed, level.pointee.closedCount))
     }
 
     /// The calls under way of an endpoint; `nil` if it is out, or is starting and the key has not come home yet. Keys come home one by one,

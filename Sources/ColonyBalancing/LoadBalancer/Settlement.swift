@@ -69,9 +69,9 @@ final class Settlement: Sendable {
         case .timedOut: cell.pointee.timeouts.wrappingAdd(1, ordering: .relaxed)
         case .error: cell.pointee.connectStreak.store(0, ordering: .relaxed)
         }
-        guard streak >= self.alarm || connectStreak >= self.connectAlarm else { return }
-        self.watch.withLock { $0.balancer }?
-            .judge(number: cell.pointee.number, streak: Int(streak), connectStreak: Int(connectStreak))
+        // A run is judged when it is long enough, and again each time it has grown by as much: in an outage, not with each failure.
+        guard streak % self.alarm == 0 || (connectStreak != 0 && connectStreak % self.connectAlarm == 0) else { return }
+        self.watch.withLock { $0.balancer }?.judge(number: cell.pointee.number)
     }
 
     private func observe(_ cell: CellPointer, hasFailed: Bool, start: Int64) {

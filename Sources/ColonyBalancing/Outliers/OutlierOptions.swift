@@ -171,7 +171,8 @@ public struct OutlierOptions: Hashable, Sendable {
     public let mayEjectOneAlways: Bool
     /// The share of ejections that are carried out; the others are only noted, for a trial without effect.
     public let enforcing: Double
-    /// Whether a passing active check ends an ejection.
+    /// Whether a check that says that an endpoint is well ends an ejection. A ``HealthChecker`` says so when an endpoint that it had found out is
+    /// well again, and not with each probe that passes.
     public let passingCheckEndsEjection: Bool
 
     /// Makes settings from values that may come from outside.

@@ -42,13 +42,20 @@ final class Roster: @unchecked Sendable {
     let levels: [Level]
     let algorithm: BalancingAlgorithm
     let byName: [EndpointName: Int]
+    /// What a pick is told that finds no endpoint.
+    let refusal: String
     let table: UnsafePointer<RosterTable>
     private var allocations: [UnsafeMutableRawPointer] = []
 
-    /// - Parameter homes: Those of the roster before, for levels whose endpoints are the same.
+    /// - Parameters:
+    ///   - refusal: What a pick is told that finds no endpoint.
+    ///   - homes: Those of the roster before, for levels whose endpoints are the same.
     /// - Throws: What the placement of keys says of the endpoints.
-    init(_ entries: [Entry], _ options: BalancerOptions, homes: [LevelKey: KeyedHome]) throws(PlacementError) {
+    init(
+        _ entries: [Entry], _ options: BalancerOptions, refusal: String, homes: [LevelKey: KeyedHome]
+    ) throws(PlacementError) {
         self.entries = entries
+        self.refusal = refusal
         self.algorithm = options.algorithm
         self.byName = Dictionary(
             entries.enumerated().map { ($0.element.endpoint.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
@@ -101,8 +108,9 @@ final class Roster: @unchecked Sendable {
     /// Which endpoints of a level may be picked.
     func isCandidate(_ entry: Entry, in level: Level) -> Bool { Self.isCandidate(entry, level.share) }
 
+    /// An endpoint of a level that gets no calls is one all the same: a retry may need it when its own level has no other.
     private static func isCandidate(_ entry: Entry, _ share: LevelPlan.Share) -> Bool {
-        !entry.isOut && share.share > 0 && (entry.isHealthy || share.isPanicking)
+        !entry.isOut && (entry.isHealthy || share.isPanicking)
     }
 
     private static func table(
@@ -110,7 +118,6 @@ final class Roster: @unchecked Sendable {
     ) -> LevelTable {
         let chosen = level.entries.filter { self.isCandidate(entries[$0], level.share) }
         let weights = chosen.map { entries[$0].endpoint.weight }
-        let isUniform = Set(weights).count <= 1
         let members = level.entries.map { position in
             let entry = entries[position]
             let isOpen = self.isCandidate(entry, level.share)
@@ -120,17 +127,17 @@ final class Roster: @unchecked Sendable {
         var table = LevelTable(
             candidates: memory.allocate(
                 chosen.map { Candidate(cell: entries[$0].cell, weight: UInt32(entries[$0].endpoint.weight)) }),
-            count: UInt32(chosen.count), isUniform: isUniform, sequence: nil, sequenceCount: 0, aliases: nil,
+            count: UInt32(chosen.count), sequence: nil, sequenceCount: 0, aliases: nil,
             home: level.home.map { .passUnretained($0) }, members: memory.allocate(members),
+            closed: memory.allocate(members.filter { $0.weight == 0 }),
+            closedCount: members.count { $0.weight == 0 },
             openShare: Double(weights.reduce(0, +)) / Double(max(1, whole)))
-        guard !isUniform else { return table }
-        switch algorithm {
-        case .weightedRoundRobin:
-            let sequence = SmoothSequence(weights: weights).positions
+        guard Set(weights).count > 1 else { return table }
+        if algorithm == .weightedRoundRobin, let sequence = SmoothSequence(weights: weights)?.positions {
             table.sequence = UnsafePointer(memory.allocate(sequence))
             table.sequenceCount = UInt32(sequence.count)
-        case .roundRobin, .random: break
-        default: table.aliases = UnsafePointer(memory.allocate(AliasTable(weights: weights).columns))
+        } else if !algorithm.ignoresWeights {
+            table.aliases = UnsafePointer(memory.allocate(AliasTable(weights: weights).columns))
         }
         return table
     }

@@ -6,11 +6,9 @@ struct Candidate {
 
 /// What a pick reads of a level: plain numbers and pointers into memory that the ``Roster`` owns.
 struct LevelTable {
-    /// The endpoints that may be picked, in the order in which they were given; none if the level gets no calls.
+    /// The endpoints that may be picked, in the order in which they were given.
     var candidates: UnsafePointer<Candidate>
     var count: UInt32
-    /// Whether all of them have the same weight.
-    var isUniform: Bool
     /// Positions of candidates in the order of turns, for weighted turns; else `nil`.
     var sequence: UnsafePointer<UInt16>?
     var sequenceCount: UInt32
@@ -20,6 +18,9 @@ struct LevelTable {
     var home: Unmanaged<KeyedHome>?
     /// All endpoints of the level in the order of the home; those that may not be picked have the weight 0.
     var members: UnsafePointer<Candidate>
+    /// Those of them with the weight 0.
+    var closed: UnsafePointer<Candidate>
+    var closedCount: Int
     /// The share of the level's weight that may be picked.
     var openShare: Double
 }
