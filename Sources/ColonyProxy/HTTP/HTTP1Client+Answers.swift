@@ -215,12 +215,14 @@ extension HTTP1Client: ExchangeClient {
         }
         switch self.phase {
         case .reading where self.isAwaitingTaking:
-            self.restOrEnd()
+            // It takes nothing.
+            self.worker.traffic.timeouts &+= 1
+            self.closeNow()
         case .reading:
             // A connection that has said nothing yet, or rests between two requests, is closed without a word.
             if self.inbound.readableBytes == 0 {
                 if self.headDeadline != .max { self.worker.traffic.timeouts &+= 1 }
-                if self.unwrittenBytes > 0 { self.awaitTaking() } else { self.closeNow() }
+                if self.unwrittenBytes > 0 { self.restAfterWrites() } else { self.closeNow() }
                 return
             }
             self.worker.traffic.timeouts &+= 1
@@ -247,14 +249,16 @@ extension HTTP1Client: ExchangeClient {
         }
     }
 
-    /// Between two requests: the client has taken all of the last answer, and may rest from now on, or it takes nothing.
-    private func restOrEnd() {
-        guard self.unwrittenBytes == 0 else {
-            self.worker.traffic.timeouts &+= 1
-            self.closeNow()
-            return
+    /// Between two requests: the time to rest begins when the client has taken all of the last answer.
+    private func restAfterWrites() {
+        guard let context else { return }
+        self.awaitTaking()
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.whenSuccess {
+            // The next request may have come meanwhile.
+            if self.phase == .reading, self.isAwaitingTaking { self.process() }
         }
-        self.process()
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: isWritten)
     }
 
     func drain() {

@@ -160,7 +160,10 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
         self.takesAnswer = context.channel.isWritable
         switch self.phase {
         case .reading where self.takesAnswer:
-            self.timer.clear()
+            if self.isAwaitingTaking {
+                self.isAwaitingTaking = false
+                self.timer.clear()
+            }
             self.process()
             self.resumeReading()
         case .serving, .tunnel:
