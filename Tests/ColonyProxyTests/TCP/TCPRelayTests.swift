@@ -127,6 +127,24 @@ struct TCPRelayTests {
         }
     }
 
+    @Test("an endpoint that breaks while it is written to does not look as if it had ended")
+    func breaksWhileSending() async throws {
+        let endpoint = try await TestServer.start()
+        try await withProxy(to: [endpoint.port], mode: .tcp) { proxy in
+            // Whether the break is noticed by a read or by a write is a matter of chance.
+            for round in 0..<30 {
+                let client = try await TestConnection.open(port: proxy.port)
+                for _ in 0..<100 { client.sendLater([UInt8](repeating: 7, count: 1 << 16)) }
+                let server = try await endpoint.connection(round)
+                try await server.send("half of it")
+                _ = try await client.receiveText(10)
+                try await server.reset()
+                try await client.waitForEnd()
+                #expect(client.inbox.contents.isBroken, "round \(round)")
+            }
+        }
+    }
+
     @Test("a connection without traffic is closed after its time")
     func idleTimeout() async throws {
         let endpoint = try await TestServer.start()
