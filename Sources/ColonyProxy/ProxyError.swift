@@ -3,7 +3,7 @@ public struct ProxyError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, and what to do next.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
-            case invalidConfiguration, addressInUse, cannotListen, invalidCertificate, closed
+            case invalidConfiguration, addressInUse, cannotListen, closed
         }
         private let wrapped: Wrapped
 
@@ -13,8 +13,6 @@ public struct ProxyError: Error, Sendable, CustomStringConvertible {
         public static let addressInUse = Self(wrapped: .addressInUse)
         /// The address cannot be listened at, for example because it is none of this host. The cause has the system's reason.
         public static let cannotListen = Self(wrapped: .cannotListen)
-        /// A certificate or a key cannot be read, or they do not belong together. The message names the file.
-        public static let invalidCertificate = Self(wrapped: .invalidCertificate)
         /// The proxy has been shut down. *Not done*.
         public static let closed = Self(wrapped: .closed)
 

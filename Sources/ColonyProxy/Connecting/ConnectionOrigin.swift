@@ -24,5 +24,18 @@ final class ConnectionOrigin {
     }
 
     /// The client's address without the port, as balancers and logs use it.
-    var clientText: String { self.client?.ipAddress ?? "" }
+    var clientText: String { self.client?.unmapped.ipAddress ?? "" }
+}
+
+extension SocketAddress {
+    /// The IPv4 address that an IPv6 one of the form `::ffff:a.b.c.d` stands for; others as they are.
+    ///
+    /// A socket that listens for both versions sees clients of IPv4 so. Whoever is told of them knows them by their own addresses.
+    var unmapped: SocketAddress {
+        guard case .v6 = self, let bytes = self.ipAddress.flatMap(NetworkAddress.bytes), bytes.count == 16,
+            bytes.prefix(10).allSatisfy({ $0 == 0 }), bytes[10] == 0xFF, bytes[11] == 0xFF,
+            let found = try? SocketAddress(packedIPAddress: ByteBuffer(bytes: bytes.suffix(4)), port: self.port ?? 0)
+        else { return self }
+        return found
+    }
 }

@@ -61,7 +61,13 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     // MARK: The request
 
-    /// Sends a request to an endpoint of the balancer's choice.
+    /// What is known of the last request is not that of the next one, which may be answered without an endpoint.
+    func forget() {
+        self.attempts = 0
+        self.record = nil
+    }
+
+    /// Sends a request to an endpoint of the balancer's choice, after ``forget()``.
     ///
     /// - Parameters:
     ///   - request: The head, and what there is of the body.
@@ -77,7 +83,6 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         self.isRequestComplete = isComplete
         self.allowsUpgrade = allowsUpgrade
         self.context = context
-        self.attempts = 0
         self.hasRepeated = false
         self.status = 0
         if !self.avoided.isEmpty { self.avoided = [] }
@@ -104,24 +109,30 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     func flushRequest() {
         self.upstream?.flush()
         // The endpoint does not take the request: that, too, is a wait for the endpoint.
-        if self.phase == .sent, !self.takesRequest, self.timer.deadline == .max {
-            self.timer.set(self.worker.now + self.worker.settings.answer)
+        if self.timer.deadline == .max, !self.takesRequest { self.awaitEndpoint() }
+    }
+
+    /// Sets the deadline for what the endpoint has to do. While the client does not take the answer, or has not sent all of a request that the
+    /// endpoint takes, the endpoint is not to blame; the client has a deadline of its own then.
+    private func awaitEndpoint() {
+        guard self.phase == .sent || self.phase == .answering else { return }
+        guard self.client.takesAnswer, self.isRequestComplete || !self.takesRequest else {
+            self.timer.clear()
+            return
         }
+        let wait = self.phase == .sent ? self.worker.settings.answer : self.worker.settings.endpointIdle
+        self.timer.set(self.worker.now + wait)
     }
 
     /// All of the request was given to ``send(_:)``.
     func requestEnded() {
         self.isRequestComplete = true
-        switch self.phase {
-        case .sent: self.timer.set(self.worker.now + self.worker.settings.answer)
-        case .answering: self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
-        case .idle, .connecting, .tunnel: break
-        }
+        self.awaitEndpoint()
     }
 
     /// The endpoint takes more of the request again.
     func resumeRequest() {
-        if self.phase == .sent, !self.isRequestComplete { self.timer.clear() }
+        if self.phase == .sent || self.phase == .answering, !self.isRequestComplete { self.timer.clear() }
         self.client.resumeRequest()
     }
 
@@ -174,13 +185,12 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         upstream.begin(self)
         self.record?.traffic.requests &+= 1
         self.record?.traffic.bytesTo &+= UInt64(self.request.readableBytes)
-        if self.isRequestComplete {
-            self.timer.set(self.worker.now + self.worker.settings.answer)
-        } else {
-            self.timer.clear()
-        }
+        self.awaitEndpoint()
         upstream.write(self.request)
+        let generation = self.generation
         upstream.flush()
+        // If that has failed, the next attempt, or even the client's next request, has begun meanwhile.
+        guard self.generation == generation, self.upstream === upstream else { return }
         if !self.isRepeatable { self.giveRequestBack() }
         if !self.isRequestComplete { self.client.resumeRequest() }
     }
@@ -260,20 +270,13 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     /// What has come was passed on.
     func readEnded() {
         self.client.flushAnswer()
-        guard self.phase == .answering else { return }
-        // While the client does not take the answer, or has not sent all of its request, the endpoint is not to blame.
-        if self.client.takesAnswer, self.isRequestComplete {
-            self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
-        } else {
-            self.timer.clear()
-        }
+        // Interim answers do not move the deadline for the last one.
+        if self.phase == .answering || !self.client.takesAnswer { self.awaitEndpoint() }
     }
 
     /// The client takes more of the answer again.
     func resumeAnswer() {
-        if self.phase == .answering, self.isRequestComplete {
-            self.timer.set(self.worker.now + self.worker.settings.endpointIdle)
-        }
+        self.awaitEndpoint()
         self.upstream?.resumeReading()
     }
 
@@ -300,7 +303,9 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     func endTunnelAnswer() { self.client.tunnelEnded() }
 
     /// The connection has ended or broken before the answer was whole.
-    func upstreamEnded(hasReceived: Bool, wasKept: Bool) {
+    ///
+    /// - Parameter hasEnded: Whether the endpoint has said that it sends no more.
+    func upstreamEnded(hasReceived: Bool, wasKept: Bool, hasEnded: Bool) {
         self.upstream = nil
         switch self.phase {
         case .idle, .connecting: break
@@ -314,7 +319,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             }
             self.attemptFailed(.error, as: .failed, isSafe: !hasReceived && self.isRepeatable)
         case .answering: self.broke(.error)
-        case .tunnel: self.tunnelClosed()
+        case .tunnel where hasEnded: self.tunnelClosed()
+        case .tunnel:
+            if let pick = self.pick.take() { pick.succeed() }
+            self.reset()
+            self.client.answerBroke()
         }
     }
 
@@ -368,7 +377,10 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     }
 
     /// The client's connection has ended for good.
-    func close() {
+    ///
+    /// - Parameter isBroken: Whether it broke in a tunnel, so that the endpoint must not take it for an end.
+    func close(isBroken: Bool) {
+        if isBroken { self.upstream?.reset() }
         self.abandon()
         self.timer.cancel()
     }

@@ -99,7 +99,7 @@ extension HTTP1Client: ExchangeClient {
 
     func becameTunnel() {
         self.phase = .tunnel
-        self.timer.clear()
+        self.awaitClient()
         if let options = self.context?.channel.syncOptions {
             try? options.setOption(.allowRemoteHalfClosure, value: true)
         }
@@ -178,15 +178,16 @@ extension HTTP1Client: ExchangeClient {
         self.phase = .lingering
         self.isReadingBody = false
         self.inbound = ByteBuffer()
-        self.timer.set(self.worker.now + Self.lingering)
+        // Until all is written this is a wait for the client to take it; from then on, one for the client to be done with sending.
+        self.awaitTaking()
         self.context?.close(mode: .output, promise: nil)
         self.resumeReading()
     }
 
-    private func closeAfterWrites() {
+    func closeAfterWrites() {
         guard let context else { return }
         self.phase = .closed
-        self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+        self.awaitTaking()
         let channel = context.channel
         let isWritten = context.eventLoop.makePromise(of: Void.self)
         isWritten.futureResult.whenComplete { _ in channel.close(promise: nil) }
@@ -201,18 +202,27 @@ extension HTTP1Client: ExchangeClient {
 
     func closeNow() {
         self.phase = .closed
-        self.context?.close(promise: nil)
+        // What is left would be thrown away, and an answer without a length look whole.
+        if self.unwrittenBytes > 0 { self.context?.reset() } else { self.context?.close(promise: nil) }
     }
 
     // MARK: Time and shutdown
 
     func deadlinePassed(_ timer: DeadlineTimer) {
+        if self.isAwaitingTaking, self.unwrittenBytes > 0, self.takesSomething {
+            self.awaitTaking()
+            return
+        }
         switch self.phase {
+        case .reading where self.isAwaitingTaking:
+            // It takes nothing.
+            self.worker.traffic.timeouts &+= 1
+            self.closeNow()
         case .reading:
             // A connection that has said nothing yet, or rests between two requests, is closed without a word.
             if self.inbound.readableBytes == 0 {
                 if self.headDeadline != .max { self.worker.traffic.timeouts &+= 1 }
-                self.closeNow()
+                if self.unwrittenBytes > 0 { self.restAfterWrites() } else { self.closeNow() }
                 return
             }
             self.worker.traffic.timeouts &+= 1
@@ -234,13 +244,26 @@ extension HTTP1Client: ExchangeClient {
             self.worker.traffic.timeouts &+= 1
             self.context?.reset()
         case .lingering, .closed:
-            self.context?.close(promise: nil)
+            if self.unwrittenBytes > 0 { self.worker.traffic.timeouts &+= 1 }
+            self.closeNow()
         }
+    }
+
+    /// Between two requests: the time to rest begins when the client has taken all of the last answer.
+    private func restAfterWrites() {
+        guard let context else { return }
+        self.awaitTaking()
+        let isWritten = context.eventLoop.makePromise(of: Void.self)
+        isWritten.futureResult.whenSuccess {
+            // The next request may have come meanwhile.
+            if self.phase == .reading, self.isAwaitingTaking { self.process() }
+        }
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: isWritten)
     }
 
     func drain() {
         switch self.phase {
-        case .reading where self.inbound.readableBytes == 0: self.closeNow()
+        case .reading where self.inbound.readableBytes == 0: self.closeAfterWrites()
         case .reading, .serving: self.closesAfterAnswer = true
         case .tunnel, .lingering, .closed: break
         }

@@ -10,7 +10,6 @@ extension HTTP1Client {
         self.phase = .serving
         self.hasAnswered = false
         self.isHTTP10 = head.version == .http10
-        self.keepsAlive = head.isPersistent
         self.isHead = head.method == .head
         self.closesAfterAnswer = !head.isPersistent || self.worker.isDraining
         let limit = self.worker.settings.options.limits.bodyBytes.map { UInt64($0) } ?? UInt64(Int64.max)
@@ -74,6 +73,7 @@ extension HTTP1Client {
 
     func beginCounting(log: Bool) {
         self.isCounting = true
+        self.exchange.forget()
         self.requestStart = self.worker.now
         self.status = 0
         self.answerBytes = 0

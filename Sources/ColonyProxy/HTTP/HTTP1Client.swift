@@ -56,14 +56,19 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     private var wantsRead = false
     /// In a tunnel: the client has ended its direction.
     private(set) var inputEnded = false
+    /// All that was written before the output was closed has been taken by the system.
+    private var outputClosed = false
 
     // What is written.
     /// Whether the channel is writable, as it has said last.
     private(set) var takesAnswer = true
+    /// What the client had taken of the answer when it was looked at last.
+    private var lastTaken = 0
+    /// Whether the deadline is that for the client to take what is written.
+    private(set) var isAwaitingTaking = false
     var outgoing = ByteBuffer()
     var hasUnflushed = false
     var isHTTP10 = false
-    var keepsAlive = false
     var isHead = false
     var closesAfterAnswer = false
     var hasAnswered = false
@@ -113,9 +118,10 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
 
     private var mayRead: Bool {
         switch self.phase {
-        case .reading, .lingering, .closed: true
+        case .lingering, .closed: true
+        case .reading where self.takesAnswer: true
         case .serving where self.isReadingBody: self.exchange.takesRequest
-        case .serving: self.inbound.readableBytes < Self.mostAhead
+        case .reading, .serving: self.inbound.readableBytes < Self.mostAhead
         case .tunnel: self.exchange.takesRequest
         }
     }
@@ -152,19 +158,67 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
         self.takesAnswer = context.channel.isWritable
-        guard self.phase == .serving || self.phase == .tunnel else { return }
-        if self.takesAnswer {
-            if !self.isReadingBody { self.timer.clear() }
-            self.exchange.resumeAnswer()
-        } else {
-            self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+        switch self.phase {
+        case .reading where self.takesAnswer:
+            if self.isAwaitingTaking {
+                self.isAwaitingTaking = false
+                self.timer.clear()
+            }
+            self.process()
+            self.resumeReading()
+        case .serving, .tunnel:
+            self.awaitClient()
+            if self.takesAnswer { self.exchange.resumeAnswer() }
+        case .reading, .lingering, .closed: break
         }
     }
 
+    // MARK: Waiting for the client
+
+    /// Sets the deadline for what the client has to do while a request is under way: take the answer, or send more of the request.
+    func awaitClient() {
+        if !self.takesAnswer {
+            // What it sends meanwhile is no reason to wait longer.
+            if self.timer.deadline == .max || !self.isAwaitingTaking { self.awaitTaking() }
+            return
+        }
+        self.isAwaitingTaking = false
+        if self.phase == .serving, self.isReadingBody, self.exchange.takesRequest {
+            self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+        } else {
+            // The endpoint is to blame, and the exchange has its own deadline.
+            self.timer.clear()
+        }
+    }
+
+    /// Sets the deadline for the client to take what is written. It is set again as long as something is taken.
+    func awaitTaking() {
+        self.isAwaitingTaking = true
+        self.lastTaken = self.taken
+        self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+    }
+
+    /// Whether the client has taken something since it was asked last.
+    var takesSomething: Bool { self.taken > self.lastTaken }
+
+    /// What the client has taken of this answer; less than nothing while there is something of earlier ones.
+    private var taken: Int { Int(truncatingIfNeeded: self.answerBytes) - self.unwrittenBytes }
+
+    /// What the channel keeps of all that was written.
+    var unwrittenBytes: Int {
+        (try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case ChannelEvent.inputClosed = event, self.phase == .tunnel else { return }
-        self.inputEnded = true
-        self.exchange.endTunnelRequest()
+        switch event {
+        case ChannelEvent.inputClosed where self.phase == .tunnel:
+            self.inputEnded = true
+            self.exchange.endTunnelRequest()
+        case ChannelEvent.outputClosed:
+            self.outputClosed = true
+            if self.phase == .lingering { self.timer.set(self.worker.now + Self.lingering) }
+        default: break
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -174,13 +228,14 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
         self.takesAnswer = false
+        let isBroken = self.phase == .tunnel && !self.inputEnded && !self.outputClosed
         if self.isCounting {
             if self.phase == .serving { self.worker.traffic.abandonedRequests &+= 1 }
             self.count(isComplete: self.phase == .tunnel)
         }
         self.phase = .closed
         self.timer.cancel()
-        self.exchange.close()
+        self.exchange.close(isBroken: isBroken)
         self.giveOutgoingBack()
         self.inbound = ByteBuffer()
         if self.isAdmitted { self.worker.ended(self) }
@@ -212,7 +267,8 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             return false
         case .serving:
             if self.isReadingBody { self.passBody() }
-            return false
+            // The request may have come to its end, and its answer, too.
+            return self.phase == .reading
         case .reading:
             return self.readHead()
         }
@@ -223,16 +279,25 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
         guard self.inbound.readableBytes > 0 else {
             self.inbound = ByteBuffer()
             if self.worker.isDraining {
-                self.closeNow()
+                self.closeAfterWrites()
+            } else if !self.takesAnswer {
+                self.awaitTaking()
             } else if self.headDeadline == .max {
+                self.isAwaitingTaking = false
                 self.timer.set(self.worker.now + self.worker.settings.keepAlive)
             }
+            return false
+        }
+        guard self.takesAnswer else {
+            // Answers would pile up, or the endpoint would be blamed for an answer that cannot be passed on.
+            if !self.isAwaitingTaking { self.awaitTaking() }
             return false
         }
         switch self.inbound.withUnsafeReadableBytes({ self.parser.parse($0) }) {
         case .needMore:
             if self.headDeadline == .max {
                 self.headDeadline = self.worker.now + self.worker.settings.requestHead
+                self.isAwaitingTaking = false
                 self.timer.set(self.headDeadline)
             }
             return false
@@ -244,6 +309,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             return false
         case .complete:
             self.headDeadline = .max
+            self.isAwaitingTaking = false
             self.timer.clear()
             self.startRequest()
             return true
@@ -262,12 +328,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             if self.phase == .serving { self.exchange.flushRequest() }
             return
         }
-        if self.exchange.takesRequest {
-            self.timer.set(self.worker.now + self.worker.settings.clientIdle)
-        } else {
-            // The endpoint is to blame, and the exchange has its own deadline.
-            self.timer.clear()
-        }
+        self.awaitClient()
         self.exchange.flushRequest()
     }
 
@@ -276,7 +337,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
         case .more: break
         case .end:
             self.isReadingBody = false
-            self.timer.clear()
+            self.awaitClient()
             self.exchange.requestEnded()
         case .defect(let defect):
             self.exchange.abandon()

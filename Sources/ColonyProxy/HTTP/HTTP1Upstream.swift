@@ -34,8 +34,13 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     private var hasUnflushed = false
     /// Whether the endpoint's record has it among those that are open, and not only being opened.
     private var isCounted = false
-    /// In a tunnel: the endpoint has ended its direction.
+    /// In a tunnel, or in a body that ends with its connection: the endpoint has ended its direction.
     private var inputEnded = false
+    /// In a tunnel: our direction has ended, and all before that was sent.
+    private var outputClosed = false
+    private var hasFailed = false
+    /// Whether it has been in the pool without work, where the endpoint may close it at any time.
+    private var hasRested = false
 
     init(worker: ProxyWorker, record: EndpointRecord) {
         self.worker = worker
@@ -101,8 +106,9 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     /// The exchange is no longer interested.
     func detach() {
+        // Somebody else whose answer has come in the same round still has to hear of its end.
+        if self.reader === self.exchange { self.reader = nil }
         self.exchange = nil
-        self.reader = nil
     }
 
     func close() {
@@ -110,6 +116,13 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         if self.phase == .resting { self.record.forget(self) }
         self.phase = .closed
         self.context?.close(promise: nil)
+    }
+
+    /// In a tunnel: breaks the connection, because that of the client has broken.
+    func reset() {
+        self.detach()
+        self.phase = .closed
+        self.context?.reset()
     }
 
     /// In a tunnel: says that no more comes, after what was written.
@@ -135,6 +148,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     /// Has no work from now on.
     func rest() {
+        self.hasRested = true
         self.timer.set(self.worker.now + self.worker.settings.poolIdle)
     }
 
@@ -161,10 +175,18 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = self.unwrapInboundIn(data)
         self.record.traffic.bytesFrom &+= UInt64(bytes.readableBytes)
+        let earlier = self.reader
         guard let exchange else {
-            // Without a request nothing may come.
+            // Without a request nothing may come. A round of reading that closes its connection has no end.
             self.close()
+            earlier?.readEnded()
             return
+        }
+        if let earlier, earlier !== exchange {
+            // The connection has passed on to another client in this round; the end of the round is told to that one only.
+            self.reader = nil
+            earlier.readEnded()
+            guard self.exchange === exchange else { return }
         }
         self.hasReceived = true
         self.reader = exchange
@@ -188,34 +210,45 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case ChannelEvent.inputClosed = event, self.phase == .tunnel else { return }
-        self.inputEnded = true
-        self.exchange?.endTunnelAnswer()
+        switch event {
+        case ChannelEvent.inputClosed:
+            self.inputEnded = true
+            if self.phase == .tunnel { self.exchange?.endTunnelAnswer() } else { context.close(promise: nil) }
+        case ChannelEvent.outputClosed:
+            self.outputClosed = true
+        default: break
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // A body that ends with its connection is whole only if the connection ends, and does not break.
-        if self.phase == .body, self.body.endsWithConnection { self.body = BodyReader(.length(1)) }
+        self.hasFailed = true
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         let exchange = self.exchange
         let wasResting = self.phase == .resting
-        let isWhole = self.phase == .body && self.body.endsWithConnection
+        // A channel that cannot write closes without telling an error, so an end counts only if it was seen. After the output was closed,
+        // an end of the input closes the channel at once, and nothing is left to be written that could fail.
+        let hasEnded = !self.hasFailed && (self.inputEnded || self.outputClosed)
+        let isWhole = hasEnded && self.phase == .body && self.body.endsWithConnection
+        let reader = self.reader
         self.context = nil
         self.isWritable = false
         self.phase = .closed
         self.timer.cancel()
-        self.detach()
+        self.exchange = nil
+        self.reader = nil
         if self.isCounted {
             self.record.closed(self, wasResting: wasResting, limit: self.worker.settings.options.pool.connections)
         }
+        if let reader, reader !== exchange { reader.readEnded() }
         guard let exchange else { return }
         if isWhole {
             exchange.answerEnded()
         } else {
-            exchange.upstreamEnded(hasReceived: self.hasReceived, wasKept: self.requestCount > 1)
+            exchange.upstreamEnded(
+                hasReceived: self.hasReceived, wasKept: self.hasRested || self.requestCount > 1, hasEnded: hasEnded)
         }
         exchange.client.flushAnswer()
     }
@@ -268,6 +301,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
             }
             self.body = BodyReader(head.framing)
             self.phase = .body
+            if self.body.endsWithConnection { self.allowHalfClosure() }
             return bytes.readableBytes > 0
         }
     }
@@ -312,6 +346,11 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     private func enterTunnel() {
         self.phase = .tunnel
+        self.allowHalfClosure()
+    }
+
+    /// Only then the channel tells of an end of the input before it closes.
+    private func allowHalfClosure() {
         if let options = self.context?.channel.syncOptions {
             try? options.setOption(.allowRemoteHalfClosure, value: true)
         }

@@ -25,9 +25,15 @@ package struct ProxyProtocolHeader: Equatable {
             self.route = nil
             return
         }
-        switch (client, destination) {
-        case (.v4, .v4), (.v6, .v6): self.route = Route(client: client, destination: destination)
-        default: self.route = nil
+        switch (client.unmapped, destination.unmapped) {
+        case (.v4(let client), .v4(let destination)):
+            self.route = Route(client: .v4(client), destination: .v4(destination))
+        default:
+            // With only one of them mapped, both are told as they are.
+            switch (client, destination) {
+            case (.v6, .v6): self.route = Route(client: client, destination: destination)
+            default: self.route = nil
+            }
         }
     }
 

@@ -18,7 +18,6 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
     private(set) var client: TCPSide?
     /// The endpoint's side, once it is connected: before that nothing may be written to it, or it would be lost with a refusal.
     private(set) var upstream: TCPSide?
-    private var candidate: TCPSide?
     private var phase = Phase.new
     private var pick: Pick?
     private var record: EndpointRecord?
@@ -76,20 +75,20 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
         self.pick = consume pick
         record.connecting()
         EndpointConnector.connect(to: record.target, on: self.worker, allowsHalfClosure: true) { channel in
-            let side = TCPSide(session: self, isClient: false)
-            try channel.pipeline.syncOperations.addHandler(side)
-            self.candidate = side
+            try channel.pipeline.syncOperations.addHandler(TCPSide(session: self, isClient: false))
         }
         .whenComplete { result in
-            let side = self.candidate
-            self.candidate = nil
-            if case .success = result, let side, side.context != nil {
-                self.connected(side, record)
-            } else if case .failure(let error) = result {
+            switch result {
+            case .success(let channel):
+                // A name with several addresses is tried with several channels; this is the one that was first.
+                if let side = try? channel.pipeline.syncOperations.handler(type: TCPSide.self), side.context != nil {
+                    self.connected(side, record)
+                } else {
+                    // It was opened and closed before anybody could be told; nothing was sent.
+                    self.failedToConnect(record, .connectFailed)
+                }
+            case .failure(let error):
                 self.failedToConnect(record, EndpointConnector.failure(of: error))
-            } else {
-                // It was opened and closed before anybody could be told; nothing was sent.
-                self.failedToConnect(record, .connectFailed)
             }
         }
     }

@@ -17,14 +17,23 @@ final class TCPSide: ChannelDuplexHandler {
     /// The other end has said that it sends no more.
     private var inputEnded = false
     private var outputEnded = false
-    /// The connection broke; it did not end.
-    private(set) var isBroken = false
+    /// Our end has said that it sends no more, and all before that was sent.
+    private var outputClosed = false
+    private var hasFailed = false
+    /// This side was closed from here.
+    private var isClosing = false
     private var hasUnflushed = false
 
     init(session: TCPSession, isClient: Bool) {
         self.session = session
         self.isClient = isClient
     }
+
+    /// The connection broke; it did not end.
+    ///
+    /// A channel that cannot write closes without telling an error, so an end counts only if it was seen. After the output was closed, an
+    /// end of the input closes the channel at once, and nothing is left to be written that could fail.
+    var isBroken: Bool { self.hasFailed || !(self.inputEnded || self.outputClosed || self.isClosing) }
 
     private var peer: TCPSide? { self.isClient ? self.session.upstream : self.session.client }
 
@@ -62,13 +71,18 @@ final class TCPSide: ChannelDuplexHandler {
     }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        guard case ChannelEvent.inputClosed = event else { return }
-        self.inputEnded = true
-        if let peer { peer.endOutput() } else { self.session.clientEndedEarly() }
+        switch event {
+        case ChannelEvent.inputClosed:
+            self.inputEnded = true
+            if let peer { peer.endOutput() } else { self.session.clientEndedEarly() }
+        case ChannelEvent.outputClosed:
+            self.outputClosed = true
+        default: break
+        }
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        self.isBroken = true
+        self.hasFailed = true
         context.close(promise: nil)
     }
 
@@ -121,11 +135,15 @@ final class TCPSide: ChannelDuplexHandler {
 
     private func closeAfterWrites(_ context: ChannelHandlerContext) {
         self.hasUnflushed = false
+        self.isClosing = true
         let isWritten = context.eventLoop.makePromise(of: Void.self)
         let channel = context.channel
         isWritten.futureResult.whenComplete { _ in channel.close(promise: nil) }
         context.writeAndFlush(self.wrapOutboundOut(ByteBuffer()), promise: isWritten)
     }
 
-    func reset() { self.context?.reset() }
+    func reset() {
+        self.isClosing = true
+        self.context?.reset()
+    }
 }

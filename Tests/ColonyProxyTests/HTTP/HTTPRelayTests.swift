@@ -372,6 +372,7 @@ struct HTTPRelayTests {
             #expect(first?.bytes == 43 && first?.attempts == 1 && first?.isComplete == true)
             let second = await seen.next()
             #expect(second?.status == 400 && second?.endpoint == nil && second?.method == "")
+            #expect(second?.attempts == 0)
         }
     }
 }
