@@ -16,3 +16,12 @@ func eventually(
         try await Task.sleep(for: .milliseconds(2))
     }
 }
+
+/// Whether `condition` holds at one of so many looks, for what may well not happen.
+func holds(withinLooks count: Int, _ condition: () async throws -> Bool) async throws -> Bool {
+    for _ in 0..<count {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+    return false
+}

@@ -30,8 +30,7 @@ struct SlowClientTests {
     /// The endpoint sends as long as the proxy reads. Then it ends its direction: all up to an end is read, also for a client that takes
     /// nothing, so that what the system does not take is left in the proxy.
     private static func slowClient(
-        _ proxy: RunningProxy, _ endpoint: TestServer, request: String = HTTPRelayTests.request(),
-        isChunked: Bool = true
+        _ proxy: RunningProxy, _ endpoint: TestServer, request: String = HTTPRelayTests.request()
     ) async throws -> (client: TestConnection, bytes: Int) {
         let before = await Self.bytesToClients(proxy)
         let client = try await TestConnection.open(port: proxy.port, reads: false, keepsBytes: false)
@@ -39,20 +38,14 @@ struct SlowClientTests {
         try await client.send(request)
         let server = try await endpoint.connection(count)
         _ = try await server.receiveText(through: "\r\n\r\n")
-        let head = "HTTP/1.1 200 OK\r\n" + (isChunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n")
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
         let piece = "10000\r\n\(String(repeating: "a", count: 0x10000))\r\n"
         try await server.send(head)
         var sent = head.utf8.count
-        var looks = 0
-        while looks < 25 {
+        repeat {
             try await server.send(piece)
             sent += piece.utf8.count
-            looks = 0
-            while looks < 25, await Self.bytesToClients(proxy) < before + sent {
-                try await Task.sleep(for: .milliseconds(2))
-                looks += 1
-            }
-        }
+        } while try await holds(withinLooks: 25) { await Self.bytesToClients(proxy) >= before + sent }
         try await server.send("0\r\n\r\n")
         try await server.endOutput()
         sent += 5

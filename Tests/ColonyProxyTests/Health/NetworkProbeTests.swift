@@ -121,8 +121,9 @@ struct NetworkProbeTests {
                 var fastest = Duration.seconds(5)
                 for _ in 0..<20 where fastest > .seconds(4) {
                     let result = try await Self.ask("127.0.0.1:\(server.port)", kind, within: .milliseconds(200))
-                    // On a machine that is busier still, the time is over before the connection is begun.
-                    if result.reason == "there was no time for a connection" { continue }
+                    // On a machine that is busier still, the time is over before there is a connection.
+                    let unconnected = ["there was no time for a connection", "no connection within 200 ms"]
+                    if unconnected.contains(result.reason) { continue }
                     #expect(result.reason == "no answer within 200 ms")
                     #expect(result.latency >= .milliseconds(200))
                     fastest = min(fastest, result.latency)
