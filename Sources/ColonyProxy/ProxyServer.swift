@@ -100,6 +100,7 @@ public final class ProxyServer: Service {
             return error
         }
         self.settle(.running(ports: listener.ports, workers: workers))
+        for warning in self.options.tls?.warnings ?? [] { self.logger.warning("\(warning)") }
         self.logger.info(
             "listening",
             metadata: [

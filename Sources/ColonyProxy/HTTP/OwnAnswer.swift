@@ -12,7 +12,7 @@ enum OwnAnswer {
         to buffer: inout ByteBuffer
     ) {
         let title = Self.title(of: status)
-        let body = "{\"type\":\"about:blank\",\"title\":\"\(title)\",\"status\":\(status),\"detail\":\"\(detail)\"}\n"
+        let body = Self.document(status, detail: detail)
         buffer.writeString("HTTP/1.1 \(status) \(title)\r\n")
         buffer.writeString("Content-Type: application/problem+json\r\nContent-Length: \(body.utf8.count)\r\n")
         if closes {
@@ -22,6 +22,13 @@ enum OwnAnswer {
         }
         buffer.writeStaticString("\r\n")
         if hasBody { buffer.writeString(body) }
+    }
+
+    /// The problem document.
+    ///
+    /// - Parameter detail: A sentence for people; nothing that came from the client is in it.
+    static func document(_ status: Int, detail: StaticString) -> String {
+        "{\"type\":\"about:blank\",\"title\":\"\(Self.title(of: status))\",\"status\":\(status),\"detail\":\"\(detail)\"}\n"
     }
 
     /// The reason phrases of RFC 9110, section 15.

@@ -32,6 +32,8 @@ public struct ProxyOptions: Sendable {
     public let forwarding: ForwardingOptions
     /// Whether the PROXY protocol is spoken.
     public let proxyProtocol: ProxyProtocolOptions
+    /// How the proxy speaks TLS with clients; `nil` if it does not.
+    public let tls: ProxyTLS?
     /// How long requests and connections may run on after the proxy was asked to end.
     public let drain: Duration
     /// Who is told of each request. HTTP mode only.
@@ -53,7 +55,7 @@ public struct ProxyOptions: Sendable {
         timeouts: ProxyTimeouts = ProxyTimeouts(), limits: ProxyLimits = ProxyLimits(),
         pool: UpstreamPoolOptions = UpstreamPoolOptions(), retries: ProxyRetries = ProxyRetries(),
         forwarding: ForwardingOptions = ForwardingOptions(),
-        proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(), drain: Duration = .seconds(30),
+        proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(), tls: ProxyTLS? = nil, drain: Duration = .seconds(30),
         accessLog: AccessLog? = nil
     ) throws(ProxyError) {
         guard (1...64).contains(listen.count) else {
@@ -96,6 +98,7 @@ public struct ProxyOptions: Sendable {
         self.retries = retries
         self.forwarding = forwarding
         self.proxyProtocol = proxyProtocol
+        self.tls = tls
         self.drain = drain
         self.accessLog = accessLog
     }

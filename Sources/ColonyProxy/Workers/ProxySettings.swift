@@ -1,4 +1,5 @@
 import ColonyCore
+import NIOSSL
 
 /// The options as the workers need them: durations in nanoseconds, names as bytes.
 struct ProxySettings: Sendable {
@@ -12,6 +13,8 @@ struct ProxySettings: Sendable {
     let poolIdle: Int64
     let poolWait: Int64
     let headLimits: HeadLimits
+    /// What clients are shown in their handshakes; `nil` without TLS.
+    let tls: NIOSSLContext?
     /// `Via` of messages, with its line end; empty if there is none.
     let via: [UInt8]
     /// What is left out of requests from somebody who is not trusted, and of those who are.
@@ -31,6 +34,7 @@ struct ProxySettings: Sendable {
         self.headLimits = HeadLimits(
             maximumHeadBytes: options.limits.headBytes, maximumFields: options.limits.headFields,
             maximumTargetBytes: options.limits.requestLineBytes)
+        self.tls = options.mode == .http ? options.tls?.served.http : options.tls?.served.tcp
         self.via = options.forwarding.via.map { Array("1.1 \($0)\r\n".utf8) } ?? []
         var others = FieldSet(
             .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xRealIP)
