@@ -18,6 +18,11 @@ extension ChannelHandlerContext {
             // On the loop this is done at once; a socket that does not take it is closed the usual way.
             _ = provider.setSoLinger(linger(l_onoff: 1, l_linger: 0))
         }
+        self.closeSocket()
+    }
+
+    /// Closes the connection without a goodbye of TLS, and without waiting for one.
+    func closeSocket() {
         if let end = try? self.pipeline.syncOperations.handler(type: SocketEnd.self) {
             _ = end.close(on: self.eventLoop)
         } else {

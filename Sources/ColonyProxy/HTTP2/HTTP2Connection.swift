@@ -1,4 +1,3 @@
-import ColonyBalancing
 import NIOCore
 import NIOHTTP2
 
@@ -34,8 +33,9 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     let origin: ConnectionOrigin
     /// Heads are read one at a time, so all streams use one parser.
     var parser: RequestHeadParser
-    private(set) lazy var forwarded = ForwardedFields(self.origin, settings: self.worker.settings)
-    let pickContext: PickContext
+    let identity: ClientIdentity
+    /// What the request goes by that came last.
+    private(set) var settings: ProxySettings
     private let timer: DeadlineTimer
     private var context: ChannelHandlerContext?
     private var isAdmitted = false
@@ -49,7 +49,8 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
         self.worker = worker
         self.origin = origin
         self.parser = RequestHeadParser(limits: worker.settings.headLimits)
-        self.pickContext = PickContext(clientAddress: origin.clientText)
+        self.settings = worker.settings
+        self.identity = ClientIdentity(origin, settings: worker.settings)
         self.timer = DeadlineTimer(worker: worker)
     }
 
@@ -139,6 +140,17 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     }
 
     // MARK: Streams
+
+    /// The next request goes by what the worker goes by now; those under way do not. What was agreed on with the client stays.
+    func adoptSettings() {
+        let settings = self.worker.settings
+        guard self.settings !== settings else { return }
+        if settings.headLimits != self.settings.headLimits {
+            self.parser = RequestHeadParser(limits: settings.headLimits)
+        }
+        self.settings = settings
+        self.identity.adopt(settings)
+    }
 
     func begins(_ stream: HTTP2Stream) { self.beginning.append(stream) }
 

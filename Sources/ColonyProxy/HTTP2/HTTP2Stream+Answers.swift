@@ -7,7 +7,13 @@ extension HTTP2Stream: ExchangeClient {
 
     func answer(_ parser: borrowing ResponseHeadParser, _ bytes: UnsafeRawBufferPointer) {
         let head = parser.head
-        let headers = HTTP2AnswerHead.headers(parser, bytes, via: self.worker.settings.via)
+        let plan = head.isInterim ? nil : self.route?.plan
+        var headers = HTTP2AnswerHead.headers(
+            parser, bytes, via: self.settings.via, dropping: plan?.rewrite.response.dropped ?? [])
+        if let plan {
+            if plan.rewritesResponse { HTTP2AnswerHead.add(plan.rewrite.response.lines, to: &headers) }
+            if plan.sticky != nil { self.addCookie(to: &headers) }
+        }
         if head.isInterim {
             self.writeHead(headers, endsStream: false)
             return
@@ -18,6 +24,13 @@ extension HTTP2Stream: ExchangeClient {
         if head.framing == .chunked { self.chunks = HTTP2Trailers.Reader() }
         self.countAnswer(head.length)
         self.writeHead(headers, endsStream: self.hasEnded)
+    }
+
+    private func addCookie(to headers: inout HPACKHeaders) {
+        guard let (plan, endpoint) = self.exchange.endpointForCookie else { return }
+        var value = ByteBuffer()
+        plan.write(endpoint, to: &value)
+        headers.add(name: "set-cookie", value: String(buffer: value), indexing: .neverIndexed)
     }
 
     func answerBody(_ part: ByteBuffer) {
@@ -83,19 +96,22 @@ extension HTTP2Stream: ExchangeClient {
     }
 
     /// Answers without an endpoint.
-    func answerSelf(_ status: Int, detail: StaticString) {
-        self.status = status
+    func answerSelf(_ status: Int, detail: StaticString) { self.answer(DirectedAnswer(status, detail)) }
+
+    /// Answers without an endpoint.
+    func answer(_ answer: DirectedAnswer) {
+        self.status = answer.status
         self.answersSelf = true
         self.hasAnswered = true
         self.hasEnded = true
         self.worker.traffic.ownAnswers &+= 1
-        let body = OwnAnswer.document(status, detail: detail)
-        let headers: HPACKHeaders = [
-            ":status": "\(status)", "content-type": "application/problem+json", "content-length": "\(body.utf8.count)",
-        ]
-        self.writeHead(headers, endsStream: self.isHead)
-        if !self.isHead { self.writeData(ByteBuffer(string: body), endsStream: true) }
-        self.countAnswer(body.utf8.count)
+        let body = OwnAnswer.body(of: answer)
+        let endsWithHead = self.isHead || body.isEmpty
+        self.writeHead(HTTP2AnswerHead.headers(answer, length: body.count), endsStream: endsWithHead)
+        if !endsWithHead {
+            self.writeData(ByteBuffer(bytes: body), endsStream: true)
+            self.countAnswer(body.count)
+        }
         self.count(isComplete: true)
         self.finish()
     }

@@ -34,6 +34,10 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     private(set) lazy var exchange = Exchange(worker: self.worker, client: self)
     private var context: ChannelHandlerContext?
     var phase = Phase.waiting
+    /// What the request goes by.
+    var settings: ProxySettings
+    /// `nil` if the proxy has not looked for one, or found none.
+    var route: WorkerRoute?
 
     // The request.
     private var headers: HPACKHeaders?
@@ -75,10 +79,11 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     var requestStart: Int64 = 0
     var status = 0
     var answerBytes: UInt64 = 0
-    var logged: (method: String, target: String)?
+    var logged: LoggedRequest?
 
     init(_ connection: HTTP2Connection) {
         self.connection = connection
+        self.settings = connection.settings
         self.timer = DeadlineTimer(worker: connection.worker)
     }
 
@@ -241,7 +246,7 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
         }
         self.isAwaitingTaking = false
         if self.phase == .serving, self.isReadingBody, !self.inputEnded, self.exchange.takesRequest {
-            self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+            self.timer.set(self.worker.now + self.settings.clientIdle)
         } else {
             self.timer.clear()
         }
@@ -251,7 +256,7 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     private func awaitTaking() {
         self.isAwaitingTaking = true
         self.hasTaken = false
-        self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+        self.timer.set(self.worker.now + self.settings.clientIdle)
     }
 
     func deadlinePassed(_ timer: DeadlineTimer) {

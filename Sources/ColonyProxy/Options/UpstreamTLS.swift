@@ -20,6 +20,17 @@ public struct UpstreamTLS: Sendable {
     public let verification: Verification
     let context: NIOSSLContext
 
+    /// What makes a connection one that may be used on after the settings have changed.
+    struct Kind: Hashable {
+        let serverName: String?
+        let trustRootsFile: String?
+        let verification: Verification
+    }
+
+    var kind: Kind {
+        Kind(serverName: self.serverName, trustRootsFile: self.trustRootsFile, verification: self.verification)
+    }
+
     /// Reads the files, which takes as long as that takes; the roots of the system are many.
     ///
     /// - Parameters:

@@ -36,7 +36,9 @@ enum ClientPipeline {
     ) throws {
         let pipeline = channel.pipeline.syncOperations
         switch (worker.settings.options.mode, agreed) {
-        case (.tcp, _): try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
+        case (.tcp, _):
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+            try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
         case (.http, .usual): try pipeline.addHandler(HTTP1Client(worker: worker, origin: origin))
         case (.http, .http2): try HTTP2Connection(worker: worker, origin: origin).enter(pipeline)
         }

@@ -22,7 +22,8 @@ final class TestConnection: Sendable {
     ) async throws -> TestConnection {
         let inbox = Inbox(keepsBytes: keepsBytes)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelOption(.allowRemoteHalfClosure, value: true)
+            // With TLS, whoever says goodbye would wait in vain for the channel to close.
+            .channelOption(.allowRemoteHalfClosure, value: tls == nil)
             .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -58,6 +59,15 @@ final class TestConnection: Sendable {
             try await provider.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         }
         await self.close()
+    }
+
+    /// Ends the connection without the goodbye of TLS, as somebody on the way could.
+    func cut() async throws {
+        try await self.channel.eventLoop.submit {
+            let context = try self.channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+            // From there on the handler is passed by.
+            context.close(promise: nil)
+        }.get()
     }
 
     func startReading() async throws { try await self.channel.setOption(.autoRead, value: true).get() }

@@ -56,7 +56,9 @@ struct HTTP2RelayTests {
         }
     }
 
-    @Test("a body with a length is passed on with it, one without in chunks, and a short one that has come whole with one")
+    @Test(
+        "a body with a length is passed on with it, one without in chunks, and a short one that has come whole with one"
+    )
     func passesBodies() async throws {
         try await Self.with { proxy, endpoint, certificates in
             let client = try await HTTP2Wire.open(certificates, port: proxy.port)

@@ -110,6 +110,8 @@ final class HTTP2Wire {
         var body: [UInt8] = []
         /// The code of `RST_STREAM`.
         var reset: Int?
+        /// The code of `GOAWAY`, if the connection cannot go on.
+        var goAway: Int?
 
         var status: String? { self.heads.last { $0.contains(name: ":status") }?.first(name: ":status") }
         var text: String { String(decoding: self.body, as: UTF8.self) }
@@ -124,6 +126,10 @@ final class HTTP2Wire {
                 var block = ByteBuffer(bytes: frame.payload)
                 let headers = try self.decoder.decodeHeaders(from: &block)
                 if frame.stream == stream { answer.heads.append(headers) }
+            }
+            if frame.type == Kind.goAway, frame.errorCode != 0 {
+                answer.goAway = frame.errorCode
+                return answer
             }
             guard frame.stream == stream else { continue }
             if frame.type == Kind.data { answer.body += frame.payload }

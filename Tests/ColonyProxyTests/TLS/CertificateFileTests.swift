@@ -36,7 +36,8 @@ struct CertificateFileTests {
         #expect(
             tls(folder, a.key) == "the certificate file \"\(folder)\" cannot be read: is a directory")
         #expect(
-            tls("\(folder)/text", a.key)?.contains("the certificate file \"\(folder)/text\" holds no certificate in PEM")
+            tls("\(folder)/text", a.key)?.contains(
+                "the certificate file \"\(folder)/text\" holds no certificate in PEM")
                 == true)
         #expect(tls("\(folder)/empty", a.key)?.contains("holds no certificate in PEM") == true)
         // The key in place of the certificate.

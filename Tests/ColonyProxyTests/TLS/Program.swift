@@ -10,7 +10,7 @@ struct Program: Sendable {
 
     static func path(of name: String) -> String? {
         ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"].map { "\($0)/\(name)" }
-            .first { _ = FileManager.default.isExecutableFile(atPath: $0) }
+            .first { FileManager.default.isExecutableFile(atPath: $0) }
     }
 
     /// Nobody waits for ever: the program is killed after a minute.
@@ -18,7 +18,7 @@ struct Program: Sendable {
         let path = try #require(Self.path(of: name), "\(name) is not installed")
         let place = try TemporaryFolder("run")
         let (output, complaint) = ("\(place.path)/output", "\(place.path)/complaint")
-        for file in [output, complaint] { FileManager.default.createFile(atPath: file, contents: nil) }
+        for file in [output, complaint] { _ = FileManager.default.createFile(atPath: file, contents: nil) }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: path)
         process.arguments = arguments

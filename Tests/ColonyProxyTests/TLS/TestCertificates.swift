@@ -28,7 +28,10 @@ final class TestCertificates: Sendable {
         self.folder = try TemporaryFolder("tls")
         self.root = "\(self.folder.path)/root.pem"
         try await Self.openssl(
-            ["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=Test Root", "-keyout", "root.key", "-out", "root.pem"]
+            [
+                "req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=Test Root", "-keyout", "root.key", "-out",
+                "root.pem",
+            ]
                 + Self.curve, in: self.folder)
     }
 
