@@ -76,15 +76,15 @@ final class ProxySettings: Sendable {
     private static func numbers(
         of upstreams: [ProxyUpstream], _ options: ProxyOptions
     ) throws(ProxyError) -> [String: Int] {
-        guard !options.routes.isEmpty || upstreams.count == 1 else {
-            throw ProxyError(
-                .invalidConfiguration, "without routes there must be one upstream and not \(upstreams.count)")
-        }
         var numbers: [String: Int] = [:]
         for (number, upstream) in upstreams.enumerated() {
             guard numbers.updateValue(number, forKey: upstream.name) == nil else {
                 throw ProxyError(.invalidConfiguration, "two upstreams have the name \"\(upstream.name)\"")
             }
+        }
+        guard !options.routes.isEmpty || upstreams.count == 1 else {
+            throw ProxyError(
+                .invalidConfiguration, "without routes there must be one upstream, not \(upstreams.count)")
         }
         return numbers
     }
