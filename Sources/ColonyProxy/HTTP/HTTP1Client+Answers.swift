@@ -240,7 +240,7 @@ extension HTTP1Client: ExchangeClient {
         case .reading:
             // A connection that has said nothing yet, or rests between two requests, is closed without a word.
             if self.inbound.readableBytes == 0 {
-                if self.headDeadline != .max { self.worker.traffic.timeouts &+= 1 }
+                if self.headDeadline != .max, !self.worker.isDraining { self.worker.traffic.timeouts &+= 1 }
                 if self.unwrittenBytes > 0 { self.restAfterWrites() } else { self.closeNow() }
                 return
             }
@@ -282,7 +282,11 @@ extension HTTP1Client: ExchangeClient {
 
     func drain() {
         switch self.phase {
-        case .reading where self.inbound.readableBytes == 0: self.closeAfterWrites()
+        case .reading where self.inbound.readableBytes == 0:
+            // A request may be on its way, and would be lost with the connection.
+            if !self.isAwaitingTaking {
+                self.timer.set(min(self.timer.deadline, self.worker.now + Self.rest))
+            }
         case .reading, .serving: self.closesAfterAnswer = true
         case .tunnel, .lingering, .closed: break
         }

@@ -29,6 +29,8 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     static let mostAhead = 64 * 1_024
     /// How long a client may go on to send after the last answer.
     static let lingering: Int64 = 5_000_000_000
+    /// How long a connection without work stays when the proxy is asked to end: for a request that is on its way already.
+    static let rest: Int64 = 1_000_000_000
     /// A part of a body that is so small is written together with the head.
     static let smallPart = 16 * 1_024
 
