@@ -10,7 +10,8 @@ public enum QueueConformance {
     /// All cases, in the order in which they are run: what everything else rests on comes first.
     public static let cases: [QueueCase] =
         Self.declarationCases + Self.publishingCases + Self.orderCases + Self.leaseCases + Self.settlementCases
-        + Self.keyCases + Self.delayCases + Self.deduplicationCases + Self.roomCases + Self.deadLetterCases
+        + Self.keyCases + Self.fairnessCases + Self.delayCases + Self.deduplicationCases + Self.roomCases
+        + Self.deadLetterCases
         + Self.waitingCases + Self.limitCases + Self.contentionCases + Self.administrationCases
 
     /// Runs cases one after another.
