@@ -346,7 +346,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonySQLite",
+                "ColonyMemory", "ColonySQLite",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
