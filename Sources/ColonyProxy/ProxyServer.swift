@@ -12,7 +12,7 @@ import Synchronization
 /// ```swift
 /// let balancer = try LoadBalancer(endpoints: [Endpoint("10.0.0.1:8080"), Endpoint("10.0.0.2:8080")])
 /// let options = try ProxyOptions(mode: .http, listen: [ListenAddress("0.0.0.0:80")])
-/// let proxy = ProxyServer(options: options, balancer: balancer, logger: logger)
+/// let proxy = try ProxyServer(options: options, balancer: balancer, logger: logger)
 /// try await ServiceGroup(services: [proxy], gracefulShutdownSignals: [.sigterm], logger: logger).run()
 /// ```
 ///
@@ -29,40 +29,46 @@ public final class ProxyServer: Service {
     }
 
     private struct State {
+        /// What new requests go by.
+        var settings: ProxySettings
         var phase = Phase.idle
         var hasStarted = false
         var askers: [CheckedContinuation<Result<[Int], ProxyError>, Never>] = []
     }
 
     private let options: ProxyOptions
-    private let balancer: LoadBalancer
     private let clock: any MonotonicClock
     private let logger: Logger
-    private let budget: RetryBudget
     private let shutdown = OneShotSignal()
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     /// Makes a proxy that does nothing until ``run()``.
     ///
     /// - Parameters:
-    ///   - balancer: Chooses the endpoints.
-    ///   - clock: What time-outs and latencies are counted on. Timers are those of the system all the same.
+    ///   - upstreams: Each with a name of its own. Without routes there is one, which gets everything.
+    ///   - clock: What time-outs, latencies, and limits are counted on. Timers are those of the system all the same.
     ///   - logger: Gets `info` and above about the life of the proxy.
-    /// - Throws: ``ProxyError`` with code `invalidConfiguration`.
+    /// - Throws: ``ProxyError`` with code `invalidConfiguration`, which quotes the name: of two upstreams that have the same, or of one that a
+    ///   route needs and that is missing.
     public init(
-        options: ProxyOptions, balancer: LoadBalancer, clock: any MonotonicClock = HostClock(), logger: Logger
+        options: ProxyOptions, upstreams: [ProxyUpstream], clock: any MonotonicClock = HostClock(), logger: Logger
     ) throws(ProxyError) {
         self.options = options
-        self.balancer = balancer
         self.clock = clock
         self.logger = logger
-        do throws(ResilienceError) {
-            self.budget = try RetryBudget(
-                ratio: options.retries.budgetRatio, minimumPerSecond: options.retries.budgetMinimumPerSecond,
-                clock: clock)
-        } catch {
-            throw ProxyError(.invalidConfiguration, error.message, cause: error)
-        }
+        self.state = Mutex(State(settings: try ProxySettings(options, upstreams: upstreams, clock: clock)))
+    }
+
+    /// Makes a proxy with one upstream, which is called `default`.
+    ///
+    /// - Throws: ``ProxyError`` with code `invalidConfiguration`.
+    public convenience init(
+        options: ProxyOptions, balancer: LoadBalancer, pool: UpstreamPoolOptions = UpstreamPoolOptions(),
+        clock: any MonotonicClock = HostClock(), logger: Logger
+    ) throws(ProxyError) {
+        try self.init(
+            options: options, upstreams: [try ProxyUpstream("default", balancer: balancer, pool: pool)], clock: clock,
+            logger: logger)
     }
 
     // MARK: Running
@@ -84,14 +90,13 @@ public final class ProxyServer: Service {
     }
 
     private func serve(on group: MultiThreadedEventLoopGroup) async -> ProxyError? {
-        let settings = ProxySettings(self.options)
+        let settings = self.state.withLock { $0.settings }
         let count = ConnectionCount()
         var loops: [any EventLoop] = []
         for loop in group.makeIterator() { loops.append(loop) }
         let workers = loops.map { loop in
             ProxyWorker(
-                group: group, eventLoop: loop, settings: settings, balancer: self.balancer, clock: self.clock,
-                budget: self.budget, connectionCount: count)
+                group: group, eventLoop: loop, settings: settings, clock: self.clock, connectionCount: count)
         }
         let listener: Listener
         do throws(ProxyError) {
@@ -201,8 +206,10 @@ public final class ProxyServer: Service {
         }
         for worker in workers {
             guard let part = try? await worker.eventLoop.submit({ worker.snapshot() }).get() else { continue }
-            statistics.add(part.0, part.1, part.2)
+            statistics.add(part)
         }
+        let breakers = self.state.withLock { $0.settings }.plans.map { ($0.name, $0.guards?.breaker?.state) }
+        statistics.note(breakers: Dictionary(breakers) { first, _ in first })
         return statistics
     }
 }

@@ -137,6 +137,52 @@ struct DistributionTests {
         picks.end()
     }
 
+    @Test("the bound of a ring holds on many threads, whose calls end on others", arguments: [4, 40, 400])
+    func boundHoldsOnManyThreads(count: Int) async throws {
+        let balancer = try makeBalancer(makeManyEndpoints(count), .ringHash(loadFactor: 1.25))
+        let threads = 6
+        let perThread = count * 10
+        /// Calls of all endpoints but the popular one are left under way when all threads have ended.
+        func onThreads(_ work: @escaping @Sendable (Int) -> Void) async {
+            let left = Mutex(threads)
+            await withCheckedContinuation { continuation in
+                for number in 0..<threads {
+                    startThread(named: "picker-\(number)") {
+                        work(number)
+                        if left.withLock({ left in
+                            left -= 1; return left == 0
+                        }) {
+                            continuation.resume()
+                        }
+                    }
+                }
+            }
+        }
+        let bags = Mutex<[PickBag]>([])
+        for _ in 0..<3 {
+            await onThreads { number in
+                var bag = PickBag()
+                for call in 0..<perThread {
+                    let key = call % 3 == 0 ? "popular" : "key-\(number)-\(call)"
+                    guard let pick = try? balancer.pick(PickContext(key: key)) else { return }
+                    bag.add(pick)
+                }
+                bags.withLock { $0.append(bag) }
+            }
+            let loads = balancer.status.map(\.callsUnderWay)
+            #expect(loads.reduce(0, +) == threads * perThread)
+            let bound = Int((1.25 * Double(threads * perThread) / Double(count)).rounded(.up))
+            // Each thread that picks at the same moment may add one, and what is not seen of it less than another.
+            #expect((loads.max() ?? 0) <= bound + 2 * threads)
+            // The bags were filled by one thread each and are emptied by whichever comes first.
+            await onThreads { _ in
+                guard var bag = bags.withLock({ $0.popLast() }) else { return }
+                bag.end()
+            }
+            #expect(balancer.status.allSatisfy { $0.callsUnderWay == 0 })
+        }
+    }
+
     @Test("latency moves calls to the faster endpoint, and a stalled one is asked again after a while")
     func fasterGetsMore() throws {
         let clock = ManualClock()

@@ -125,7 +125,7 @@ public final class LoadBalancer: Sendable {
     @inline(__always)
     private func begin(_ cell: CellPointer) {
         cell.pointee.begin()
-        self.settlement.loads?.add()
+        self.settlement.loads?.add(1)
     }
 
     /// Gives the stripe back, and says why nothing was picked.
@@ -140,6 +140,7 @@ public final class LoadBalancer: Sendable {
 
     /// Hands a new roster to all picks. Under the lock of the control; when it returns, no pick uses the one before.
     func publish(_ roster: Roster) {
+        self.settlement.loads?.adapt(toEndpoints: roster.entries.count)
         self.stripes.publish(roster.table)
     }
 

@@ -74,7 +74,7 @@ struct StripeChance: RandomNumberGenerator, Sendable {
 //
 // `@unchecked Sendable`, because a stripe is only looked at by who holds its flag, and the memory is freed with the balancer alone.
 struct PickStripes: @unchecked Sendable {
-    private static let count = 16
+    private static var count: Int { ThreadStripe.count }
     /// Two lines for the stripe and two for its turns.
     private static let stride = 256
 

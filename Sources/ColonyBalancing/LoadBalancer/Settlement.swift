@@ -55,7 +55,7 @@ final class Settlement: Sendable {
         if self.isTimed, outcome != .cancelled {
             self.observe(cell, hasFailed: outcome != .succeeded, start: start)
         }
-        self.loads?.subtract()
+        self.loads?.add(-1)
     }
 
     private func count(_ failure: CallFailure, of cell: CellPointer) {
@@ -87,34 +87,5 @@ final class Settlement: Sendable {
             if isExchanged { return }
             seen = found
         }
-    }
-}
-
-/// The sum of the loads of all endpoints, counted in stripes so that threads do not wait for one line.
-//
-// `@unchecked Sendable`, because the memory holds atomics only and is freed with the object.
-final class LoadSum: @unchecked Sendable {
-    private static let stripes = 16
-    private static let stride = 128
-    private let base: UnsafeMutableRawPointer
-
-    init() {
-        self.base = .allocate(byteCount: Self.stripes * Self.stride, alignment: Self.stride)
-        self.base.initializeMemory(as: UInt8.self, repeating: 0, count: Self.stripes * Self.stride)
-    }
-
-    deinit { self.base.deallocate() }
-
-    private func stripe(_ number: Int) -> UnsafeMutablePointer<Atomic<Int>> {
-        (self.base + (number & (Self.stripes - 1)) * Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
-    }
-
-    func add() { self.stripe(ThreadStripe.current).pointee.wrappingAdd(1, ordering: .relaxed) }
-
-    func subtract() { self.stripe(ThreadStripe.current).pointee.wrappingSubtract(1, ordering: .relaxed) }
-
-    /// The sum, which may miss what changes meanwhile.
-    var value: Int {
-        max(0, (0..<Self.stripes).reduce(0) { $0 + self.stripe($1).pointee.load(ordering: .relaxed) })
     }
 }

@@ -7,7 +7,8 @@ import NIOCore
 struct ForwardedFields {
     /// What the writer of the head leaves out, because it is written here or not believed.
     let dropped: FieldSet
-    private let isTrusted: Bool
+    /// Whether what the other end says of clients is believed.
+    let isTrusted: Bool
     private let sendsXForwarded: Bool
     private let sendsForwarded: Bool
     private let address: [UInt8]

@@ -33,6 +33,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     // The request.
     private(set) var method = RequestMethod.get
     private var hasBody = false
+    /// What it began with, whatever settings come meanwhile.
+    private(set) var route: WorkerRoute?
+    private var admission: RouteAdmission?
+    /// When all of it must be done; `max` if there is no such end.
+    private var end = Int64.max
     private(set) var isRequestComplete = false
     /// Whether the client has asked for another protocol.
     private(set) var allowsUpgrade = false
@@ -47,6 +52,8 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     private(set) var attempts = 0
     private var avoided: [UInt64] = []
     private var hasRepeated = false
+    /// Whether the endpoint is the one that the client has asked for with a cookie.
+    private var isSticky = false
     private var status = 0
     private var lastActivity: Int64 = 0
 
@@ -69,26 +76,36 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     /// Sends a request to an endpoint of the balancer's choice, after ``forget()``.
     ///
-    /// - Parameters:
-    ///   - request: The head, and what there is of the body.
-    ///   - isComplete: Whether that is all of it.
-    func begin(
-        _ request: consuming ByteBuffer, method: RequestMethod, hasBody: Bool, isComplete: Bool, allowsUpgrade: Bool,
-        context: PickContext
-    ) {
+    /// - Parameter isComplete: Whether the head and what stands behind it is all of the request.
+    func begin(_ request: consuming ForwardedRequest, isComplete: Bool) {
         self.generation &+= 1
-        self.request = request
-        self.method = method
-        self.hasBody = hasBody
+        if self.route !== request.route { self.route = request.route }
+        self.method = request.method
+        self.hasBody = request.hasBody
         self.isRequestComplete = isComplete
-        self.allowsUpgrade = allowsUpgrade
-        self.context = context
+        self.allowsUpgrade = request.allowsUpgrade
+        self.context = request.context
+        self.end = request.deadline
+        self.request = request.bytes
+        self.admission = request.admission.take()
         self.hasRepeated = false
         self.status = 0
+        self.isSticky = false
         if !self.avoided.isEmpty { self.avoided = [] }
         self.phase = .connecting
-        self.worker.budget.deposit()
+        self.route?.plan.budget.deposit()
+        self.stopTimer()
         self.attempt(after: .noneAvailable)
+    }
+
+    // MARK: Its deadline
+
+    /// Sets the deadline for what is waited for, but not beyond the end of all.
+    private func wait(until deadline: Int64) { self.timer.set(min(deadline, self.end)) }
+
+    /// Nothing is waited for but the end of all, if there is one.
+    private func stopTimer() {
+        if self.end == .max { self.timer.clear() } else { self.timer.set(self.end) }
     }
 
     /// Whether the endpoint takes more of the request now; otherwise ``ExchangeClient/resumeRequest()`` comes.
@@ -109,7 +126,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     func flushRequest() {
         self.upstream?.flush()
         // The endpoint does not take the request: that, too, is a wait for the endpoint.
-        if self.timer.deadline == .max, !self.takesRequest { self.awaitEndpoint() }
+        if self.timer.deadline == self.end, !self.takesRequest { self.awaitEndpoint() }
     }
 
     /// Sets the deadline for what the endpoint has to do. While the client does not take the answer, or has not sent all of a request that the
@@ -117,11 +134,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     private func awaitEndpoint() {
         guard self.phase == .sent || self.phase == .answering else { return }
         guard self.client.takesAnswer, self.isRequestComplete || !self.takesRequest else {
-            self.timer.clear()
+            self.stopTimer()
             return
         }
-        let wait = self.phase == .sent ? self.worker.settings.answer : self.worker.settings.endpointIdle
-        self.timer.set(self.worker.now + wait)
+        guard let plan = self.route?.plan else { return }
+        self.wait(until: self.worker.now + (self.phase == .sent ? plan.answer : plan.endpointIdle))
     }
 
     /// All of the request was given to ``send(_:)``.
@@ -132,7 +149,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     /// The endpoint takes more of the request again.
     func resumeRequest() {
-        if self.phase == .sent || self.phase == .answering, !self.isRequestComplete { self.timer.clear() }
+        if self.phase == .sent || self.phase == .answering, !self.isRequestComplete { self.stopTimer() }
         self.client.resumeRequest()
     }
 
@@ -145,6 +162,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         let isTunnel = self.phase == .tunnel
         let upstream = self.detach()
         if let pick = self.pick.take() { isTunnel ? pick.succeed() : pick.cancel() }
+        self.settle(hasSucceeded: isTunnel ? true : nil)
         self.reset()
         upstream?.close()
     }
@@ -153,13 +171,14 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     private func attempt(after failure: ExchangeFailure) {
         if !self.avoided.isEmpty { self.context.avoiding = self.avoided }
-        guard let pick = self.worker.pick(self.context) else {
+        guard let pool = self.route?.pool, let pick = pool.pick(self.context) else {
             self.fail(failure)
             return
         }
         self.attempts += 1
-        let record = self.worker.endpoints.record(for: pick.number, pick.endpoint)
+        let record = pool.endpoints.record(for: pick.number, pick.endpoint)
         self.record = record
+        self.isSticky = pick.isSticky
         self.pick = consume pick
         self.connect(record)
     }
@@ -169,10 +188,10 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     }
 
     private func connectFresh(_ record: EndpointRecord) {
-        if record.openCount < self.worker.settings.options.pool.connections {
+        if record.hasPlace {
             self.open(record)
-        } else if record.wait(self, limit: self.worker.settings.options.pool.waiting) {
-            self.timer.set(self.worker.now + self.worker.settings.poolWait)
+        } else if record.wait(self) {
+            self.wait(until: self.worker.now + record.rules.waitingTimeout)
         } else {
             self.fail(.overloaded)
         }
@@ -198,7 +217,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     /// Opens a connection; called by the pool for a request that waited, too.
     func open(_ record: EndpointRecord) {
         let generation = self.generation
-        self.timer.clear()
+        self.stopTimer()
         record.connecting()
         HTTP1Upstream.connect(to: record, on: self.worker) { opening in
             switch opening {
@@ -210,7 +229,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
                 self.attach(upstream)
             case .failed(let failure):
                 record.failedToConnect()
-                record.openForWaiting(limit: self.worker.settings.options.pool.connections)
+                record.openForWaiting()
                 guard self.generation == generation, self.phase == .connecting, self.upstream == nil else { return }
                 self.attemptFailed(failure, as: failure == .timedOut ? .timedOut : .failed, isSafe: true)
             }
@@ -227,8 +246,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             self.avoided.append(pick.number)
             pick.fail(failure)
         }
-        guard isSafe, self.attempts < self.worker.settings.options.retries.attempts, self.worker.mayRetry()
-        else {
+        guard isSafe, let plan = self.route?.plan, self.attempts < plan.attempts, self.worker.mayRetry(plan) else {
             self.fail(answer)
             return
         }
@@ -239,6 +257,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     private func fail(_ failure: ExchangeFailure) {
         if let pick = self.pick.take() { pick.cancel() }
         let upstream = self.detach()
+        self.settle(hasSucceeded: failure.isOfUpstream ? false : nil)
         self.reset()
         upstream?.close()
         self.client.answerFailed(failure)
@@ -257,7 +276,10 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         self.client.answer(parser, bytes)
         if head.opensTunnel {
             self.touch()
-            self.timer.set(self.lastActivity + self.worker.settings.relayIdle)
+            // A connection that speaks another protocol is no request any more.
+            self.end = .max
+            self.admission?.report(hasSucceeded: true)
+            if let plan = self.route?.plan { self.timer.set(self.lastActivity + plan.relayIdle) }
             self.client.becameTunnel()
         }
     }
@@ -283,20 +305,26 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     /// The answer is whole. The connection has been given back, or closed.
     func answerEnded() {
         self.upstream = nil
-        self.settle()
+        // What the proxy or the endpoint cannot do at all says nothing of the endpoint's health.
+        let hasFailed = self.status >= 500 && self.status != 501 && self.status != 505
+        if hasFailed { self.record?.traffic.failures &+= 1 }
+        if let pick = self.pick.take() { hasFailed ? pick.fail(.error) : pick.succeed() }
+        self.settle(hasSucceeded: !hasFailed)
         self.reset()
         self.client.answerEnded()
     }
 
-    private func settle() {
-        guard let pick = self.pick.take() else { return }
-        // What the proxy or the endpoint cannot do at all says nothing of the endpoint's health.
-        if self.status >= 500, self.status != 501, self.status != 505 {
-            self.record?.traffic.failures &+= 1
-            pick.fail(.error)
-        } else {
-            pick.succeed()
-        }
+    /// Tells the guards of the route what became of the request; once, whoever calls.
+    private func settle(hasSucceeded: Bool?) {
+        guard var admission = self.admission.take() else { return }
+        admission.report(hasSucceeded: hasSucceeded)
+    }
+
+    /// The endpoint that the client is to be told of with a cookie; `nil` if it knows already, or need not.
+    var endpointForCookie: (plan: StickyPlan, endpoint: EndpointName)? {
+        guard !self.isSticky, let route, let plan = route.plan.sticky, let record else { return nil }
+        route.sticky?.note(record.endpoint.name)
+        return (plan, record.endpoint.name)
     }
 
     /// In a tunnel: the endpoint has ended its direction.
@@ -342,6 +370,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         self.record?.traffic.failures &+= 1
         self.worker.traffic.brokenAnswers &+= 1
         if let pick = self.pick.take() { pick.fail(failure) }
+        self.settle(hasSucceeded: false)
         self.reset()
         upstream?.close()
         self.client.answerBroke()
@@ -366,6 +395,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     private func reset() {
         self.phase = .idle
         self.timer.clear()
+        self.settle(hasSucceeded: nil)
         self.giveRequestBack()
     }
 
@@ -387,13 +417,15 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     private func touch() { self.lastActivity = self.worker.now }
 
+    private var hasReachedEnd: Bool { self.end != .max && self.worker.now >= self.end }
+
     func deadlinePassed(_ timer: DeadlineTimer) {
         switch self.phase {
         case .idle: break
         case .connecting:
-            // Only waiting for a place has a deadline here; connecting has that of the channel.
+            // Only waiting for a place has a deadline here, besides the end of all; connecting has that of the channel.
             self.worker.traffic.timeouts &+= 1
-            self.fail(.overloaded)
+            self.fail(self.hasReachedEnd ? .timedOut : .overloaded)
         case .sent:
             self.worker.traffic.timeouts &+= 1
             let upstream = self.detach()
@@ -403,7 +435,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             self.worker.traffic.timeouts &+= 1
             self.broke(.timedOut)
         case .tunnel:
-            let deadline = self.lastActivity + self.worker.settings.relayIdle
+            let deadline = self.lastActivity + (self.route?.plan.relayIdle ?? 0)
             if deadline > self.worker.now {
                 timer.set(deadline)
                 return

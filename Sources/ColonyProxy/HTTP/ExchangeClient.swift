@@ -19,6 +19,9 @@ enum ExchangeFailure {
         }
     }
 
+    /// Whether it says something of the upstream; the others come about before anything was sent.
+    var isOfUpstream: Bool { self == .failed || self == .timedOut }
+
     var detail: StaticString {
         switch self {
         case .noneAvailable: "No endpoint is available."
@@ -29,7 +32,7 @@ enum ExchangeFailure {
     }
 }
 
-/// Who made a request and gets the answer: a connection of HTTP/1.1.
+/// Who made a request and gets the answer: a connection of HTTP/1.1, or anything else that a request can come by.
 ///
 /// All is called on the event loop that both sides live on, in this order: interim heads, one last head, parts of the body, the end; or a
 /// failure at any place of it.

@@ -28,12 +28,18 @@ extension HTTP1Client: ExchangeClient {
                 rewrite.connection = .keepAlive
             }
         }
-        let via = self.worker.settings.via
+        let via = self.settings.via
         if !via.isEmpty { rewrite.dropping.insert(.via) }
         if self.outgoing.capacity == 0 { self.outgoing = self.worker.spares.take() }
         let before = self.outgoing.readableBytes
+        let plan = head.isInterim ? nil : self.route?.plan
+        if let plan, plan.rewritesResponse { rewrite.droppedNames = plan.rewrite.response.dropped }
         parser.write(bytes, to: &self.outgoing, rewrite: rewrite, reserving: via.count + 256)
         if !via.isEmpty { self.writeVia(parser, bytes, via) }
+        if let plan {
+            if plan.rewritesResponse { self.outgoing.writeBytes(plan.rewrite.response.lines) }
+            if plan.sticky != nil { self.writeCookie() }
+        }
         HeadEnd.write(to: &self.outgoing)
         self.countAnswer(self.outgoing.readableBytes - before)
     }
@@ -47,6 +53,13 @@ extension HTTP1Client: ExchangeClient {
             index = parser.fields.firstIndex(of: .via, from: found + 1)
         }
         self.outgoing.writeBytes(via)
+    }
+
+    private func writeCookie() {
+        guard let (plan, endpoint) = self.exchange.endpointForCookie else { return }
+        self.outgoing.writeStaticString("Set-Cookie: ")
+        plan.write(endpoint, to: &self.outgoing)
+        self.outgoing.writeStaticString("\r\n")
     }
 
     func answerBody(_ part: ByteBuffer) {
@@ -137,15 +150,21 @@ extension HTTP1Client: ExchangeClient {
     ///
     /// - Parameter closes: Whether the connection cannot be gone on with, because it is not known where the next request begins.
     func answerSelf(_ status: Int, detail: StaticString, closes: Bool) {
-        self.status = status
+        self.answer(DirectedAnswer(status, detail, closes: closes))
+    }
+
+    /// Answers without an endpoint.
+    func answer(_ answer: DirectedAnswer) {
+        self.status = answer.status
         self.answersSelf = true
         self.worker.traffic.ownAnswers &+= 1
-        self.closesAfterAnswer = self.closesAfterAnswer || closes || self.isReadingBody || self.worker.isDraining
+        self.closesAfterAnswer =
+            self.closesAfterAnswer || answer.closes || self.isReadingBody || self.worker.isDraining
         if self.outgoing.capacity == 0 { self.outgoing = self.worker.spares.take() }
         let before = self.outgoing.readableBytes
         OwnAnswer.write(
-            status, detail: detail, closes: self.closesAfterAnswer, isHTTP10KeepAlive: self.isHTTP10,
-            hasBody: !self.isHead, to: &self.outgoing)
+            answer, closes: self.closesAfterAnswer, isHTTP10KeepAlive: self.isHTTP10, hasBody: !self.isHead,
+            to: &self.outgoing)
         self.countAnswer(self.outgoing.readableBytes - before)
         self.count(isComplete: true)
         self.flushAnswer()
@@ -221,7 +240,7 @@ extension HTTP1Client: ExchangeClient {
         case .reading:
             // A connection that has said nothing yet, or rests between two requests, is closed without a word.
             if self.inbound.readableBytes == 0 {
-                if self.headDeadline != .max { self.worker.traffic.timeouts &+= 1 }
+                if self.headDeadline != .max, !self.worker.isDraining { self.worker.traffic.timeouts &+= 1 }
                 if self.unwrittenBytes > 0 { self.restAfterWrites() } else { self.closeNow() }
                 return
             }
@@ -263,7 +282,11 @@ extension HTTP1Client: ExchangeClient {
 
     func drain() {
         switch self.phase {
-        case .reading where self.inbound.readableBytes == 0: self.closeAfterWrites()
+        case .reading where self.inbound.readableBytes == 0:
+            // A request may be on its way, and would be lost with the connection.
+            if !self.isAwaitingTaking {
+                self.timer.set(min(self.timer.deadline, self.worker.now + Self.rest))
+            }
         case .reading, .serving: self.closesAfterAnswer = true
         case .tunnel, .lingering, .closed: break
         }

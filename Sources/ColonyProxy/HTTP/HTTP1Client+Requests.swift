@@ -12,35 +12,37 @@ extension HTTP1Client {
         self.isHTTP10 = head.version == .http10
         self.isHead = head.method == .head
         self.closesAfterAnswer = !head.isPersistent || self.worker.isDraining
-        let limit = self.worker.settings.options.limits.bodyBytes.map { UInt64($0) } ?? UInt64(Int64.max)
-        if head.method == .connect {
-            self.skipHead(head.length)
-            self.answerSelf(405, detail: "This proxy is none that clients choose: it opens no tunnels.", closes: true)
-            return
-        }
-        if case .length(let count) = head.framing, count > limit {
-            self.skipHead(head.length)
-            self.answerSelf(413, detail: "The body of the request is longer than the limit.", closes: true)
-            return
-        }
-        var rewrite = RequestRewrite()
-        rewrite.dropping = self.forwarded.dropped
-        rewrite.passesUpgrade = head.requestsUpgrade
-        var request = self.worker.spares.take()
+        var direction: Direction?
         self.inbound.withUnsafeReadableBytes { bytes in
-            self.parser.write(bytes, to: &request, rewrite: rewrite, reserving: self.forwarded.bound)
-            self.forwarded.write(self.parser, bytes, to: &request)
+            direction = RequestDirector.direct(
+                self.parser, bytes, of: self.identity, on: self.worker, start: self.requestStart, route: &self.route)
         }
-        HeadEnd.write(to: &request)
+        self.route?.counts.traffic.activeRequests += 1
         self.skipHead(head.length)
         self.isReadingBody = head.framing != .none
-        if self.isReadingBody {
-            self.body = BodyReader(head.framing, limit: limit)
-            if !self.takeFirstPart(into: &request) { return }
+        switch direction.take() {
+        case .none: break
+        case .forward(let request): self.forward(request, head.framing)
+        case .answer(let answer):
+            self.skipBody(head.framing)
+            self.answer(answer)
         }
-        self.exchange.begin(
-            request, method: head.method, hasBody: head.framing != .none, isComplete: !self.isReadingBody,
-            allowsUpgrade: head.requestsUpgrade, context: self.pickContext)
+    }
+
+    private func forward(_ request: consuming ForwardedRequest, _ framing: BodyFraming) {
+        if self.isReadingBody {
+            self.body = BodyReader(framing, limit: request.bodyLimit)
+            if !self.takeFirstPart(into: &request.bytes) { return }
+        }
+        self.exchange.begin(request, isComplete: !self.isReadingBody)
+    }
+
+    /// A body that has come already is thrown away, so that the connection can be gone on with. The rest of one is not waited for.
+    private func skipBody(_ framing: BodyFraming) {
+        guard self.isReadingBody, self.inbound.readableBytes > 0 else { return }
+        self.body = BodyReader(framing)
+        var part = ByteBuffer()
+        if case .end = self.body.take(from: &self.inbound, into: &part) { self.isReadingBody = false }
     }
 
     private func skipHead(_ length: Int) {
@@ -79,12 +81,15 @@ extension HTTP1Client {
         self.answerBytes = 0
         self.worker.traffic.requests &+= 1
         self.worker.traffic.activeRequests += 1
-        guard self.worker.settings.options.accessLog != nil else { return }
-        self.logged = ("", "")
+        self.route = nil
+        guard self.settings.options.accessLog != nil else { return }
+        self.logged = LoggedRequest(client: self.origin.clientText, method: "", target: "")
         if log {
             let head = self.parser.head
             self.inbound.withUnsafeReadableBytes { bytes in
-                self.logged = (head.methodName.text(in: bytes), head.target.text(in: bytes))
+                self.logged = LoggedRequest(
+                    client: self.identity.client(self.parser, bytes).address, method: head.methodName.text(in: bytes),
+                    target: head.target.text(in: bytes))
             }
         }
     }
@@ -95,18 +100,28 @@ extension HTTP1Client {
         self.isCounting = false
         let duration = self.worker.now - self.requestStart
         self.worker.traffic.activeRequests -= 1
+        self.route?.counts.traffic.activeRequests -= 1
         if self.status > 0 {
             self.worker.traffic.answers.count(status: self.status)
+            self.route?.counts.traffic.answers.count(status: self.status)
             self.worker.latency.record(nanoseconds: duration)
         }
-        guard let logged, let log = self.worker.settings.options.accessLog else { return }
+        guard let logged, let log = self.settings.options.accessLog else { return }
         self.logged = nil
         log.write(
             AccessLogEntry(
-                time: log.clock.now, client: self.origin.clientText, method: logged.method, target: logged.target,
-                status: self.status, bytes: self.answerBytes, duration: .nanoseconds(duration),
+                time: log.clock.now, client: logged.client, method: logged.method, target: logged.target,
+                status: self.status,
+                bytes: self.answerBytes, duration: .nanoseconds(duration),
                 endpoint: self.answersSelf ? nil : self.exchange.record?.endpoint.name,
                 attempts: self.exchange.attempts,
                 isComplete: isComplete))
     }
+}
+
+/// What the log needs of the head of a request.
+struct LoggedRequest {
+    let client: String
+    let method: String
+    let target: String
 }

@@ -1,4 +1,3 @@
-import ColonyBalancing
 import NIOCore
 
 /// A client's connection in HTTP/1.1: reads one request after the other and writes the answers in the same order.
@@ -30,6 +29,8 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     static let mostAhead = 64 * 1_024
     /// How long a client may go on to send after the last answer.
     static let lingering: Int64 = 5_000_000_000
+    /// How long a connection without work stays when the proxy is asked to end: for a request that is on its way already.
+    static let rest: Int64 = 1_000_000_000
     /// A part of a body that is so small is written together with the head.
     static let smallPart = 16 * 1_024
 
@@ -40,8 +41,11 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     var phase = Phase.reading
     private(set) lazy var exchange = Exchange(worker: self.worker, client: self)
     /// Made with the first request: only then is it known for whom the PROXY protocol speaks.
-    private(set) lazy var forwarded = ForwardedFields(self.origin, settings: self.worker.settings)
-    var pickContext = PickContext()
+    private(set) lazy var identity = ClientIdentity(self.origin, settings: self.settings)
+    /// What the request under way goes by, or the last one went by.
+    private(set) var settings: ProxySettings
+    /// The route of the request under way.
+    var route: WorkerRoute?
     private var isAdmitted = false
 
     // What was read.
@@ -50,6 +54,8 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     var body = BodyReader()
     /// Whether the request under way has a body that has not come whole.
     var isReadingBody = false
+    /// Whether a head has begun that has not come whole.
+    private var hasPartialHead = false
     /// When the head that has begun must be whole.
     var headDeadline = Int64.max
     private var isProcessing = false
@@ -81,12 +87,13 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     var requestStart: Int64 = 0
     var status = 0
     var answerBytes: UInt64 = 0
-    var logged: (method: String, target: String)?
+    var logged: LoggedRequest?
 
     init(worker: ProxyWorker, origin: ConnectionOrigin) {
         self.worker = worker
         self.origin = origin
         self.timer = DeadlineTimer(worker: worker)
+        self.settings = worker.settings
         self.parser = RequestHeadParser(limits: worker.settings.headLimits)
     }
 
@@ -107,7 +114,6 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             return
         }
         self.isAdmitted = true
-        self.pickContext = PickContext(clientAddress: self.origin.clientText)
         self.headDeadline = self.worker.now + self.worker.settings.requestHead
         self.timer.set(self.headDeadline)
     }
@@ -184,7 +190,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
         }
         self.isAwaitingTaking = false
         if self.phase == .serving, self.isReadingBody, self.exchange.takesRequest {
-            self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+            self.timer.set(self.worker.now + self.settings.clientIdle)
         } else {
             // The endpoint is to blame, and the exchange has its own deadline.
             self.timer.clear()
@@ -195,7 +201,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
     func awaitTaking() {
         self.isAwaitingTaking = true
         self.lastTaken = self.taken
-        self.timer.set(self.worker.now + self.worker.settings.clientIdle)
+        self.timer.set(self.worker.now + self.settings.clientIdle)
     }
 
     /// Whether the client has taken something since it was asked last.
@@ -293,8 +299,10 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             if !self.isAwaitingTaking { self.awaitTaking() }
             return false
         }
+        if !self.hasPartialHead { self.adoptSettings() }
         switch self.inbound.withUnsafeReadableBytes({ self.parser.parse($0) }) {
         case .needMore:
+            self.hasPartialHead = true
             if self.headDeadline == .max {
                 self.headDeadline = self.worker.now + self.worker.settings.requestHead
                 self.isAwaitingTaking = false
@@ -308,12 +316,24 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
             self.answerSelf(Int(defect.status), detail: defect.reason, closes: true)
             return false
         case .complete:
+            self.hasPartialHead = false
             self.headDeadline = .max
             self.isAwaitingTaking = false
             self.timer.clear()
             self.startRequest()
             return true
         }
+    }
+
+    /// The next request goes by what the worker goes by now.
+    private func adoptSettings() {
+        let settings = self.worker.settings
+        guard self.settings !== settings else { return }
+        if settings.headLimits != self.settings.headLimits {
+            self.parser = RequestHeadParser(limits: settings.headLimits)
+        }
+        self.settings = settings
+        self.identity.adopt(settings)
     }
 
     /// Passes on what there is of the body, as far as the endpoint takes it.

@@ -149,7 +149,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     /// Has no work from now on.
     func rest() {
         self.hasRested = true
-        self.timer.set(self.worker.now + self.worker.settings.poolIdle)
+        self.timer.set(self.worker.now + self.record.rules.idleTimeout)
     }
 
     func deadlinePassed(_ timer: DeadlineTimer) {
@@ -240,7 +240,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         self.exchange = nil
         self.reader = nil
         if self.isCounted {
-            self.record.closed(self, wasResting: wasResting, limit: self.worker.settings.options.pool.connections)
+            self.record.closed(self, wasResting: wasResting)
         }
         if let reader, reader !== exchange { reader.readEnded() }
         guard let exchange else { return }

@@ -3,6 +3,12 @@ public struct ForwardingOptions: Hashable, Sendable {
     /// Proxies in front of this one. What they say of a client in `X-Forwarded-*` and `Forwarded` is kept, and this proxy adds itself;
     /// from all others these fields are replaced, so that nobody can pretend to be somebody else.
     public var trusted: TrustedSources
+    /// How many trusted proxies in a row a client may have come through, from 0 to 16.
+    ///
+    /// With more than 0, the client of a request from a trusted proxy is the address that this proxy has put at the right of
+    /// `X-Forwarded-For`; if that one is trusted in turn, the one before it; and so on, this many at most. Whoever is not trusted is the client,
+    /// whatever stands to the left of it. Balancers by address, limits, and the access log go by that client.
+    public var trustedHops: Int
     /// Whether `X-Forwarded-For`, `X-Forwarded-Proto`, and `X-Forwarded-Host` are sent.
     public var sendsXForwarded: Bool
     /// Whether the `Forwarded` field of RFC 7239 is sent.
@@ -12,15 +18,26 @@ public struct ForwardingOptions: Hashable, Sendable {
 
     /// Makes rules. They are checked with the options.
     public init(
-        trusted: TrustedSources = .none, sendsXForwarded: Bool = true, sendsForwarded: Bool = false, via: String? = nil
+        trusted: TrustedSources = .none, trustedHops: Int = 0, sendsXForwarded: Bool = true,
+        sendsForwarded: Bool = false, via: String? = nil
     ) {
         self.trusted = trusted
+        self.trustedHops = trustedHops
         self.sendsXForwarded = sendsXForwarded
         self.sendsForwarded = sendsForwarded
         self.via = via
     }
 
     func validate() throws(ProxyError) {
+        guard (0...16).contains(self.trustedHops) else {
+            throw ProxyError(
+                .invalidConfiguration, "\(self.trustedHops) trusted proxies in a row are not possible: from 0 to 16")
+        }
+        guard self.trustedHops == 0 || !self.trusted.isEmpty else {
+            throw ProxyError(
+                .invalidConfiguration,
+                "\(self.trustedHops) trusted proxies in a row say nothing while no address is trusted")
+        }
         guard let via else { return }
         let isToken = via.utf8.allSatisfy { byte in
             switch byte {

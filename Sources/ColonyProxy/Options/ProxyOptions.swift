@@ -1,5 +1,3 @@
-import ColonyResilience
-
 /// How a proxy listens, what it takes, and how long it waits.
 public struct ProxyOptions: Sendable {
     /// What the proxy understands of what it passes on.
@@ -9,6 +7,9 @@ public struct ProxyOptions: Sendable {
         /// HTTP/1.1; an endpoint for each request.
         case http
     }
+
+    /// The most routes.
+    public static var mostRoutes: Int { 4_096 }
 
     /// What the proxy understands.
     public let mode: Mode
@@ -24,8 +25,8 @@ public struct ProxyOptions: Sendable {
     public let timeouts: ProxyTimeouts
     /// What it takes at most.
     public let limits: ProxyLimits
-    /// How many connections to endpoints it keeps. HTTP mode only.
-    public let pool: UpstreamPoolOptions
+    /// Which requests go where, in the order in which they are tried. Empty if everything goes to the only upstream. HTTP mode only.
+    public let routes: [ProxyRoute]
     /// When it tries again.
     public let retries: ProxyRetries
     /// What endpoints are told of clients. HTTP mode only.
@@ -47,14 +48,14 @@ public struct ProxyOptions: Sendable {
     ///     proxy twice is an error and not a surprise.
     ///   - proxyProtocol: A header for endpoints is possible in TCP mode only.
     ///   - drain: From zero to one day.
+    ///   - routes: At most ``mostRoutes``, each with a name of its own.
     /// - Throws: ``ProxyError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         mode: Mode, listen: [ListenAddress], workers: Int = 1, backlog: Int = 1_024, sharesPort: Bool = false,
         timeouts: ProxyTimeouts = ProxyTimeouts(), limits: ProxyLimits = ProxyLimits(),
-        pool: UpstreamPoolOptions = UpstreamPoolOptions(), retries: ProxyRetries = ProxyRetries(),
-        forwarding: ForwardingOptions = ForwardingOptions(),
+        retries: ProxyRetries = ProxyRetries(), forwarding: ForwardingOptions = ForwardingOptions(),
         proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(), drain: Duration = .seconds(30),
-        accessLog: AccessLog? = nil
+        accessLog: AccessLog? = nil, routes: [ProxyRoute] = []
     ) throws(ProxyError) {
         guard (1...64).contains(listen.count) else {
             throw ProxyError(
@@ -71,7 +72,6 @@ public struct ProxyOptions: Sendable {
         }
         try timeouts.validate()
         try limits.validate()
-        try pool.validate()
         try retries.validate()
         try forwarding.validate()
         if mode == .http, proxyProtocol.sends != nil {
@@ -80,10 +80,18 @@ public struct ProxyOptions: Sendable {
                 .invalidConfiguration,
                 "the PROXY protocol is not sent to endpoints in HTTP mode, where X-Forwarded-For tells of clients")
         }
-        do throws(ResilienceError) {
-            _ = try RetryBudget(ratio: retries.budgetRatio, minimumPerSecond: retries.budgetMinimumPerSecond)
-        } catch {
-            throw ProxyError(.invalidConfiguration, error.message, cause: error)
+        guard mode == .http || routes.isEmpty else {
+            throw ProxyError(
+                .invalidConfiguration,
+                "\(routes.count) routes are not possible in TCP mode, where requests are not read")
+        }
+        guard routes.count <= Self.mostRoutes else {
+            throw ProxyError(
+                .invalidConfiguration, "\(routes.count) routes are not possible: at most \(Self.mostRoutes)")
+        }
+        var names: Set<String> = []
+        for route in routes where !names.insert(route.name).inserted {
+            throw ProxyError(.invalidConfiguration, "two routes have the name \"\(route.name)\"")
         }
         self.mode = mode
         self.listen = listen
@@ -92,7 +100,7 @@ public struct ProxyOptions: Sendable {
         self.sharesPort = sharesPort
         self.timeouts = timeouts
         self.limits = limits
-        self.pool = pool
+        self.routes = routes
         self.retries = retries
         self.forwarding = forwarding
         self.proxyProtocol = proxyProtocol

@@ -1,3 +1,6 @@
+import ColonyCore
+import ColonyResilience
+
 /// When a proxy tries again on another endpoint. They are checked with the options.
 ///
 /// Only what is safe is tried again: a request of which no byte was sent, or one without a body whose method is idempotent by RFC 9110,
@@ -23,6 +26,16 @@ public struct ProxyRetries: Hashable, Sendable {
     func validate() throws(ProxyError) {
         guard (1...10).contains(self.attempts) else {
             throw ProxyError(.invalidConfiguration, "\(self.attempts) attempts are not possible: from 1 to 10")
+        }
+        _ = try self.makeBudget(clock: HostClock())
+    }
+
+    func makeBudget(clock: any MonotonicClock) throws(ProxyError) -> RetryBudget {
+        do throws(ResilienceError) {
+            return try RetryBudget(
+                ratio: self.budgetRatio, minimumPerSecond: self.budgetMinimumPerSecond, clock: clock)
+        } catch {
+            throw ProxyError(.invalidConfiguration, error.message, cause: error)
         }
     }
 }

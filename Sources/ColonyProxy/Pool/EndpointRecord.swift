@@ -10,15 +10,18 @@ final class EndpointRecord: @unchecked Sendable {
     let number: UInt64
     let endpoint: Endpoint
     let target: EndpointConnector.Target
+    /// The limits of its pool.
+    let rules: PoolRules
     var traffic: ProxyStatistics.EndpointTraffic
     /// Open, or being opened.
     private(set) var openCount = 0
 
-    init(number: UInt64, endpoint: Endpoint) {
+    init(number: UInt64, endpoint: Endpoint, upstream: String, rules: PoolRules) {
         self.number = number
         self.endpoint = endpoint
         self.target = EndpointConnector.Target(endpoint.address)
-        self.traffic = ProxyStatistics.EndpointTraffic(endpoint: endpoint, number: number)
+        self.rules = rules
+        self.traffic = ProxyStatistics.EndpointTraffic(upstream: upstream, endpoint: endpoint, number: number)
     }
 
     private var idle: [HTTP1Upstream] = []
@@ -62,7 +65,7 @@ final class EndpointRecord: @unchecked Sendable {
             exchange.attach(upstream)
             return
         }
-        guard self.idle.count < worker.settings.options.pool.idleConnections, !worker.isDraining else {
+        guard self.idle.count < self.rules.options.idleConnections, !self.rules.isRetired, !worker.isDraining else {
             upstream.close()
             return
         }
@@ -70,10 +73,10 @@ final class EndpointRecord: @unchecked Sendable {
         upstream.rest()
     }
 
-    func closed(_ upstream: HTTP1Upstream, wasResting: Bool, limit: Int) {
+    func closed(_ upstream: HTTP1Upstream, wasResting: Bool) {
         self.closed()
         if wasResting { self.forget(upstream) }
-        self.openForWaiting(limit: limit)
+        self.openForWaiting()
     }
 
     /// The connection rests no longer.
@@ -87,9 +90,12 @@ final class EndpointRecord: @unchecked Sendable {
 
     // MARK: Waiting for a connection
 
+    /// Whether another connection may be opened.
+    var hasPlace: Bool { self.openCount < self.rules.options.connections }
+
     /// Whether there was a place in the line.
-    func wait(_ exchange: Exchange, limit: Int) -> Bool {
-        guard self.waiting.count < limit else { return false }
+    func wait(_ exchange: Exchange) -> Bool {
+        guard self.waiting.count < self.rules.options.waiting else { return false }
         self.waiting.append(exchange)
         return true
     }
@@ -99,8 +105,8 @@ final class EndpointRecord: @unchecked Sendable {
     }
 
     /// A place is free: the request that waits longest opens a connection.
-    func openForWaiting(limit: Int) {
-        while self.openCount < limit, let exchange = self.waiting.popFirst() { exchange.open(self) }
+    func openForWaiting() {
+        while self.hasPlace, let exchange = self.waiting.popFirst() { exchange.open(self) }
     }
 
     func snapshot() -> ProxyStatistics.EndpointTraffic {

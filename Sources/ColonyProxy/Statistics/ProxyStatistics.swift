@@ -1,4 +1,5 @@
 public import ColonyBalancing
+public import ColonyResilience
 
 /// What a proxy has done since it was started, and what it does now.
 ///
@@ -87,6 +88,8 @@ public struct ProxyStatistics: Sendable {
 
     /// What went to one endpoint and came from it.
     public struct EndpointTraffic: Sendable {
+        /// The name of the upstream that it belongs to.
+        public let upstream: String
         /// The endpoint.
         public let endpoint: Endpoint
         /// Its number in the balancer, see `Pick.number`.
@@ -123,23 +126,68 @@ public struct ProxyStatistics: Sendable {
         }
     }
 
+    /// What came for one route.
+    public struct RouteTraffic: Hashable, Sendable {
+        /// The name of the route.
+        public let name: String
+        /// Requests that it matched.
+        public internal(set) var requests: UInt64 = 0
+        /// Requests that have no whole answer yet.
+        public internal(set) var activeRequests = 0
+        /// Answers by the hundreds of their status, those of the proxy among them.
+        public internal(set) var answers = AnswerCounts()
+        /// Requests that came too often, for which the answer was 429.
+        public internal(set) var refusedByRate: UInt64 = 0
+        /// Requests that were too many at one time, for which the answer was 503.
+        public internal(set) var refusedByConcurrency: UInt64 = 0
+        /// Requests that met an open circuit breaker, for which the answer was 503.
+        public internal(set) var refusedByBreaker: UInt64 = 0
+        /// How its circuit breaker stands; `nil` if it has none.
+        public internal(set) var breaker: CircuitBreakerState?
+
+        init(name: String) { self.name = name }
+
+        mutating func add(_ other: RouteTraffic) {
+            self.requests &+= other.requests
+            self.activeRequests &+= other.activeRequests
+            self.answers.add(other.answers)
+            self.refusedByRate &+= other.refusedByRate
+            self.refusedByConcurrency &+= other.refusedByConcurrency
+            self.refusedByBreaker &+= other.refusedByBreaker
+        }
+    }
+
     /// All workers together.
     public internal(set) var traffic = Traffic()
     /// How long requests took, from their head to the end of their answer; connections in TCP mode are not counted.
     public internal(set) var latency = LatencyCounts()
-    /// Each endpoint that was used, by its number.
+    /// Each endpoint that was used, by its upstream and its number.
     public internal(set) var endpoints: [EndpointTraffic] = []
+    /// Each route, in the order of the list.
+    public internal(set) var routes: [RouteTraffic] = []
 
-    mutating func add(_ traffic: Traffic, _ latency: LatencyCounts, _ endpoints: [EndpointTraffic]) {
-        self.traffic.add(traffic)
-        self.latency.add(latency)
-        for other in endpoints {
-            if let index = self.endpoints.firstIndex(where: { $0.number == other.number }) {
+    mutating func note(breakers: [String: CircuitBreakerState?]) {
+        for index in self.routes.indices { self.routes[index].breaker = breakers[self.routes[index].name] ?? nil }
+    }
+
+    mutating func add(_ other: ProxyStatistics) {
+        self.traffic.add(other.traffic)
+        self.latency.add(other.latency)
+        for route in other.routes {
+            if let index = self.routes.firstIndex(where: { $0.name == route.name }) {
+                self.routes[index].add(route)
+            } else {
+                self.routes.append(route)
+            }
+        }
+        for other in other.endpoints {
+            let index = self.endpoints.firstIndex { $0.number == other.number && $0.upstream == other.upstream }
+            if let index {
                 self.endpoints[index].add(other)
             } else {
                 self.endpoints.append(other)
             }
         }
-        self.endpoints.sort { $0.number < $1.number }
+        self.endpoints.sort { ($0.upstream, $0.number) < ($1.upstream, $1.number) }
     }
 }

@@ -20,6 +20,8 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
     private(set) var upstream: TCPSide?
     private var phase = Phase.new
     private var pick: Pick?
+    /// What it began with, whatever settings come meanwhile.
+    private var route: WorkerRoute?
     private var record: EndpointRecord?
     private var avoided: [UInt64] = []
     private var attempts = 0
@@ -59,19 +61,21 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
         self.phase = .connecting
         // Read only now: the PROXY protocol may have changed it.
         self.context = PickContext(clientAddress: self.origin.clientText)
-        self.worker.budget.deposit()
+        let route = self.worker.routes[0]
+        self.route = route
+        route.plan.budget.deposit()
         self.connect()
     }
 
     private func connect() {
         var context = self.context
         context.avoiding = self.avoided
-        guard let pick = self.worker.pick(context) else {
+        guard let route, let pool = route.pool, let pick = pool.pick(context) else {
             self.giveUp()
             return
         }
         self.attempts += 1
-        let record = self.worker.endpoints.record(for: pick.number, pick.endpoint)
+        let record = pool.endpoints.record(for: pick.number, pick.endpoint)
         self.pick = consume pick
         record.connecting()
         EndpointConnector.connect(to: record.target, on: self.worker, allowsHalfClosure: true) { channel in
@@ -95,7 +99,7 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
 
     private func connected(_ upstream: TCPSide, _ record: EndpointRecord) {
         record.connected()
-        guard self.phase == .connecting, let client else {
+        guard self.phase == .connecting, let client, let route else {
             // The client has gone meanwhile, and the pick is settled.
             record.closed()
             upstream.reset()
@@ -105,7 +109,7 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
         self.upstream = upstream
         self.record = record
         self.touch()
-        self.timer.set(self.lastActivity + self.worker.settings.relayIdle)
+        self.timer.set(self.lastActivity + route.plan.relayIdle)
         if let version = self.worker.settings.options.proxyProtocol.sends {
             var header = ByteBuffer()
             ProxyProtocolHeader(self.origin).write(version, to: &header)
@@ -127,7 +131,7 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
         guard self.phase == .connecting, let failed = self.pick.take() else { return }
         self.avoided.append(failed.number)
         failed.fail(failure)
-        guard self.attempts < self.worker.settings.options.retries.attempts, self.worker.mayRetry() else {
+        guard let route, self.attempts < route.plan.attempts, self.worker.mayRetry(route.plan) else {
             self.giveUp()
             return
         }
@@ -190,8 +194,8 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
     // MARK: Ends
 
     func deadlinePassed(_ timer: DeadlineTimer) {
-        guard self.phase == .joined else { return }
-        let deadline = self.lastActivity + self.worker.settings.relayIdle
+        guard self.phase == .joined, let route else { return }
+        let deadline = self.lastActivity + route.plan.relayIdle
         if deadline > self.worker.now {
             self.timer.set(deadline)
             return

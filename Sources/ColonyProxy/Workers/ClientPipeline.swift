@@ -12,7 +12,9 @@ enum ClientPipeline {
             try pipeline.addHandler(ProxyProtocolHandler(worker: worker, origin: origin))
         }
         switch options.mode {
-        case .tcp: try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
+        case .tcp:
+            try channel.syncOptions?.setOption(.allowRemoteHalfClosure, value: true)
+            try pipeline.addHandler(TCPSession(worker: worker, origin: origin).makeClientSide())
         case .http: try pipeline.addHandler(HTTP1Client(worker: worker, origin: origin))
         }
     }

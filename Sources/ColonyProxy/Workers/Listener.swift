@@ -10,70 +10,56 @@ import Musl
 import Glibc
 #endif
 
-/// The sockets that a proxy listens with: one for each worker and address, so that a connection is accepted on the loop that serves it and
+/// The sockets that a proxy listens with at one address: one for each worker, so that a connection is accepted on the loop that serves it and
 /// never changes threads. The system spreads new connections over sockets of one port. Where it cannot, there is one socket for all workers.
 struct Listener: Sendable {
-    let channels: [any Channel]
-    /// The ports, in the order of the addresses.
-    let ports: [Int]
+    /// As it was asked for: a port of 0 stays one.
+    let address: ListenAddress
+    let port: Int
+    private let channels: [any Channel]
+    private let workers: [ProxyWorker]
 
-    /// Listens at all addresses.
+    /// Listens at an address.
     ///
+    /// - Parameter accepts: `false` leaves connections to the system until ``close()`` takes them.
     /// - Throws: ``ProxyError`` with code `addressInUse` or `cannotListen`; nothing is left open.
-    static func open(_ options: ProxyOptions, workers: [ProxyWorker]) async throws(ProxyError) -> Listener {
-        var channels: [any Channel] = []
-        var ports: [Int] = []
-        for address in options.listen {
-            do throws(ProxyError) {
-                let opened = try await Self.open(address, options, workers: workers)
-                channels += opened
-                ports.append(opened.first?.localAddress?.port ?? address.port)
-            } catch {
-                await Listener(channels: channels, ports: []).close()
-                throw error
-            }
-        }
-        return Listener(channels: channels, ports: ports)
-    }
-
-    /// Accepts no more connections.
-    func close() async {
-        for channel in self.channels { try? await channel.close().get() }
-    }
-
-    // MARK: One address
-
-    private static func open(
-        _ address: ListenAddress, _ options: ProxyOptions, workers: [ProxyWorker]
-    ) async throws(ProxyError) -> [any Channel] {
-        let isOneSocket = workers.count == 1 && !options.sharesPort
+    static func open(
+        _ address: ListenAddress, backlog: Int, sharesPort: Bool, workers: [ProxyWorker], accepts: Bool = true
+    ) async throws(ProxyError) -> Listener {
+        let binding = Binding(backlog: backlog, accepts: accepts)
+        let isOneSocket = workers.count == 1 && !sharesPort
         if isOneSocket || !Self.systemSpreadsConnections {
-            return [try await Self.bind(address, options, workers: workers, sharesPort: options.sharesPort)]
+            let channel = try await binding.bind(address, workers: workers, sharesPort: sharesPort)
+            return Listener(address, [channel], workers)
         }
-        if !options.sharesPort, address.port != 0 {
+        if !sharesPort, address.port != 0 {
             // Sockets that share a port would join those of another process without a word.
-            let probe = try await Self.bind(address, options, workers: workers, sharesPort: false, accepts: false)
+            let probe = try await Binding(backlog: backlog, accepts: false).bind(
+                address, workers: workers, sharesPort: false)
             try? await probe.close().get()
         }
         var channels: [any Channel] = []
         do throws(ProxyError) {
-            var address = address
+            var chosen = address
             for worker in workers {
-                let channel = try await Self.bind(address, options, workers: [worker], sharesPort: true)
+                let channel = try await binding.bind(chosen, workers: [worker], sharesPort: true)
                 channels.append(channel)
-                if address.port == 0, let port = channel.localAddress?.port {
-                    address = try ListenAddress(host: address.host, port: port)
+                if chosen.port == 0, let port = channel.localAddress?.port {
+                    chosen = try ListenAddress(host: address.host, port: port)
                 }
             }
         } catch {
-            await Listener(channels: channels, ports: []).close()
+            await Listener(address, channels, workers).close()
             throw error
         }
-        return channels
+        return Listener(address, channels, workers)
     }
 
-    private static var reusePort: ChannelOptions.Types.SocketOption {
-        .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT))
+    private init(_ address: ListenAddress, _ channels: [any Channel], _ workers: [ProxyWorker]) {
+        self.address = address
+        self.port = channels.first?.localAddress?.port ?? address.port
+        self.channels = channels
+        self.workers = workers
     }
 
     private static var systemSpreadsConnections: Bool {
@@ -84,17 +70,82 @@ struct Listener: Sendable {
         #endif
     }
 
+    // MARK: The end
+
+    /// Accepts no more connections. Those that the system has made already are taken and served: it would reset them with the socket.
+    ///
+    /// A client that comes between the last look and the close is still reset, if the port is shared and the system does not hand it on
+    /// (`net.ipv4.tcp_migrate_req`); that are some microseconds.
+    func close() async {
+        for channel in self.channels {
+            let ended = channel.eventLoop.submit {
+                let sockets = Self.takeBacklog(of: channel)
+                channel.close(promise: nil)
+                for socket in sockets { self.adopt(socket, from: channel.eventLoop) }
+            }
+            try? await ended.get()
+            try? await channel.closeFuture.get()
+        }
+    }
+
+    private static func takeBacklog(of channel: any Channel) -> [CInt] {
+        let taken = try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            listening in
+            var sockets: [CInt] = []
+            while true {
+                let socket = Self.accept(listening)
+                if socket >= 0 {
+                    sockets.append(socket)
+                } else if errno != EINTR, errno != ECONNABORTED {
+                    return sockets
+                }
+            }
+        }
+        return taken ?? []
+    }
+
+    private static func accept(_ listening: CInt) -> CInt {
+        #if os(Linux)
+        return accept4(listening, nil, nil, CInt(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
+        #else
+        let socket = Darwin.accept(listening, nil, nil)
+        if socket >= 0 { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
+        return socket
+        #endif
+    }
+
+    private func adopt(_ socket: CInt, from loop: any EventLoop) {
+        let worker = self.workers.first { $0.eventLoop === loop } ?? self.workers[0]
+        _ = ClientBootstrap(group: worker.eventLoop)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.recvAllocator, value: EndpointConnector.reading)
+            .channelOption(.writeBufferWaterMark, value: EndpointConnector.waterMark)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try ClientPipeline.prepare(channel, on: worker) }
+            }
+            .withConnectedSocket(socket)
+    }
+}
+
+/// How sockets are bound.
+private struct Binding {
+    var backlog: Int
+    var accepts: Bool
+
+    private static var reusePort: ChannelOptions.Types.SocketOption {
+        .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT))
+    }
+
     /// Binds one socket whose connections go to `workers` in turn; with one worker, they stay on the loop of the socket.
-    private static func bind(
-        _ address: ListenAddress, _ options: ProxyOptions, workers: [ProxyWorker], sharesPort: Bool,
-        accepts: Bool = true
+    func bind(
+        _ address: ListenAddress, workers: [ProxyWorker], sharesPort: Bool
     ) async throws(ProxyError) -> any Channel {
         let first = workers[0]
         let children: any EventLoopGroup = workers.count == 1 ? first.eventLoop : first.group
         var bootstrap = ServerBootstrap(group: first.eventLoop, childGroup: children)
-            .serverChannelOption(.backlog, value: CInt(options.backlog))
+            .serverChannelOption(.backlog, value: CInt(self.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.autoRead, value: accepts)
+            .serverChannelOption(.autoRead, value: self.accepts)
             .serverChannelInitializer { channel in
                 // Without file descriptors to accept with, trying again at once would be all that the loop does.
                 channel.eventLoop.makeCompletedFuture {
@@ -102,7 +153,6 @@ struct Listener: Sendable {
                 }
             }
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: options.mode == .tcp)
             .childChannelOption(.recvAllocator, value: EndpointConnector.reading)
             .childChannelOption(.writeBufferWaterMark, value: EndpointConnector.waterMark)
             .childChannelInitializer { channel in

@@ -1,16 +1,21 @@
 import ColonyCore
+import ColonyResilience
 
-/// The options as the workers need them: durations in nanoseconds, names as bytes.
-struct ProxySettings: Sendable {
+/// The options as the workers need them, of one moment: durations in nanoseconds, names as bytes, and routes in a form that is quick to search.
+///
+/// It never changes. Others take its place on the loop of each worker: see ``ProxyWorker/adopt(_:)``.
+final class ProxySettings: Sendable {
     let options: ProxyOptions
+    let upstreams: [ProxyUpstream]
+    /// The routes, in their order; without any, one for everything.
+    let plans: [RoutePlan]
+    /// `nil` without routes.
+    let table: RouteTable?
+    /// Of all routes that have none of their own.
+    let budget: RetryBudget
     let requestHead: Int64
     let clientIdle: Int64
     let keepAlive: Int64
-    let answer: Int64
-    let endpointIdle: Int64
-    let relayIdle: Int64
-    let poolIdle: Int64
-    let poolWait: Int64
     let headLimits: HeadLimits
     /// `Via` of messages, with its line end; empty if there is none.
     let via: [UInt8]
@@ -18,16 +23,38 @@ struct ProxySettings: Sendable {
     let droppedFromOthers: FieldSet
     let droppedFromTrusted: FieldSet
 
-    init(_ options: ProxyOptions) {
+    /// - Parameter earlier: The settings before: what they have counted goes on where its rules are the same.
+    /// - Throws: ``ProxyError`` with code `invalidConfiguration`, which quotes the name of an upstream that is there twice, or not at all.
+    init(
+        _ options: ProxyOptions, upstreams: [ProxyUpstream], earlier: ProxySettings? = nil, clock: any MonotonicClock
+    ) throws(ProxyError) {
         self.options = options
+        self.upstreams = upstreams
+        let numbers = try Self.numbers(of: upstreams, options)
+        if let earlier, earlier.options.retries == options.retries {
+            self.budget = earlier.budget
+        } else {
+            self.budget = try options.retries.makeBudget(clock: clock)
+        }
+        if options.routes.isEmpty {
+            self.table = nil
+            self.plans = [RoutePlan(everythingBy: options, budget: self.budget)]
+        } else {
+            let table = RouteTable(options.routes.map(\.match))
+            let plansBefore = Dictionary((earlier?.plans ?? []).map { ($0.name, $0) }) { first, _ in first }
+            var plans: [RoutePlan] = []
+            for (number, route) in options.routes.enumerated() {
+                plans.append(
+                    try RoutePlan(
+                        route, options, prefixCount: table.rules[number].prefixCount, budget: self.budget,
+                        earlier: plansBefore[route.name], clock: clock, upstreams: numbers))
+            }
+            self.table = table
+            self.plans = plans
+        }
         self.requestHead = options.timeouts.requestHead.clampedNanoseconds
         self.clientIdle = options.timeouts.clientIdle.clampedNanoseconds
         self.keepAlive = options.timeouts.keepAlive.clampedNanoseconds
-        self.answer = options.timeouts.answer.clampedNanoseconds
-        self.endpointIdle = options.timeouts.endpointIdle.clampedNanoseconds
-        self.relayIdle = options.timeouts.relayIdle.clampedNanoseconds
-        self.poolIdle = options.pool.idleTimeout.clampedNanoseconds
-        self.poolWait = options.pool.waitingTimeout.clampedNanoseconds
         self.headLimits = HeadLimits(
             maximumHeadBytes: options.limits.headBytes, maximumFields: options.limits.headFields,
             maximumTargetBytes: options.limits.requestLineBytes)
@@ -43,6 +70,23 @@ struct ProxySettings: Sendable {
         }
         self.droppedFromOthers = others
         self.droppedFromTrusted = trusted
+    }
+
+    /// The number of each upstream, by its name.
+    private static func numbers(
+        of upstreams: [ProxyUpstream], _ options: ProxyOptions
+    ) throws(ProxyError) -> [String: Int] {
+        guard !options.routes.isEmpty || upstreams.count == 1 else {
+            throw ProxyError(
+                .invalidConfiguration, "without routes there must be one upstream and not \(upstreams.count)")
+        }
+        var numbers: [String: Int] = [:]
+        for (number, upstream) in upstreams.enumerated() {
+            guard numbers.updateValue(number, forKey: upstream.name) == nil else {
+                throw ProxyError(.invalidConfiguration, "two upstreams have the name \"\(upstream.name)\"")
+            }
+        }
+        return numbers
     }
 
     /// A channel takes so much before it says that it is full, and says that it is not when it is down to the lower mark: the bound of

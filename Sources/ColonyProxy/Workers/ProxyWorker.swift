@@ -1,4 +1,3 @@
-import ColonyBalancing
 import ColonyCore
 import ColonyResilience
 import NIOCore
@@ -22,33 +21,58 @@ final class ProxyWorker: @unchecked Sendable {
     /// All loops of the proxy.
     let group: any EventLoopGroup
     let eventLoop: any EventLoop
-    let settings: ProxySettings
-    let balancer: LoadBalancer
+    /// What new requests go by; those under way go on with what they began with. Nobody else keeps it for longer than a request.
+    private(set) var settings: ProxySettings
+    /// In the order of the plans of the settings.
+    private(set) var routes: [WorkerRoute]
+    /// In the order of the upstreams of the settings.
+    private var pools: [UpstreamPool]
+    /// Of upstreams that are gone, until their last connection is.
+    private var retired: [UpstreamPool] = []
     let clock: any MonotonicClock
-    /// Shared by all workers, like the number of connections.
-    let budget: RetryBudget
+    /// Shared by all workers.
     let connectionCount: ConnectionCount
 
     var traffic = ProxyStatistics.Traffic()
     var latency = LatencyCounts()
-    let endpoints: EndpointTable
     var spares = SpareBuffers()
     private var connections: [ObjectIdentifier: any ClientConnection] = [:]
     private(set) var isDraining = false
     private var whenEmpty: (() -> Void)?
 
     init(
-        group: any EventLoopGroup, eventLoop: any EventLoop, settings: ProxySettings, balancer: LoadBalancer,
-        clock: any MonotonicClock, budget: RetryBudget, connectionCount: ConnectionCount
+        group: any EventLoopGroup, eventLoop: any EventLoop, settings: ProxySettings, clock: any MonotonicClock,
+        connectionCount: ConnectionCount
     ) {
+        let pools = settings.upstreams.map { UpstreamPool($0) }
         self.group = group
         self.eventLoop = eventLoop
         self.settings = settings
-        self.balancer = balancer
+        self.pools = pools
+        self.routes = settings.plans.map { WorkerRoute($0, pools: pools, counts: RouteCounts(name: $0.name)) }
         self.clock = clock
-        self.budget = budget
         self.connectionCount = connectionCount
-        self.endpoints = EndpointTable()
+    }
+
+    /// Goes by other settings from the next request on.
+    ///
+    /// Requests under way keep their routes and connections. What stays the same keeps its connections, too; the pools of upstreams that are gone
+    /// are closed as their work ends.
+    func adopt(_ settings: ProxySettings) {
+        var unused = self.pools
+        self.pools = settings.upstreams.map { upstream in
+            guard let index = unused.firstIndex(where: { $0.serves(upstream) }) else { return UpstreamPool(upstream) }
+            let pool = unused.remove(at: index)
+            pool.update(upstream)
+            return pool
+        }
+        for pool in unused { pool.retire() }
+        self.retired = (self.retired + unused).filter { !$0.endpoints.isUnused }
+        let earlier = Dictionary(self.routes.map { ($0.plan.name, $0.counts) }) { first, _ in first }
+        self.routes = settings.plans.map { plan in
+            WorkerRoute(plan, pools: self.pools, counts: earlier[plan.name] ?? RouteCounts(name: plan.name))
+        }
+        self.settings = settings
     }
 
     /// Nanoseconds on the clock.
@@ -87,23 +111,12 @@ final class ProxyWorker: @unchecked Sendable {
     func abort() {
         self.isDraining = true
         for connection in Array(self.connections.values) { connection.abort() }
-        self.endpoints.closeIdle()
+        for pool in self.pools + self.retired { pool.endpoints.closeIdle() }
     }
 
-    // MARK: Choosing
-
-    /// Chooses an endpoint for an attempt.
-    func pick(_ context: borrowing PickContext) -> Pick? {
-        do throws(BalancingError) {
-            return try self.balancer.pick(context)
-        } catch {
-            return nil
-        }
-    }
-
-    /// Whether the budget allows another attempt; counted.
-    func mayRetry() -> Bool {
-        guard self.budget.withdraw() else {
+    /// Whether the budget of a route allows another attempt; counted.
+    func mayRetry(_ plan: RoutePlan) -> Bool {
+        guard plan.budget.withdraw() else {
             self.traffic.refusedRetries &+= 1
             return false
         }
@@ -111,12 +124,18 @@ final class ProxyWorker: @unchecked Sendable {
         return true
     }
 
-    func snapshot() -> (ProxyStatistics.Traffic, LatencyCounts, [ProxyStatistics.EndpointTraffic]) {
-        (self.traffic, self.latency, self.endpoints.snapshot())
+    func snapshot() -> ProxyStatistics {
+        var statistics = ProxyStatistics()
+        statistics.traffic = self.traffic
+        statistics.latency = self.latency
+        statistics.endpoints = (self.pools + self.retired).flatMap { $0.endpoints.snapshot() }
+        // The one that takes everything where no routes are set has no name.
+        statistics.routes = self.routes.map(\.counts.traffic).filter { !$0.name.isEmpty }
+        return statistics
     }
 }
 
-/// How many clients are connected, over all workers.
+/// How many clients are connected, or how many requests of a route are at endpoints, over all workers.
 final class ConnectionCount: Sendable {
     private let count = Atomic(0)
 
@@ -125,6 +144,9 @@ final class ConnectionCount: Sendable {
         self.leave()
         return false
     }
+
+    /// Without a limit.
+    func enter() { self.count.wrappingAdd(1, ordering: .relaxed) }
 
     func leave() { self.count.wrappingSubtract(1, ordering: .relaxed) }
 }

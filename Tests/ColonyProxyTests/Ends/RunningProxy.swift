@@ -35,10 +35,10 @@ func withProxy(
     let balancer = try RunningProxy.balancer(to: ports, host: host, algorithm: algorithm)
     let options = try ProxyOptions(
         mode: mode, listen: [ListenAddress(host: listen, port: 0)], workers: workers, timeouts: timeouts,
-        limits: limits, pool: pool, retries: retries, forwarding: forwarding, proxyProtocol: proxyProtocol,
+        limits: limits, retries: retries, forwarding: forwarding, proxyProtocol: proxyProtocol,
         drain: drain, accessLog: accessLog)
     let server = try ProxyServer(
-        options: options, balancer: balancer, logger: .silent)
+        options: options, balancer: balancer, pool: pool, logger: .silent)
     let run = Task { try await server.run() }
     let proxy: RunningProxy
     do {

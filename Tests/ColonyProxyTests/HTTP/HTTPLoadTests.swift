@@ -113,8 +113,8 @@ struct HTTPLoadTests {
         }
         refused("-1") { _ = try ProxyOptions(mode: .http, listen: listen, limits: ProxyLimits(bodyBytes: -1)) }
         refused("from 0 to 1") {
-            _ = try ProxyOptions(
-                mode: .http, listen: listen, pool: UpstreamPoolOptions(connections: 1, idleConnections: 2))
+            _ = try ProxyUpstream(
+                "a", balancer: LoadBalancer([]), pool: UpstreamPoolOptions(connections: 1, idleConnections: 2))
         }
         refused("0 attempts") { _ = try ProxyOptions(mode: .http, listen: listen, retries: ProxyRetries(attempts: 0)) }
         refused("nan") {

@@ -1,0 +1,64 @@
+import ColonyBalancing
+import ColonyCore
+
+/// What a worker knows of an upstream: its endpoints and the connections to them.
+///
+/// Used on the event loop of its worker only.
+final class UpstreamPool {
+    let balancer: LoadBalancer
+    let rules: PoolRules
+    let endpoints: EndpointTable
+    let name: String
+
+    init(_ upstream: ProxyUpstream) {
+        self.name = upstream.name
+        self.balancer = upstream.balancer
+        self.rules = PoolRules(upstream.pool)
+        self.endpoints = EndpointTable(upstream: upstream.name, rules: self.rules)
+    }
+
+    /// Whether connections of this pool serve an upstream of other settings just as well.
+    func serves(_ upstream: ProxyUpstream) -> Bool {
+        self.name == upstream.name && self.balancer === upstream.balancer
+    }
+
+    /// Holds other limits from now on.
+    func update(_ upstream: ProxyUpstream) { self.rules.options = upstream.pool }
+
+    /// No new requests come; connections are closed when they have no work.
+    func retire() {
+        self.rules.isRetired = true
+        self.endpoints.closeIdle()
+    }
+
+    /// Chooses an endpoint for an attempt.
+    func pick(_ context: borrowing PickContext) -> Pick? {
+        do throws(BalancingError) {
+            return try self.balancer.pick(context)
+        } catch {
+            return nil
+        }
+    }
+}
+
+/// The limits of a pool, which its endpoints look at whenever they need them.
+///
+/// Used on the event loop of its worker only.
+final class PoolRules {
+    var options: UpstreamPoolOptions {
+        didSet {
+            self.idleTimeout = self.options.idleTimeout.clampedNanoseconds
+            self.waitingTimeout = self.options.waitingTimeout.clampedNanoseconds
+        }
+    }
+    private(set) var idleTimeout: Int64
+    private(set) var waitingTimeout: Int64
+    /// Whether connections are closed as soon as they have no work.
+    var isRetired = false
+
+    init(_ options: UpstreamPoolOptions) {
+        self.options = options
+        self.idleTimeout = options.idleTimeout.clampedNanoseconds
+        self.waitingTimeout = options.waitingTimeout.clampedNanoseconds
+    }
+}
