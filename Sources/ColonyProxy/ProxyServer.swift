@@ -24,7 +24,7 @@ import Synchronization
 public final class ProxyServer: Service {
     private enum Phase {
         case idle
-        case running(ports: [Int], workers: [ProxyWorker])
+        case running(workers: [ProxyWorker])
         case ended(ProxyError?)
     }
 
@@ -33,10 +33,14 @@ public final class ProxyServer: Service {
         var settings: ProxySettings
         var phase = Phase.idle
         var hasStarted = false
+        /// No change is made any more, though the proxy may still be draining.
+        var isEnding = false
+        var listeners = ListenerSet()
+        /// Starting, changes, and the end follow each other.
+        var lastStep: Task<ProxyError?, Never>?
         var askers: [CheckedContinuation<Result<[Int], ProxyError>, Never>] = []
     }
 
-    private let options: ProxyOptions
     private let clock: any MonotonicClock
     private let logger: Logger
     private let shutdown = OneShotSignal()
@@ -53,7 +57,6 @@ public final class ProxyServer: Service {
     public init(
         options: ProxyOptions, upstreams: [ProxyUpstream], clock: any MonotonicClock = HostClock(), logger: Logger
     ) throws(ProxyError) {
-        self.options = options
         self.clock = clock
         self.logger = logger
         self.state = Mutex(State(settings: try ProxySettings(options, upstreams: upstreams, clock: clock)))
@@ -82,15 +85,15 @@ public final class ProxyServer: Service {
             return !state.hasStarted
         }
         guard isFirst else { throw ProxyError(.closed, "a proxy runs once; make another one") }
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: self.options.workers)
-        let failure = await self.serve(on: group)
+        let settings = self.state.withLock { $0.settings }
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.options.workers)
+        let failure = await self.serve(settings, on: group)
         self.settle(.ended(failure))
         try? await group.shutdownGracefully()
         if let failure { throw failure }
     }
 
-    private func serve(on group: MultiThreadedEventLoopGroup) async -> ProxyError? {
-        let settings = self.state.withLock { $0.settings }
+    private func serve(_ settings: ProxySettings, on group: MultiThreadedEventLoopGroup) async -> ProxyError? {
         let count = ConnectionCount()
         var loops: [any EventLoop] = []
         for loop in group.makeIterator() { loops.append(loop) }
@@ -98,25 +101,36 @@ public final class ProxyServer: Service {
             ProxyWorker(
                 group: group, eventLoop: loop, settings: settings, clock: self.clock, connectionCount: count)
         }
-        let listener: Listener
-        do throws(ProxyError) {
-            listener = try await Listener.open(self.options, workers: workers)
-        } catch {
-            return error
-        }
-        self.settle(.running(ports: listener.ports, workers: workers))
-        self.logger.info(
-            "listening",
-            metadata: [
-                "addresses": "\(self.options.listen.map(\.description))", "ports": "\(listener.ports)",
-                "workers": "\(workers.count)",
-            ])
+        if let failure = await self.step({ await self.start(workers) }) { return failure }
         let isGraceful = await self.waitForShutdown()
-        await listener.close()
+        _ = await self.step {
+            self.state.withLock { $0.isEnding = true }
+            return nil
+        }
+        await self.state.withLock { $0.listeners }.close()
         if isGraceful { await self.drain(workers) }
         for worker in workers { try? await worker.eventLoop.submit { worker.abort() }.get() }
         self.logger.info("stopped")
         return nil
+    }
+
+    private func start(_ workers: [ProxyWorker]) async -> ProxyError? {
+        let settings = self.state.withLock { $0.settings }
+        do throws(ProxyError) {
+            let (listeners, _) = try await ListenerSet().adding(settings.options, workers: workers)
+            await self.adopt(settings, listeners, workers)
+        } catch {
+            return error
+        }
+        self.logger.info("listening", metadata: self.places(settings.options))
+        return nil
+    }
+
+    private func places(_ options: ProxyOptions) -> Logger.Metadata {
+        let ports = self.state.withLock { $0.listeners.ports }
+        return [
+            "addresses": "\(options.listen.map(\.description))", "ports": "\(ports)", "workers": "\(options.workers)",
+        ]
     }
 
     /// Whether there is time for what is under way.
@@ -140,7 +154,8 @@ public final class ProxyServer: Service {
 
     private func drain(_ workers: [ProxyWorker]) async {
         self.logger.info("draining")
-        let deadline = self.clock.now.advanced(by: self.options.drain)
+        let drain = self.state.withLock { $0.settings.options.drain }
+        let deadline = self.clock.now.advanced(by: drain)
         let signals = workers.map { worker in
             let signal = OneShotSignal()
             worker.eventLoop.execute { worker.drain { signal.fire() } }
@@ -159,16 +174,86 @@ public final class ProxyServer: Service {
     /// Begins a graceful shutdown, for programs without a service group. Repeating it does nothing.
     public func shutDown() { self.shutdown.fire() }
 
+    // MARK: Changing
+
+    /// Goes by other options and upstreams from the next request and the next connection on.
+    ///
+    /// It is all or nothing. New addresses are listened at first, and if one cannot be, nothing has changed. No connection is closed for it:
+    /// requests under way end as they began, and so do relays in TCP mode; connections that were accepted at an address that is gone go on.
+    /// An upstream with the name and the balancer of one before keeps its connections to endpoints, and a route with the name and the rules of
+    /// one before keeps what its limits and breaker know. An address that stays keeps its socket, with the backlog that it has.
+    ///
+    /// Changes are made one after the other, in the order of the calls. Before ``run()``, they are what it begins with. Cancellation does not
+    /// stop a change. Making the same change again does nothing.
+    ///
+    /// - Throws: ``ProxyError`` with code `invalidConfiguration`, also for another number of workers than it runs with; `addressInUse` or
+    ///   `cannotListen`; or `closed` when it has been asked to end.
+    public func reconfigure(_ options: ProxyOptions, upstreams: [ProxyUpstream]) async throws(ProxyError) {
+        if let failure = await self.step({ await self.change(options, upstreams) }) { throw failure }
+    }
+
+    /// Does something when all that was begun before is done.
+    private func step(_ work: @escaping @Sendable () async -> ProxyError?) async -> ProxyError? {
+        let task = self.state.withLock { state in
+            let last = state.lastStep
+            let task = Task {
+                _ = await last?.value
+                return await work()
+            }
+            state.lastStep = task
+            return task
+        }
+        return await task.value
+    }
+
+    private func change(_ options: ProxyOptions, _ upstreams: [ProxyUpstream]) async -> ProxyError? {
+        let state = self.state.withLock { ($0.phase, $0.settings, $0.listeners, $0.hasStarted, $0.isEnding) }
+        let (phase, earlier, listeners, hasStarted, isEnding) = state
+        if case .ended = phase { return Self.ended }
+        guard !isEnding else { return Self.ended }
+        guard !hasStarted || options.workers == earlier.options.workers else {
+            return ProxyError(
+                .invalidConfiguration,
+                "a proxy that runs with \(earlier.options.workers) workers cannot go on with \(options.workers): start "
+                    + "another one that shares its port, and end this one")
+        }
+        do throws(ProxyError) {
+            let settings = try ProxySettings(options, upstreams: upstreams, earlier: earlier, clock: self.clock)
+            guard case .running(let workers) = phase else {
+                self.state.withLock { $0.settings = settings }
+                return nil
+            }
+            let (chosen, rest) = try await listeners.adding(options, workers: workers)
+            await self.adopt(settings, chosen, workers)
+            await rest.close()
+        } catch {
+            return error
+        }
+        self.logger.info("changed", metadata: self.places(options))
+        return nil
+    }
+
+    private func adopt(_ settings: ProxySettings, _ listeners: ListenerSet, _ workers: [ProxyWorker]) async {
+        for worker in workers { try? await worker.eventLoop.submit { worker.adopt(settings) }.get() }
+        self.state.withLock { state in
+            state.settings = settings
+            state.listeners = listeners
+        }
+        self.settle(.running(workers: workers))
+    }
+
+    private static var ended: ProxyError { ProxyError(.closed, "the proxy has ended") }
+
     // MARK: What is known of it
 
-    /// The ports that it listens on, in the order of ``ProxyOptions/listen``; waits until it does.
+    /// The ports that it listens on, in the order of the addresses; waits until it does.
     ///
     /// - Throws: ``ProxyError``: why it cannot listen, or with code `closed` if it has ended.
     public var boundPorts: [Int] {
         get async throws(ProxyError) {
             let result = await withCheckedContinuation { continuation in
                 let known = self.state.withLock { state -> Result<[Int], ProxyError>? in
-                    if let known = Self.ports(of: state.phase) { return known }
+                    if let known = Self.ports(of: state) { return known }
                     state.askers.append(continuation)
                     return nil
                 }
@@ -178,21 +263,23 @@ public final class ProxyServer: Service {
         }
     }
 
-    private static func ports(of phase: Phase) -> Result<[Int], ProxyError>? {
-        switch phase {
+    private static func ports(of state: State) -> Result<[Int], ProxyError>? {
+        switch state.phase {
         case .idle: nil
-        case .running(let ports, _): .success(ports)
-        case .ended(let error): .failure(error ?? ProxyError(.closed, "the proxy has ended"))
+        case .running: .success(state.listeners.ports)
+        case .ended(let error): .failure(error ?? Self.ended)
         }
     }
 
     private func settle(_ phase: Phase) {
-        let askers = self.state.withLock { state in
-            state.phase = phase
-            defer { state.askers = [] }
-            return state.askers
-        }
-        guard let known = Self.ports(of: phase) else { return }
+        let (askers, known) =
+            self.state.withLock { state in
+                state.phase = phase
+                guard let known = Self.ports(of: state) else { return ([], nil) }
+                defer { state.askers = [] }
+                return (state.askers, known)
+            } as ([CheckedContinuation<Result<[Int], ProxyError>, Never>], Result<[Int], ProxyError>?)
+        guard let known else { return }
         for asker in askers { asker.resume(returning: known) }
     }
 
@@ -202,7 +289,7 @@ public final class ProxyServer: Service {
     public func statistics() async -> ProxyStatistics {
         var statistics = ProxyStatistics()
         let workers = self.state.withLock { state -> [ProxyWorker] in
-            if case .running(_, let workers) = state.phase { workers } else { [] }
+            if case .running(let workers) = state.phase { workers } else { [] }
         }
         for worker in workers {
             guard let part = try? await worker.eventLoop.submit({ worker.snapshot() }).get() else { continue }

@@ -142,32 +142,31 @@ struct DistributionTests {
         let balancer = try makeBalancer(makeManyEndpoints(count), .ringHash(loadFactor: 1.25))
         let threads = 6
         let perThread = count * 10
-        /// Calls of all endpoints but the popular one are left under way when all threads have ended.
         func onThreads(_ work: @escaping @Sendable (Int) -> Void) async {
             let left = Mutex(threads)
             await withCheckedContinuation { continuation in
                 for number in 0..<threads {
                     startThread(named: "picker-\(number)") {
                         work(number)
-                        if left.withLock({ left in
-                            left -= 1; return left == 0
-                        }) {
-                            continuation.resume()
+                        let rest = left.withLock { left in
+                            left -= 1
+                            return left
                         }
+                        if rest == 0 { continuation.resume() }
                     }
                 }
             }
         }
-        let bags = Mutex<[PickBag]>([])
+        let bags = Mutex<[Handover]>([])
         for _ in 0..<3 {
             await onThreads { number in
-                var bag = PickBag()
+                let mine = Handover()
                 for call in 0..<perThread {
                     let key = call % 3 == 0 ? "popular" : "key-\(number)-\(call)"
                     guard let pick = try? balancer.pick(PickContext(key: key)) else { return }
-                    bag.add(pick)
+                    mine.add(pick)
                 }
-                bags.withLock { $0.append(bag) }
+                bags.withLock { $0.append(mine) }
             }
             let loads = balancer.status.map(\.callsUnderWay)
             #expect(loads.reduce(0, +) == threads * perThread)
@@ -176,8 +175,7 @@ struct DistributionTests {
             #expect((loads.max() ?? 0) <= bound + 2 * threads)
             // The bags were filled by one thread each and are emptied by whichever comes first.
             await onThreads { _ in
-                guard var bag = bags.withLock({ $0.popLast() }) else { return }
-                bag.end()
+                bags.withLock { $0.popLast() }?.end()
             }
             #expect(balancer.status.allSatisfy { $0.callsUnderWay == 0 })
         }
@@ -276,4 +274,18 @@ struct PickBag: ~Copyable {
             self.last = link.next
         }
     }
+}
+
+/// What one thread has picked and another one ends.
+private final class Handover: Sendable {
+    private let bag = Mutex(PickBag())
+
+    func add(_ pick: consuming Pick) {
+        var pick: Pick? = consume pick
+        self.bag.withLock { bag in
+            if let pick = pick.take() { bag.add(pick) }
+        }
+    }
+
+    func end() { self.bag.withLock { $0.end() } }
 }

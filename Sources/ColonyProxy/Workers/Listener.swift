@@ -105,13 +105,15 @@ struct Listener: Sendable {
     }
 
     private static func accept(_ listening: CInt) -> CInt {
-        #if os(Linux)
-        return accept4(listening, nil, nil, CInt(SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue))
-        #else
+        #if canImport(Darwin)
         let socket = Darwin.accept(listening, nil, nil)
+        #elseif canImport(Musl)
+        let socket = Musl.accept(listening, nil, nil)
+        #else
+        let socket = Glibc.accept(listening, nil, nil)
+        #endif
         if socket >= 0 { _ = fcntl(socket, F_SETFD, FD_CLOEXEC) }
         return socket
-        #endif
     }
 
     private func adopt(_ socket: CInt, from loop: any EventLoop) {

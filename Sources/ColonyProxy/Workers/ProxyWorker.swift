@@ -125,6 +125,7 @@ final class ProxyWorker: @unchecked Sendable {
     }
 
     func snapshot() -> ProxyStatistics {
+        self.retired.removeAll { $0.endpoints.isUnused }
         var statistics = ProxyStatistics()
         statistics.traffic = self.traffic
         statistics.latency = self.latency

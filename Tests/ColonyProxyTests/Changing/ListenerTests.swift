@@ -1,5 +1,6 @@
 import ColonyBalancing
 import ColonyCore
+import NIOCore
 import NIOPosix
 import Testing
 

@@ -116,14 +116,18 @@ struct ReconfigureTests {
         }
     }
 
-    @Test("a change that fails changes nothing: a port that is taken, settings that cannot work, another number of workers")
+    @Test(
+        "a change that fails changes nothing: a port that is taken, settings that cannot work, another number of workers"
+    )
     func failuresChangeNothing() async throws {
         let endpoint = try await AnsweringServer.start(Self.answer("a"))
         let taken = try await AnsweringServer.start(Self.answer("no proxy"))
         try await withProxy(to: [endpoint.port], mode: .http) { proxy in
             let balancer = try LoadBalancer([])
             let upstreams = try Self.upstream("default", balancer)
-            func refused(_ code: ProxyError.Code, _ quoted: String, _ options: ProxyOptions, _ upstreams: [ProxyUpstream]) async {
+            func refused(
+                _ code: ProxyError.Code, _ quoted: String, _ options: ProxyOptions, _ upstreams: [ProxyUpstream]
+            ) async {
                 let error = await #expect(throws: ProxyError.self) {
                     try await proxy.server.reconfigure(options, upstreams: upstreams)
                 }
