@@ -141,7 +141,7 @@ struct ReconfigureTests {
             let free = try FreePort.take(1)[0]
             await refused(.addressInUse, "\(taken.port)", try Self.options(free, taken.port), upstreams)
             await refused(.invalidConfiguration, "4", try Self.options(0, workers: 4), upstreams)
-            await refused(.invalidConfiguration, "not 2", try Self.options(0), upstreams + upstreams)
+            await refused(.invalidConfiguration, "\"default\"", try Self.options(0), upstreams + upstreams)
             await refused(.invalidConfiguration, "not 0", try Self.options(0), [])
             #expect(try await proxy.server.boundPorts == [proxy.port])
             await #expect(throws: (any Error).self) { try await TestConnection.open(port: free) }
