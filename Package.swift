@@ -121,21 +121,22 @@ let floor3: [Target] = [
 
 let floor4: [Target] = [
     .target(
+        name: "ColonyProxy",
+        dependencies: [
+            "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyHashing", "ColonyResilience", .log, .metrics,
+            .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .nioSSL, .nioTLS, .serviceLifecycle,
+        ],
+        swiftSettings: settings
+    ),
+    .target(
         name: "ColonyServer",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            "ColonyBalancing", "ColonyProxy",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
         resources: [.embedInCode("Console/Resources")],
-        swiftSettings: settings
-    ),
-    .target(
-        name: "ColonyProxy",
-        dependencies: [
-            "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyResilience", .log, .metrics, .nioCore, .nioPosix,
-            .nioSSL, .nioTLS, .nioHTTP2, .nioHPACK, .serviceLifecycle,
-        ],
         swiftSettings: settings
     ),
 ]
@@ -346,7 +347,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonySQLite",
+                "ColonyMemory", "ColonySQLite",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
@@ -355,7 +356,7 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
-                "ColonyResilience", "ColonyMemory",
+                "ColonyResilience", "ColonyBalancing", "ColonyMemory", "ColonyProxy",
                 "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,
@@ -367,8 +368,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyProxyTests",
             dependencies: [
-                "ColonyCore", "ColonyBalancing", "ColonyProxy", "ColonyResilience", "ColonySimulation", "RealServers",
-                .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
+                "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyMemory", "ColonyProxy", "ColonyResilience",
+                "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),

@@ -20,6 +20,8 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     private let timer: DeadlineTimer
     private var context: ChannelHandlerContext?
     private var phase = Phase.resting
+    /// What the limits of heads are from.
+    private var settings: ProxySettings
     private var exchange: Exchange?
     /// Whom the bytes of this round of reading went to; its next request may come before the round ends.
     private var reader: Exchange?
@@ -46,6 +48,7 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
     init(worker: ProxyWorker, record: EndpointRecord) {
         self.worker = worker
         self.record = record
+        self.settings = worker.settings
         self.parser = ResponseHeadParser(limits: worker.settings.headLimits)
         self.timer = DeadlineTimer(worker: worker)
     }
@@ -115,6 +118,13 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         self.phase = .head
         self.hasReceived = false
         self.requestCount += 1
+        if self.settings !== self.worker.settings { self.adoptSettings() }
+    }
+
+    private func adoptSettings() {
+        let limits = self.settings.headLimits
+        self.settings = self.worker.settings
+        if limits != self.settings.headLimits { self.parser = ResponseHeadParser(limits: self.settings.headLimits) }
     }
 
     func write(_ bytes: ByteBuffer) {

@@ -80,10 +80,6 @@ final class ProxySettings: Sendable {
     private static func numbers(
         of upstreams: [ProxyUpstream], _ options: ProxyOptions
     ) throws(ProxyError) -> [String: Int] {
-        guard !options.routes.isEmpty || upstreams.count == 1 else {
-            throw ProxyError(
-                .invalidConfiguration, "without routes there must be one upstream and not \(upstreams.count)")
-        }
         if options.mode == .tcp, let upstream = upstreams.first(where: { $0.tls != nil }) {
             throw ProxyError(
                 .invalidConfiguration,
@@ -95,6 +91,10 @@ final class ProxySettings: Sendable {
             guard numbers.updateValue(number, forKey: upstream.name) == nil else {
                 throw ProxyError(.invalidConfiguration, "two upstreams have the name \"\(upstream.name)\"")
             }
+        }
+        guard !options.routes.isEmpty || upstreams.count == 1 else {
+            throw ProxyError(
+                .invalidConfiguration, "without routes there must be one upstream, not \(upstreams.count)")
         }
         return numbers
     }
