@@ -151,12 +151,14 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
-        if self.phase == .waiting, let headers {
-            self.headers = nil
-            self.start(headers)
-        } else {
+        guard self.phase == .waiting else {
             self.passBody()
+            return
         }
+        // A stream that the client has given up in the round in which it began costs nobody any work.
+        guard self.mayBegin, let headers else { return }
+        self.headers = nil
+        self.start(headers)
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
