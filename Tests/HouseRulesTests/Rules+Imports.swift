@@ -43,6 +43,7 @@ extension Rule {
             "ColonyServer", "ColonyProxy", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyEtcd",
             "ColonyHummingbird", "ColonyAsyncHTTPClient",
         ],
+        "NIOHTTP2": ["ColonyProxy"], "NIOHPACK": ["ColonyProxy"],
         "NIOHTTP1": ["ColonyServer", "ColonyRemote", "ColonyAsyncHTTPClient"],
         "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
         "AsyncHTTPClient": ["ColonyRemote", "ColonyServer", "ColonyAsyncHTTPClient"],

@@ -81,7 +81,8 @@ extension HTTP1Client {
         self.answerBytes = 0
         self.worker.traffic.requests &+= 1
         self.worker.traffic.activeRequests += 1
-        self.route = nil
+        // With a head the director says which one it is.
+        if !log { self.route = nil }
         guard self.settings.options.accessLog != nil else { return }
         self.logged = LoggedRequest(client: self.origin.clientText, method: "", target: "")
         if log {
@@ -121,7 +122,7 @@ extension HTTP1Client {
 
 /// What the log needs of the head of a request.
 struct LoggedRequest {
-    let client: String
+    var client: String
     let method: String
     let target: String
 }

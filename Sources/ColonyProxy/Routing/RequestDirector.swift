@@ -42,8 +42,8 @@ enum RequestDirector {
         on worker: ProxyWorker, start: Int64, route: inout WorkerRoute?
     ) -> Direction {
         let head = parser.head
-        route = nil
         if head.method == .connect {
+            route = nil
             return .answer(
                 DirectedAnswer(405, "This proxy is none that clients choose: it opens no tunnels.", closes: true))
         }
@@ -51,14 +51,17 @@ enum RequestDirector {
         if let table = worker.settings.table {
             switch table.find(parser, bytes, isSecure: client.origin.isSecure) {
             case .route(let number): found = worker.routes[number]
-            case .none: return .answer(DirectedAnswer(404, "No route of this proxy is for this request."))
+            case .none:
+                route = nil
+                return .answer(DirectedAnswer(404, "No route of this proxy is for this request."))
             case .twofoldPath:
+                route = nil
                 return .answer(DirectedAnswer(400, "The path could be read in two ways.", closes: true))
             }
         } else {
             found = worker.routes[0]
         }
-        route = found
+        if route !== found { route = found }
         found.counts.traffic.requests &+= 1
         let plan = found.plan
         if case .length(let count) = head.framing, count > plan.bodyLimit {

@@ -75,7 +75,7 @@ public struct RouteMatch: Hashable, Sendable {
     private static func check(host: String) throws(ProxyError) {
         let name = host.hasPrefix("*.") ? String(host.dropFirst(2)) : host
         let isPlain = !name.isEmpty && name.utf8.count <= HostKey.longest && FieldSyntax.isHostWithoutPort(name)
-        guard isPlain, !name.hasPrefix("."), !(host.hasPrefix("*.") && name.hasPrefix("[")) else {
+        guard isPlain, !name.hasPrefix("."), !name.contains("*"), !(host.hasPrefix("*.") && name.hasPrefix("[")) else {
             throw ProxyError(
                 .invalidConfiguration,
                 "the host \"\(host)\" of a route is neither a name without a port nor one such as *.example.com")

@@ -4,8 +4,8 @@
 /// costs a look at its host, one at its first segment, and as many routes as are left.
 ///
 /// - Complexity: O(*k*) in the routes that are left, and O(*n*) in the bytes of the host and the path.
-struct RouteTable: Sendable {
-    private struct Candidates: Sendable {
+final class RouteTable: Sendable {
+    private final class Candidates: Sendable {
         /// By the first segment of the path.
         let bySegment: ByteKeyTable<[Int]>
         /// For paths with another first segment, and for no path.

@@ -34,5 +34,9 @@ final class StickyIndex {
     }
 
     /// An endpoint that has just been told to a client is known.
-    func note(_ name: EndpointName) { self.names[self.plan.value(of: name)] = name }
+    func note(_ name: EndpointName) {
+        // Endpoints that came and went would fill it.
+        if self.names.count >= 2 * LoadBalancer.endpointLimit { self.names = [:] }
+        self.names[self.plan.value(of: name)] = name
+    }
 }

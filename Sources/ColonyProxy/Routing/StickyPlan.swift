@@ -26,7 +26,9 @@ struct StickyPlan: Sendable {
         } else if let earlier, earlier.cookie == cookie, earlier.upstream == upstream {
             self.hash = earlier.hash
         } else {
-            self.hash = SipHash(key: .random(in: 0 ... .max), .random(in: 0 ... .max))
+            // A secret is not to be had again from a seed.
+            var system = SystemRandomNumberGenerator()
+            self.hash = SipHash(key: system.next(), system.next())
         }
     }
 

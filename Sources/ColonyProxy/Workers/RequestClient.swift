@@ -1,7 +1,7 @@
 import ColonyBalancing
 
 /// Whom a request comes from: what the balancer, limits, and the log know its client by.
-struct RequestClient {
+final class RequestClient: Sendable {
     /// The address without a port.
     let address: String
     let context: PickContext

@@ -27,7 +27,7 @@ extension OpenAPISchemas {
                 "Proxy",
                 Self.full(
                     head + [
-                        ("workers", Self.count),
+                        ("workers", Self.count), ("tls", Self.flag),
                         (
                             "now_ms",
                             [
@@ -80,7 +80,7 @@ extension OpenAPISchemas {
                 "ProxyUpstream",
                 Self.full([
                     ("name", Self.text), ("algorithm", Self.text), ("source", .reference("ProxySource")),
-                    ("checks", Self.texts), ("endpoints", Self.list("ProxyEndpoint")),
+                    ("tls", Self.flag), ("checks", Self.texts), ("endpoints", Self.list("ProxyEndpoint")),
                 ])
             ),
             (

@@ -27,7 +27,7 @@ enum ProxyAnswers {
             ("name", .string(proxy.name)), ("mode", .string(Self.mode(proxy))),
             ("listen", .array(proxy.addresses.map { .string($0) })),
             ("workers", .number(UInt64(settings.workers ?? ProxyFleet.processorCount))),
-            ("now_ms", .number(UInt64(max(0, now.nanoseconds / 1_000_000)))),
+            ("tls", .bool(settings.tls != nil)), ("now_ms", .number(UInt64(max(0, now.nanoseconds / 1_000_000)))),
             ("traffic", Self.traffic(statistics.traffic)), ("latency", Self.latency(statistics.latency)),
             (
                 "routes",
@@ -131,6 +131,7 @@ enum ProxyAnswers {
             ("name", .string(definition.name)),
             ("algorithm", .string("\(definition.options.algorithm)")),
             ("source", Self.source(upstream, now: now)),
+            ("tls", .bool(definition.tls != nil)),
             ("checks", .array(definition.checks.map { .string($0.name) })),
             (
                 "endpoints",

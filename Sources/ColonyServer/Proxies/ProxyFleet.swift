@@ -205,6 +205,10 @@ final class ProxyFleet: Sendable {
         }
         var changes = Changes()
         for plan in plans {
+            for warning in plan.definition.settings.tls?.warnings ?? [] {
+                self.place.logger.warning(
+                    "\(warning)", metadata: ["proxy": "\(plan.definition.name)"])
+            }
             for part in plan.upstreams {
                 part.commit(logger: self.place.logger)
                 for task in part.stopping { task.stop() }
@@ -291,7 +295,8 @@ final class ProxyFleet: Sendable {
 
     private static func proxyUpstream(_ upstream: RunningUpstream) throws(ProxyError) -> ProxyUpstream {
         try ProxyUpstream(
-            upstream.definition.name, balancer: upstream.core.balancer, pool: upstream.definition.pool)
+            upstream.definition.name, balancer: upstream.core.balancer, pool: upstream.definition.pool,
+            tls: upstream.definition.tls)
     }
 
     private func start(_ plan: Plan, in group: inout DiscardingTaskGroup) async throws(DaemonError) -> RunningProxy {

@@ -161,6 +161,40 @@ struct ProxyConfigurationTests {
         #expect(refusal.contains("/colony-"), "\(refusal)")
     }
 
+    @Test("TLS is read for both sides, and a file that is not there is pointed at")
+    func secrecy() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("colony-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let openssl = Process()
+        openssl.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+        openssl.arguments = [
+            "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+            "2", "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout",
+            folder.appendingPathComponent("key.pem").path, "-out", folder.appendingPathComponent("chain.pem").path,
+        ]
+        openssl.standardError = FileHandle.nullDevice
+        try openssl.run()
+        openssl.waitUntilExit()
+        let tls = """
+                tls:
+                  certificates: [{certificate: \(folder.path)/chain.pem, key: \(folder.path)/key.pem}]
+                  minimum_version: "1.3"
+                  http2: false
+                upstreams:
+                  secret: {endpoints: [app.example:443], tls: {verify: true, server_name: app.example, trust_roots: \(folder.path)/chain.pem}}
+                  usual: {dns: app.example:443, tls: true, health: {kind: http, tls: true}}
+                routes: [{forward: secret}]
+            """
+        let yaml = "proxies:\n  web:\n    listen: 127.0.0.1:8443\n" + tls
+        #expect(try self.load(yaml).proxies.count == 1)
+        let missing = self.refusal(yaml.replacingOccurrences(of: "/key.pem", with: "/no-key.pem"))
+        #expect(missing.contains("line 4") || missing.contains("line 5"), "\(missing)")
+        #expect(missing.contains("no-key.pem"), "\(missing)")
+        let misspelt = self.refusal(yaml.replacingOccurrences(of: "http2", with: "htp2"))
+        #expect(misspelt.contains("line 7, column 7") && misspelt.contains("did you mean http2?"), "\(misspelt)")
+    }
+
     @Test("Two proxies cannot listen at one address")
     func sameAddress() {
         let two = Self.simple + "  other:\n    listen: 127.0.0.1:8080\n    upstreams: {a: {endpoints: [h:1]}}\n"

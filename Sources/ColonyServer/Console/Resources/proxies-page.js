@@ -103,7 +103,7 @@ function makeProxy(page, rates) {
         update: (proxy) => {
             if (name === null) replaceChildren(title, nameElement(proxy.name));
             name = proxy.name;
-            setText(facts, `${proxy.mode === "http" ? "HTTP" : "TCP"} at ${proxy.listen.join(", ")}, `
+            setText(facts, `${proxy.mode === "http" ? "HTTP" : "TCP"}${proxy.tls ? " over TLS" : ""} at ${proxy.listen.join(", ")}, `
                 + `${counted(proxy.workers, "worker")}`);
             const { traffic: counts, latency, now_ms: at } = proxy;
             const key = (part) => `${proxy.name}/${part}`;

@@ -30,7 +30,7 @@ export function makeUpstream(page, rates) {
             }
             upstream = next;
             const { source, checks } = next;
-            const parts = [`by ${next.algorithm}`];
+            const parts = [`by ${next.algorithm}`, ...(next.tls ? ["over TLS"] : [])];
             if (source.kind !== "file") parts.push(`found by ${source.name}`);
             parts.push(checks.length === 0 ? "no checks" : `checked by ${checks.join(", ")}`);
             setText(facts, parts.join(" · "));

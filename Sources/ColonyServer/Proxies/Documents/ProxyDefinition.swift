@@ -22,7 +22,8 @@ public struct ProxyDefinition: Sendable {
     func check() throws {
         let upstreams = try self.upstreams.map { definition in
             try ProxyUpstream(
-                definition.name, balancer: LoadBalancer([], options: definition.options), pool: definition.pool)
+                definition.name, balancer: LoadBalancer([], options: definition.options), pool: definition.pool,
+                tls: definition.tls)
         }
         _ = try ProxyServer(
             options: self.options(accessLog: nil), upstreams: upstreams, logger: ProxyFleet.silentLogger)

@@ -16,6 +16,7 @@ struct ProxyDocument: Sendable {
         },
         .integer("workers", \.settings.workers), .integer("backlog", \.settings.backlog),
         .flag("shares_port", \.settings.sharesPort), .duration("drain", \.settings.drain),
+        .other("tls", \.settings.tls) { value throws(DaemonError) in try ProxyTLSDocument.read(value) },
         .other("timeouts", \.settings.timeouts) { value throws(DaemonError) in try ProxyTimeoutsDocument.read(value) },
         .other("limits", \.settings.limits) { value throws(DaemonError) in try ProxyLimitsDocument.read(value) },
         .other("retries", \.settings.retries) { value throws(DaemonError) in try ProxyRetriesDocument.read(value) },

@@ -8,6 +8,7 @@ struct ProxySettingsDocument: Sendable {
     var workers: Int?
     var backlog = 1_024
     var sharesPort = false
+    var tls: ProxyTLS?
     var timeouts = ProxyTimeouts()
     var limits = ProxyLimits()
     var retries = ProxyRetries()
@@ -21,7 +22,8 @@ struct ProxySettingsDocument: Sendable {
         try ProxyOptions(
             mode: self.mode, listen: self.listen, workers: self.workers ?? ProxyFleet.processorCount,
             backlog: self.backlog, sharesPort: self.sharesPort, timeouts: self.timeouts, limits: self.limits,
-            retries: self.retries, forwarding: self.forwarding, proxyProtocol: self.proxyProtocol, drain: self.drain,
+            retries: self.retries, forwarding: self.forwarding, proxyProtocol: self.proxyProtocol, tls: self.tls,
+            drain: self.drain,
             accessLog: accessLog, routes: self.routes)
     }
 }

@@ -16,6 +16,7 @@ struct UpstreamDefinition: Sendable {
     let source: Source
     let checks: [HealthCheck]
     let pool: UpstreamPoolOptions
+    let tls: UpstreamTLS?
 
     /// Endpoints that are known before anything runs.
     var fixedEndpoints: [Endpoint] { if case .fixed(let endpoints) = self.source { endpoints } else { [] } }
@@ -23,7 +24,7 @@ struct UpstreamDefinition: Sendable {
     /// Tries everything that can be refused later, so that nothing is.
     func check() throws {
         let balancer = try LoadBalancer(self.fixedEndpoints, options: self.options)
-        _ = try ProxyUpstream(self.name, balancer: balancer, pool: self.pool)
+        _ = try ProxyUpstream(self.name, balancer: balancer, pool: self.pool, tls: self.tls)
         _ = try HealthChecker(self.checks, probe: NetworkProbe())
     }
 }

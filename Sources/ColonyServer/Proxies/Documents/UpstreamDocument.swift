@@ -19,8 +19,9 @@ struct UpstreamDocument: Sendable {
     var dns: DNSEndpointsOptions?
     var registry: LeaseName?
     var pool = UpstreamPoolOptions()
-    // Read last, because it takes over the name of `dns`.
+    // Read last, because they take over the name of `dns`.
     var health: SectionValue?
+    var tls: SectionValue?
 
     private static let keys: [SectionKey<UpstreamDocument>] = [
         SectionKey("algorithm") { value, upstream throws(DaemonError) in
@@ -47,6 +48,7 @@ struct UpstreamDocument: Sendable {
         },
         SectionKey("pool") { value, upstream throws(DaemonError) in upstream.pool = try PoolDocument.read(value) },
         SectionKey("health") { value, upstream in upstream.health = value },
+        SectionKey("tls") { value, upstream in upstream.tls = value },
     ]
 
     static func read(_ name: String, _ value: SectionValue) throws(DaemonError) -> UpstreamDefinition {
@@ -64,7 +66,10 @@ struct UpstreamDocument: Sendable {
                 checks: try document.health.map { value throws(DaemonError) in
                     try HealthDocument.readAll(value, dns: document.dns)
                 } ?? [],
-                pool: document.pool)
+                pool: document.pool,
+                tls: try document.tls.flatMap { value throws(DaemonError) in
+                    try UpstreamTLSDocument.read(value, dns: document.dns)
+                })
             try definition.check()
         } catch let error as DaemonError {
             throw error
