@@ -419,6 +419,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     private var hasReachedEnd: Bool { self.end != .max && self.worker.now >= self.end }
 
+    /// Whether the end of all has come while the client was waited for, which says nothing of the endpoint.
+    private var hasReachedEndByClient: Bool {
+        self.hasReachedEnd && (!self.client.takesAnswer || (!self.isRequestComplete && self.takesRequest))
+    }
+
     func deadlinePassed(_ timer: DeadlineTimer) {
         switch self.phase {
         case .idle: break
@@ -428,11 +433,21 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             self.fail(self.hasReachedEnd ? .timedOut : .overloaded)
         case .sent:
             self.worker.traffic.timeouts &+= 1
+            let isByClient = self.hasReachedEndByClient
             let upstream = self.detach()
             upstream?.close()
-            self.attemptFailed(.timedOut, as: .timedOut, isSafe: false)
+            if isByClient {
+                self.settle(hasSucceeded: nil)
+                self.fail(.timedOut)
+            } else {
+                self.attemptFailed(.timedOut, as: .timedOut, isSafe: false)
+            }
         case .answering:
             self.worker.traffic.timeouts &+= 1
+            if self.hasReachedEndByClient {
+                if let pick = self.pick.take() { pick.cancel() }
+                self.settle(hasSucceeded: nil)
+            }
             self.broke(.timedOut)
         case .tunnel:
             let deadline = self.lastActivity + (self.route?.plan.relayIdle ?? 0)
