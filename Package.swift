@@ -121,21 +121,22 @@ let floor3: [Target] = [
 
 let floor4: [Target] = [
     .target(
+        name: "ColonyProxy",
+        dependencies: [
+            "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyHashing", "ColonyResilience", .log, .metrics,
+            .nioCore, .nioHPACK, .nioHTTP2, .nioPosix, .nioSSL, .nioTLS, .serviceLifecycle,
+        ],
+        swiftSettings: settings
+    ),
+    .target(
         name: "ColonyServer",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            "ColonyBalancing", "ColonyProxy",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
         resources: [.embedInCode("Console/Resources")],
-        swiftSettings: settings
-    ),
-    .target(
-        name: "ColonyProxy",
-        dependencies: [
-            "ColonyCore", "ColonyBalancing", "ColonyHashing", "ColonyResilience", .log, .metrics, .nioCore, .nioPosix,
-            .nioSSL, .nioTLS, .serviceLifecycle,
-        ],
         swiftSettings: settings
     ),
 ]
@@ -245,6 +246,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-metrics", from: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.3"),
@@ -345,7 +347,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonySQLite",
+                "ColonyMemory", "ColonySQLite",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
@@ -354,7 +356,7 @@ var tests: [Target] {
             name: "ColonyServerTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
-                "ColonyResilience", "ColonyMemory",
+                "ColonyResilience", "ColonyBalancing", "ColonyMemory", "ColonyProxy",
                 "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,
@@ -366,8 +368,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyProxyTests",
             dependencies: [
-                "ColonyCore", "ColonyBalancing", "ColonyProxy", "ColonyResilience", "ColonySimulation", "RealServers",
-                .log, .nioCore, .nioPosix, .nioSSL, .serviceLifecycle,
+                "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyMemory", "ColonyProxy", "ColonyResilience",
+                "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
@@ -536,6 +538,8 @@ extension Target.Dependency {
     static var nioHTTP1: Self { .product(name: "NIOHTTP1", package: "swift-nio") }
     static var nioHTTPTypes: Self { .product(name: "NIOHTTPTypes", package: "swift-nio-extras") }
     static var nioPosix: Self { .product(name: "NIOPosix", package: "swift-nio") }
+    static var nioHTTP2: Self { .product(name: "NIOHTTP2", package: "swift-nio-http2") }
+    static var nioHPACK: Self { .product(name: "NIOHPACK", package: "swift-nio-http2") }
     static var nioTLS: Self { .product(name: "NIOTLS", package: "swift-nio") }
     static var nioSSL: Self { .product(name: "NIOSSL", package: "swift-nio-ssl") }
     static var serviceLifecycle: Self { .product(name: "ServiceLifecycle", package: "swift-service-lifecycle") }

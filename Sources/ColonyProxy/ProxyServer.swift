@@ -240,6 +240,7 @@ public final class ProxyServer: Service {
             state.listeners = listeners
         }
         self.settle(.running(workers: workers))
+        for warning in settings.options.tls?.warnings ?? [] { self.logger.warning("\(warning)") }
     }
 
     private static var ended: ProxyError { ProxyError(.closed, "the proxy has ended") }

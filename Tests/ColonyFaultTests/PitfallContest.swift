@@ -4,7 +4,7 @@ import Synchronization
 
 /// Candidates of one election in this process, each with an engine of its own, and who led when.
 final class PitfallContest: Sendable {
-    /// A leadership as its leader saw it: it led at both ends.
+    /// A leadership as its leader saw it: its work had not been cancelled at either end.
     struct Tenure: Hashable, Sendable {
         let term: FencingToken
         let from: MonotonicInstant
@@ -41,16 +41,19 @@ final class PitfallContest: Sendable {
         while !self.state.withLock({ $0.isOver }) {
             guard let leadership = try? await election.campaign(upTo: .seconds(5)) else { continue }
             let start = self.clock.now
-            var last: MonotonicInstant?
-            while true {
-                // Read before the look, so that it led at this time if it leads at the look.
-                let now = self.clock.now
-                guard leadership.isLeader else { break }
-                last = now
-                if start.duration(to: now) >= self.stay { break }
-                try? await self.clock.sleep(for: .milliseconds(5))
+            let latest = Mutex<MonotonicInstant?>(nil)
+            // The work of a leader, which only looks whether it was cancelled: that has to come before another leads.
+            _ = try? await leadership.whileLeader { [clock = self.clock, stay = self.stay] _ in
+                while true {
+                    // Read before the look, so that it was at work at this time if it is at the look.
+                    let now = clock.now
+                    if Task.isCancelled { return }
+                    latest.withLock { $0 = now }
+                    if start.duration(to: now) >= stay { return }
+                    try? await clock.sleep(for: .milliseconds(5))
+                }
             }
-            if let last {
+            if let last = latest.withLock({ $0 }) {
                 let tenure = Tenure(term: leadership.term, from: start, to: last)
                 self.state.withLock { $0.tenures.append(tenure) }
             }

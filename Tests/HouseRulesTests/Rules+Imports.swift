@@ -43,6 +43,7 @@ extension Rule {
             "ColonyServer", "ColonyProxy", "ColonyRemote", "ColonyRedis", "ColonyMemcached", "ColonyEtcd",
             "ColonyHummingbird", "ColonyAsyncHTTPClient",
         ],
+        "NIOHTTP2": ["ColonyProxy"], "NIOHPACK": ["ColonyProxy"],
         "NIOHTTP1": ["ColonyServer", "ColonyRemote", "ColonyAsyncHTTPClient"],
         "NIOFoundationCompat": ["ColonyServer", "ColonyRemote"],
         "AsyncHTTPClient": ["ColonyRemote", "ColonyServer", "ColonyAsyncHTTPClient"],
@@ -94,8 +95,9 @@ extension Rule {
         "ColonyCoordination": 2, "ColonyQueues": 2, "ColonyTransactions": 2, "ColonyCluster": 2,
         "ColonyMemory": 3, "ColonySQLite": 3, "ColonyRemote": 3, "ColonyRedis": 3, "ColonyPostgres": 3,
         "ColonyZooKeeper": 3, "ColonyEtcd": 3, "ColonyRabbitMQ": 3, "ColonyKafka": 3, "ColonyMemcached": 3,
-        "ColonyServer": 4, "ColonyProxy": 4,
-        "colony": 5,
+        // The daemon runs proxies, so it stands above them on the floor of the servers.
+        "ColonyProxy": 4, "ColonyServer": 5,
+        "colony": 6,
     ]
     private static let beside: [String: Set<String>] = [
         "ColonyHummingbird": ["ColonyCore", "ColonyResilience"],
@@ -141,12 +143,14 @@ extension Rule {
             Example("Sources/ColonyClocks/A.swift", "import ColonyCaches"),
             Example("Sources/ColonySQLite/A.swift", "public import ColonyMemory"),
             Example("Sources/ColonyServer/A.swift", "import ColonySimulation"),
+            Example("Sources/ColonyProxy/A.swift", "import ColonyServer"),
             Example("Sources/ColonyConformance/A.swift", "import ColonyMemory"),
             Example("Sources/ColonyNowhere/A.swift", "import ColonyCore"),
         ],
         kept: [
             Example("Sources/ColonyServer/A.swift", "import ColonySQLite\npublic import ColonyCore"),
             Example("Sources/colony/A.swift", "import ColonyServer\nimport ColonyConformance"),
+            Example("Sources/ColonyServer/A.swift", "import ColonyProxy"),
             Example("Sources/ColonyTransactions/A.swift", "import ColonyQueues"),
             Example("Sources/ColonyCaches/A.swift", "import ColonyHashing"),
         ]

@@ -5,7 +5,7 @@ import ColonyQueues
 public struct QueueCase: Sendable, CustomStringConvertible {
     /// What an engine promises, by subject.
     public enum Property: String, Hashable, Sendable, CaseIterable, Codable {
-        case declaration, publishing, order, leases, settlement, keys, delays, deduplication, room, waiting
+        case declaration, publishing, order, leases, settlement, keys, fairness, delays, deduplication, room, waiting
         case deadLetters = "dead letters"
         case limits, contention, administration, schedules, exchanges, topics
     }

@@ -10,7 +10,8 @@ public enum QueueConformance {
     /// All cases, in the order in which they are run: what everything else rests on comes first.
     public static let cases: [QueueCase] =
         Self.declarationCases + Self.publishingCases + Self.orderCases + Self.leaseCases + Self.settlementCases
-        + Self.keyCases + Self.delayCases + Self.deduplicationCases + Self.roomCases + Self.deadLetterCases
+        + Self.keyCases + Self.fairnessCases + Self.delayCases + Self.deduplicationCases + Self.roomCases
+        + Self.deadLetterCases
         + Self.waitingCases + Self.limitCases + Self.contentionCases + Self.administrationCases
 
     /// Runs cases one after another.
@@ -27,15 +28,6 @@ public enum QueueConformance {
         on harness: any QueueHarness, title: String? = nil, cases: [QueueCase] = Self.cases,
         limit: Duration = .seconds(120), reporting: (ConformanceProgress) -> Void = { _ in }
     ) async -> ConformanceReport {
-        let engine = try? await harness.makeEngine()
-        let entries = await ConformanceRun.entries(cases, reporting: reporting) {
-            ($0.name, $0.property.rawValue)
-        } run: {
-            await $0.run(on: harness, limit: limit)
-        }
-        return ConformanceReport(
-            port: .queues, engine: title ?? engine.map { "\(type(of: $0))" } ?? "an engine that could not be made",
-            guarantee: engine.map { "(\($0.durability))" } ?? "unknown",
-            capabilities: engine is any QueueAdministration ? ["administration"] : [], entries: entries)
+        await QueueCase.report(.queues, cases, on: harness, title, limit, reporting)
     }
 }

@@ -8,6 +8,12 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case segments
         /// Those of ``QueueConformance``.
         case queues
+        /// Those of ``ExchangeConformance``.
+        case exchanges
+        /// Those of ``TopicConformance``.
+        case topics
+        /// Those of ``ScheduleConformance``.
+        case schedules
         /// Those of ``PermitConformance``.
         case permits
         /// Those of ``RegistryConformance``.

@@ -19,7 +19,8 @@ package struct MemoryQueue {
         case scheduled
         /// Behind another of its key.
         case waiting
-        case ready
+        /// With its turn; see ``ReadyMessages``.
+        case ready(turn: Int64)
         case leased(nonce: UInt64, Timers.Entry)
         /// It has failed, and keeps its place in its line.
         case resting(Timers.Entry)
@@ -45,8 +46,8 @@ package struct MemoryQueue {
     let name: QueueName
     let settings: QueueSettings
     private(set) var entries: [MessageID: Entry] = [:]
-    /// By priority. What has left is taken out when it comes to the top.
-    private var ready: [Heap<MessageID>]
+    /// By priority.
+    private var ready: [ReadyMessages]
     /// By the bytes of the key: `String` calls two spellings of `é` equal, and stores do not.
     private var lines: [[UInt8]: Deque<MessageID>] = [:]
     private var timers = Timers()
@@ -65,7 +66,7 @@ package struct MemoryQueue {
     package init(_ name: QueueName, _ settings: QueueSettings) {
         self.name = name
         self.settings = settings
-        self.ready = Array(repeating: Heap(), count: MessageLimits.priorities.count)
+        self.ready = Array(repeating: ReadyMessages(), count: MessageLimits.priorities.count)
     }
 
     package struct Times {
@@ -117,7 +118,10 @@ package struct MemoryQueue {
             self.totals.lateness += .milliseconds(now.wall.millisecondsSince1970 - first.time.millisecondsSince1970)
             self.join(first.id)
         }
-        while let age = self.ages.popDue(at: now.monotonic) {
+        var old: [Timers.Entry] = []
+        while let age = self.ages.popDue(at: now.monotonic) { old.append(age) }
+        old.sort { ($0.deadline, $0.value) < ($1.deadline, $1.value) }
+        for age in old {
             guard let entry = self.entries[age.value] else { continue }
             // What is with a consumer is for the consumer to end; the end of its lease finds it too old.
             if case .leased = entry.standing {
@@ -257,7 +261,7 @@ package struct MemoryQueue {
     // MARK: Lines
 
     private func line(of message: OutgoingMessage) -> [UInt8]? {
-        self.settings.order == .perKey ? message.key.map { Array($0.utf8) } : nil
+        self.settings.order.isPerKey ? message.key.map { Array($0.utf8) } : nil
     }
 
     /// A message whose time has come takes its place at the end of its line, or is ready if it has none.
@@ -272,10 +276,16 @@ package struct MemoryQueue {
         }
     }
 
-    private mutating func makeReady(_ id: MessageID) {
+    /// - Parameter isNext: Whether it takes part in the next turn, where keys take turns.
+    private mutating func makeReady(_ id: MessageID, isNext: Bool = false) {
         guard let entry = self.entries[id] else { return }
-        self.entries[id]?.standing = .ready
-        self.ready[entry.message.priority].insert(id)
+        let priority = entry.message.priority
+        let turn =
+            self.settings.order.isFair
+            ? self.ready[priority].takeTurn(
+                of: entry.message.key.map { Array($0.utf8) }, isNext: isNext, among: self.entries) : 0
+        self.entries[id]?.standing = .ready(turn: turn)
+        self.ready[priority].insert(id, turn: turn)
     }
 
     /// Takes a message out; the next one of its line is ready then.
@@ -298,15 +308,15 @@ package struct MemoryQueue {
 
     // MARK: Delivering
 
-    /// Hands messages out: the highest priority first, then the lowest number.
+    /// Hands messages out: the highest priority first, then the key whose turn it is, then the lowest number.
     package mutating func receive(
         _ limit: Int, lease: Duration, at now: Times, using generator: inout some RandomNumberGenerator
     ) -> [Delivery] {
         if self.isPaused { return [] }
         var deliveries: [Delivery] = []
         for priority in MessageLimits.priorities.reversed() {
-            while deliveries.count < limit, let id = self.ready[priority].popMin() {
-                guard var entry = self.entries[id], case .ready = entry.standing else { continue }
+            while deliveries.count < limit, let id = self.ready[priority].popFirst(among: self.entries) {
+                guard var entry = self.entries[id] else { continue }
                 entry.attempts += 1
                 let end = now.monotonic.advanced(by: lease)
                 let nonce = UInt64.random(in: 0 ... .max, using: &generator)
@@ -354,7 +364,7 @@ package struct MemoryQueue {
             self.timers.remove(timer)
             entry.attempts -= 1
             self.entries[id] = entry
-            self.makeReady(id)
+            self.makeReady(id, isNext: true)
         case .extend(let duration):
             self.timers.remove(timer)
             let end = max(timer.deadline, now.monotonic.advanced(by: duration))
@@ -457,23 +467,6 @@ package struct MemoryQueue {
     }
 
     // MARK: Looking on
-
-    /// The messages after a number, in the order of publishing.
-    func messages(after id: MessageID?, limit: Int) -> [QueuedMessage] {
-        let found = self.entries.filter { entry in id.map { entry.key > $0 } ?? true }.sorted { $0.key < $1.key }
-        return found.prefix(limit).map { id, entry in
-            var message = entry.message
-            message.availability = .now
-            let standing: QueuedMessage.Standing =
-                switch entry.standing {
-                case .ready: .ready
-                case .waiting: .waiting
-                case .delayed, .scheduled, .resting: .delayed
-                case .leased: .leased
-                }
-            return QueuedMessage(id: id, message: message, publishedAt: entry.publishedAt, standing: standing)
-        }
-    }
 
     package var statistics: QueueStatistics {
         var result = QueueStatistics()

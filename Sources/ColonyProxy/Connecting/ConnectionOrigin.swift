@@ -13,6 +13,8 @@ final class ConnectionOrigin {
     var isLocal = false
     /// Whether the client came through TLS.
     var isSecure = false
+    /// What has taken the connection in before, and hands its place on to the next one that asks for one.
+    var admitted: (any ClientConnection)?
 
     init(client: SocketAddress?, destination: SocketAddress?) {
         self.client = client

@@ -122,7 +122,7 @@ extension HTTP1Client {
 
 /// What the log needs of the head of a request.
 struct LoggedRequest {
-    let client: String
+    var client: String
     let method: String
     let target: String
 }

@@ -108,7 +108,7 @@ final class HTTP1Client: ChannelDuplexHandler, ClientConnection, DeadlineOwner, 
 
     func channelActive(context: ChannelHandlerContext) {
         self.timer.start(for: self)
-        guard self.worker.admit(self) else {
+        guard self.worker.admit(self, from: self.origin) else {
             self.phase = .closed
             context.close(promise: nil)
             return

@@ -1,4 +1,5 @@
 import ColonyBalancing
+import ColonyCore
 import NIOCore
 
 /// A connection to an endpoint, which serves one request after the other and rests in the pool in between.
@@ -63,25 +64,48 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         to record: EndpointRecord, on worker: ProxyWorker,
         _ completion: @escaping @Sendable (Opening) -> Void
     ) {
+        let tls = record.rules.tls
         EndpointConnector.connect(to: record.target, on: worker, allowsHalfClosure: false) { channel in
-            try channel.pipeline.syncOperations.addHandler(HTTP1Upstream(worker: worker, record: record))
+            let pipeline = channel.pipeline.syncOperations
+            if let tls { try UpstreamHandshake.enter(pipeline, tls, to: record.target) }
+            try pipeline.addHandler(HTTP1Upstream(worker: worker, record: record))
         }
         .whenComplete { result in
             switch result {
             case .success(let channel):
-                if let upstream = try? channel.pipeline.syncOperations.handler(type: HTTP1Upstream.self),
-                    upstream.context != nil
-                {
-                    record.connected()
-                    upstream.isCounted = true
-                    completion(.opened(upstream))
-                } else {
+                let pipeline = channel.pipeline.syncOperations
+                guard tls != nil else {
+                    Self.connected(try? pipeline.handler(type: HTTP1Upstream.self), record, completion)
+                    return
+                }
+                guard let handshake = try? pipeline.handler(type: UpstreamHandshake.self) else {
                     completion(.failed(.connectFailed))
+                    return
+                }
+                let timeout = worker.settings.options.timeouts.connect.clampedNanoseconds
+                handshake.whenDone(atMost: timeout) { failure in
+                    if let failure {
+                        completion(.failed(failure))
+                    } else {
+                        Self.connected(try? pipeline.handler(type: HTTP1Upstream.self), record, completion)
+                    }
                 }
             case .failure(let error):
                 completion(.failed(EndpointConnector.failure(of: error)))
             }
         }
+    }
+
+    private static func connected(
+        _ upstream: HTTP1Upstream?, _ record: EndpointRecord, _ completion: (Opening) -> Void
+    ) {
+        guard let upstream, upstream.context != nil else {
+            completion(.failed(.connectFailed))
+            return
+        }
+        record.connected()
+        upstream.isCounted = true
+        completion(.opened(upstream))
     }
 
     // MARK: What the exchange asks for
@@ -123,9 +147,11 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
 
     func close() {
         self.detach()
-        if self.phase == .resting { self.record.forget(self) }
+        let rests = self.phase == .resting
+        if rests { self.record.forget(self) }
         self.phase = .closed
-        self.context?.close(promise: nil)
+        // In the middle of an answer TLS would go on reading until the endpoint says goodbye.
+        if rests { self.context?.close(promise: nil) } else { self.context?.closeSocket() }
     }
 
     /// In a tunnel: breaks the connection, because that of the client has broken.

@@ -81,6 +81,10 @@ extension FieldSection {
         out.append("\r\n")
     }
 
+    static func isNamed(_ entry: FieldEntry, _ bytes: UnsafeRawBufferPointer, _ names: [[UInt8]]) -> Bool {
+        bytes.baseAddress.map { self.isNamed(entry, $0, names) } ?? false
+    }
+
     private static func isNamed(_ entry: FieldEntry, _ base: UnsafeRawPointer, _ names: [[UInt8]]) -> Bool {
         names.contains { name in
             guard name.count == Int(entry.nameLength) else { return false }

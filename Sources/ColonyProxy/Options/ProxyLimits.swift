@@ -10,17 +10,20 @@ public struct ProxyLimits: Hashable, Sendable {
     public var headFields: Int
     /// The body of a request, in bytes; a longer one is answered with 413. `nil` for any length.
     public var bodyBytes: Int64?
+    /// Requests at one time on a connection in HTTP/2, from 1 to 10,000. What a client begins beyond is refused, and it may try again.
+    public var streams: Int
 
     /// Makes limits.
     public init(
         connections: Int = 20_000, requestLineBytes: Int = 8_192, headBytes: Int = 32_768, headFields: Int = 128,
-        bodyBytes: Int64? = nil
+        bodyBytes: Int64? = nil, streams: Int = 100
     ) {
         self.connections = connections
         self.requestLineBytes = requestLineBytes
         self.headBytes = headBytes
         self.headFields = headFields
         self.bodyBytes = bodyBytes
+        self.streams = streams
     }
 
     func validate() throws(ProxyError) {
@@ -42,6 +45,10 @@ public struct ProxyLimits: Hashable, Sendable {
         guard (1...10_000).contains(self.headFields) else {
             throw ProxyError(
                 .invalidConfiguration, "a limit of \(self.headFields) header fields is not possible: from 1 to 10000")
+        }
+        guard (1...10_000).contains(self.streams) else {
+            throw ProxyError(
+                .invalidConfiguration, "a limit of \(self.streams) streams is not possible: from 1 to 10000")
         }
         if let bodyBytes, bodyBytes < 0 {
             throw ProxyError(.invalidConfiguration, "a limit of \(bodyBytes) bytes for a body is not possible")

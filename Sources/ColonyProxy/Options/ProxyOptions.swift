@@ -33,6 +33,8 @@ public struct ProxyOptions: Sendable {
     public let forwarding: ForwardingOptions
     /// Whether the PROXY protocol is spoken.
     public let proxyProtocol: ProxyProtocolOptions
+    /// How the proxy speaks TLS with clients; `nil` if it does not.
+    public let tls: ProxyTLS?
     /// How long requests and connections may run on after the proxy was asked to end.
     public let drain: Duration
     /// Who is told of each request. HTTP mode only.
@@ -54,7 +56,8 @@ public struct ProxyOptions: Sendable {
         mode: Mode, listen: [ListenAddress], workers: Int = 1, backlog: Int = 1_024, sharesPort: Bool = false,
         timeouts: ProxyTimeouts = ProxyTimeouts(), limits: ProxyLimits = ProxyLimits(),
         retries: ProxyRetries = ProxyRetries(), forwarding: ForwardingOptions = ForwardingOptions(),
-        proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(), drain: Duration = .seconds(30),
+        proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(), tls: ProxyTLS? = nil,
+        drain: Duration = .seconds(30),
         accessLog: AccessLog? = nil, routes: [ProxyRoute] = []
     ) throws(ProxyError) {
         guard (1...64).contains(listen.count) else {
@@ -104,6 +107,7 @@ public struct ProxyOptions: Sendable {
         self.retries = retries
         self.forwarding = forwarding
         self.proxyProtocol = proxyProtocol
+        self.tls = tls
         self.drain = drain
         self.accessLog = accessLog
     }

@@ -8,18 +8,22 @@ public struct ProxyUpstream: Sendable {
     public let balancer: LoadBalancer
     /// How many connections to each endpoint are kept. HTTP mode only.
     public let pool: UpstreamPoolOptions
+    /// How TLS is spoken with the endpoints; `nil` if it is not. HTTP mode only.
+    public let tls: UpstreamTLS?
 
     /// Makes an upstream.
     ///
     /// - Parameter name: One to 64 letters, digits, hyphens, dots, and underscores.
     /// - Throws: ``ProxyError`` with code `invalidConfiguration`, which quotes the value.
     public init(
-        _ name: String, balancer: LoadBalancer, pool: UpstreamPoolOptions = UpstreamPoolOptions()
+        _ name: String, balancer: LoadBalancer, pool: UpstreamPoolOptions = UpstreamPoolOptions(),
+        tls: UpstreamTLS? = nil
     ) throws(ProxyError) {
         try ProxyName.check(name, "the name of an upstream")
         try pool.validate()
         self.name = name
         self.balancer = balancer
         self.pool = pool
+        self.tls = tls
     }
 }

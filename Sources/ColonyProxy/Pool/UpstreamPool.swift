@@ -9,21 +9,26 @@ final class UpstreamPool {
     let rules: PoolRules
     let endpoints: EndpointTable
     let name: String
+    private let kind: UpstreamTLS.Kind?
 
     init(_ upstream: ProxyUpstream) {
         self.name = upstream.name
         self.balancer = upstream.balancer
-        self.rules = PoolRules(upstream.pool)
+        self.rules = PoolRules(upstream.pool, tls: upstream.tls)
+        self.kind = upstream.tls?.kind
         self.endpoints = EndpointTable(upstream: upstream.name, rules: self.rules)
     }
 
     /// Whether connections of this pool serve an upstream of other settings just as well.
     func serves(_ upstream: ProxyUpstream) -> Bool {
-        self.name == upstream.name && self.balancer === upstream.balancer
+        self.name == upstream.name && self.balancer === upstream.balancer && self.kind == upstream.tls?.kind
     }
 
     /// Holds other limits from now on.
-    func update(_ upstream: ProxyUpstream) { self.rules.options = upstream.pool }
+    func update(_ upstream: ProxyUpstream) {
+        self.rules.options = upstream.pool
+        self.rules.tls = upstream.tls
+    }
 
     /// No new requests come; connections are closed when they have no work.
     func retire() {
@@ -53,11 +58,14 @@ final class PoolRules {
     }
     private(set) var idleTimeout: Int64
     private(set) var waitingTimeout: Int64
+    /// How TLS is spoken on new connections.
+    var tls: UpstreamTLS?
     /// Whether connections are closed as soon as they have no work.
     var isRetired = false
 
-    init(_ options: UpstreamPoolOptions) {
+    init(_ options: UpstreamPoolOptions, tls: UpstreamTLS?) {
         self.options = options
+        self.tls = tls
         self.idleTimeout = options.idleTimeout.clampedNanoseconds
         self.waitingTimeout = options.waitingTimeout.clampedNanoseconds
     }

@@ -13,7 +13,11 @@ public struct ProxyStatistics: Sendable {
         public internal(set) var refusedConnections: UInt64 = 0
         /// Connections that are open.
         public internal(set) var activeConnections = 0
-        /// Requests whose heads were read.
+        /// TLS handshakes that clients have ended well.
+        public internal(set) var handshakes: UInt64 = 0
+        /// Connections that ended before their TLS handshakes had.
+        public internal(set) var failedHandshakes: UInt64 = 0
+        /// Requests whose heads were read. In HTTP/2 each stream is one.
         public internal(set) var requests: UInt64 = 0
         /// Requests that have no whole answer yet.
         public internal(set) var activeRequests = 0
@@ -40,6 +44,8 @@ public struct ProxyStatistics: Sendable {
             self.connections &+= other.connections
             self.refusedConnections &+= other.refusedConnections
             self.activeConnections &+= other.activeConnections
+            self.handshakes &+= other.handshakes
+            self.failedHandshakes &+= other.failedHandshakes
             self.requests &+= other.requests
             self.activeRequests &+= other.activeRequests
             self.answers.add(other.answers)

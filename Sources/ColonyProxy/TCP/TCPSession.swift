@@ -51,7 +51,7 @@ final class TCPSession: ClientConnection, DeadlineOwner, @unchecked Sendable {
     /// The client is known; an endpoint is wanted.
     func clientIsReady() {
         guard self.phase == .new else { return }
-        guard self.worker.admit(self) else {
+        guard self.worker.admit(self, from: self.origin) else {
             self.phase = .ended
             self.client?.reset()
             return

@@ -1,5 +1,6 @@
 import ColonyCore
 import ColonyResilience
+import NIOSSL
 
 /// The options as the workers need them, of one moment: durations in nanoseconds, names as bytes, and routes in a form that is quick to search.
 ///
@@ -17,6 +18,8 @@ final class ProxySettings: Sendable {
     let clientIdle: Int64
     let keepAlive: Int64
     let headLimits: HeadLimits
+    /// What clients are shown in their handshakes; `nil` without TLS.
+    let tls: NIOSSLContext?
     /// `Via` of messages, with its line end; empty if there is none.
     let via: [UInt8]
     /// What is left out of requests from somebody who is not trusted, and of those who are.
@@ -58,6 +61,7 @@ final class ProxySettings: Sendable {
         self.headLimits = HeadLimits(
             maximumHeadBytes: options.limits.headBytes, maximumFields: options.limits.headFields,
             maximumTargetBytes: options.limits.requestLineBytes)
+        self.tls = options.mode == .http ? options.tls?.served.http : options.tls?.served.tcp
         self.via = options.forwarding.via.map { Array("1.1 \($0)\r\n".utf8) } ?? []
         var others = FieldSet(
             .forwarded, .xForwardedFor, .xForwardedProto, .xForwardedHost, .xForwardedPort, .xForwardedPrefix, .xRealIP)
@@ -76,6 +80,12 @@ final class ProxySettings: Sendable {
     private static func numbers(
         of upstreams: [ProxyUpstream], _ options: ProxyOptions
     ) throws(ProxyError) -> [String: Int] {
+        if options.mode == .tcp, let upstream = upstreams.first(where: { $0.tls != nil }) {
+            throw ProxyError(
+                .invalidConfiguration,
+                "TLS with the endpoints of \"\(upstream.name)\" is not possible in TCP mode, which passes on what clients say"
+            )
+        }
         var numbers: [String: Int] = [:]
         for (number, upstream) in upstreams.enumerated() {
             guard numbers.updateValue(number, forKey: upstream.name) == nil else {

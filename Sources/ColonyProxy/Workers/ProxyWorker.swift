@@ -80,8 +80,14 @@ final class ProxyWorker: @unchecked Sendable {
 
     // MARK: Connections of clients
 
-    /// Takes a connection in, unless there are too many or the proxy is ending.
-    func admit(_ connection: any ClientConnection) -> Bool {
+    /// Takes a connection in, unless there are too many or the proxy is ending. One that was taken in before goes on.
+    func admit(_ connection: any ClientConnection, from origin: ConnectionOrigin) -> Bool {
+        if let earlier = origin.admitted {
+            origin.admitted = nil
+            guard self.connections.removeValue(forKey: ObjectIdentifier(earlier)) != nil else { return false }
+            self.connections[ObjectIdentifier(connection)] = connection
+            return true
+        }
         guard !self.isDraining, self.connectionCount.enter(limit: self.settings.options.limits.connections) else {
             self.traffic.refusedConnections &+= 1
             return false

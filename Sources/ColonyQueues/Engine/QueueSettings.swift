@@ -19,6 +19,19 @@ public struct QueueSettings: Hashable, Sendable {
         /// As ``priority``, and of the messages with one key only one is under way at a time, in the order of publishing: while it is
         /// leased, or waits to be tried again, later ones of its key wait. Messages without a key are free.
         case perKey = "per_key"
+        /// By priority, and of one priority each key in turn: a key with very many messages keeps those of others waiting for one of
+        /// its own at the most. The messages of one key come in the order of publishing, and several may be under way at once; one
+        /// that has failed, or whose lease has ended, comes after those of its key that can be delivered then, and one that was
+        /// handed back takes part in the turn that is next. Messages without a key take turns as if they had one in common.
+        case fair
+        /// As ``fair``, and of the messages with one key only one is under way at a time, as with ``perKey``; a message of a key that
+        /// has failed keeps its place before the others of that key.
+        case fairPerKey = "fair_per_key"
+
+        /// Whether of the messages with one key only one is under way at a time.
+        package var isPerKey: Bool { self == .perKey || self == .fairPerKey }
+        /// Whether keys take turns.
+        package var isFair: Bool { self == .fair || self == .fairPerKey }
     }
 
     /// The most messages, those under way and delayed ones included. From 1.

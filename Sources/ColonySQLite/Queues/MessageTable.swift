@@ -45,6 +45,7 @@ enum MessageTable {
         """)
     private static let select = SQL(
         "SELECT body, key, priority, headers, deduplication, published_ms FROM queue_message WHERE place = ?")
+    private static let selectKey = SQL("SELECT key FROM queue_message WHERE place = ?")
     private static let delete = SQL("DELETE FROM queue_message WHERE place = ?")
     private static let updateTurn = SQL("UPDATE queue_message SET turn = ? WHERE place = ?")
     private static let updateDue = SQL("UPDATE queue_message SET due = ? WHERE place = ?")
@@ -99,6 +100,14 @@ enum MessageTable {
                 deduplicationID: statement.optionalText(4),
                 headers: try Self.headers(statement.optionalText(3), connection)),
             publishedAt: WallTime(millisecondsSince1970: statement.integer(5)))
+    }
+
+    /// - Returns: `nil` if there is no such message, or if it has no key.
+    static func key(at place: Int64, on connection: Connection) throws(StoreError) -> String? {
+        let statement = try connection.prepared(Self.selectKey)
+        defer { statement.reset() }
+        statement.bind(place, at: 1)
+        return try statement.step() ? statement.optionalText(0) : nil
     }
 
     static func delete(at place: Int64, on connection: Connection) throws(StoreError) {

@@ -15,7 +15,7 @@ extension OpenQueue {
         "SELECT nonce, attempts, due, rank, bytes, is_tied FROM queue_lease WHERE place = ?")
     private static let extendLease = SQL("UPDATE queue_lease SET due = ? WHERE place = ?")
 
-    /// Hands messages out: the highest priority first, then the lowest number.
+    /// Hands messages out: the highest priority first, then the key whose turn it is, then the lowest number.
     ///
     /// - Parameters:
     ///   - leaseEnd: What the consumer is told, by its own clock.
@@ -28,8 +28,10 @@ extension OpenQueue {
         var deliveries: [Delivery] = []
         deliveries.reserveCapacity(min(limit, self.ledger.counts.ready))
         var lastOfRank: [(rank: Int64, id: Int64)] = []
-        var (first, last) = (Int64.max, Int64.min)
-        let rows = try self.connection.prepared(Self.selectReady)
+        var (firstPlace, lastPlace) = (Int64.max, Int64.min)
+        let isFair = self.ledger.settings.order.isFair
+        var lastTurn: Int64 = 0
+        let rows = try self.connection.prepared(isFair ? Self.selectTurns : Self.selectReady)
         let leases = try self.connection.prepared(Self.insertLease)
         defer { rows.reset() }
         rows.bind(self.ledger.number, at: 1)
@@ -54,7 +56,8 @@ extension OpenQueue {
             try leases.run()
             if lastOfRank.last?.rank == rank { lastOfRank.removeLast() }
             lastOfRank.append((rank, id))
-            (first, last) = (min(first, place), max(last, place))
+            if isFair { lastTurn = rows.integer(8) }
+            (firstPlace, lastPlace) = (min(firstPlace, place), max(lastPlace, place))
             deliveries.append(
                 Delivery(
                     receipt: Receipt(message: MessageID(rawValue: id), attempt: Int(attempts), nonce: nonce),
@@ -62,7 +65,11 @@ extension OpenQueue {
                     key: key, priority: Int(9 - rank), headers: headers,
                     publishedAt: WallTime(millisecondsSince1970: rows.integer(6)), leaseEnd: leaseEnd))
         }
-        if deliveries.isEmpty { return [] }
+        guard let last = lastOfRank.last else { return [] }
+        if isFair {
+            try self.deleteTurns(upTo: lastTurn, rank: last.rank, id: last.id)
+            lastOfRank = []
+        }
         for (rank, id) in lastOfRank {
             let statement = try self.connection.prepared(Self.deleteReady)
             statement.bind(self.ledger.number, at: 1)
@@ -70,7 +77,7 @@ extension OpenQueue {
             statement.bind(id, at: 3)
             try statement.run()
         }
-        try self.insertDeadline(due, first, last)
+        try self.insertDeadline(due, firstPlace, lastPlace)
         self.ledger.counts.ready -= deliveries.count
         self.ledger.counts.leased += deliveries.count
         self.ledger.totals.delivered += deliveries.count
@@ -150,7 +157,7 @@ extension OpenQueue {
                 id, after: rest.clampedNanoseconds, rank: lease.rank, attempts: lease.attempts, joins: false)
             try MessageTable.setDue(due, at: place, on: self.connection)
         case .retry: try self.makeReady(id, rank: lease.rank, attempts: lease.attempts)
-        case .handBack: try self.makeReady(id, rank: lease.rank, attempts: lease.attempts - 1)
+        case .handBack: try self.makeReady(id, rank: lease.rank, attempts: lease.attempts - 1, isNext: true)
         case .extend: break
         }
         return .settled

@@ -71,6 +71,7 @@ extension OpenQueue {
     func take(_ id: Int64, _ message: OutgoingMessage, bytes: Int, publishedAt: Int64) throws(StoreError) {
         let rank = Int64(9 - message.priority)
         var marks = MessageTable.Marks()
+        var isDue = false
         self.ledger.counts.bytes += bytes
         self.ledger.totals.published += 1
         if let retention = self.ledger.settings.retention {
@@ -86,16 +87,16 @@ extension OpenQueue {
             try self.insertAppointment(id, at: time.millisecondsSince1970)
             marks.appointment = time.millisecondsSince1970
         case .now, .after, .at:
-            if let key = message.key, self.ledger.settings.order == .perKey {
-                let turn = self.transaction.nextNumber()
-                marks.turn = turn
-                try self.join(id, key: key, turn: turn, rank: rank)
-            } else {
-                try self.makeReady(id, rank: rank, attempts: 0)
-            }
+            isDue = true
+            if message.key != nil, self.ledger.settings.order.isPerKey { marks.turn = self.transaction.nextNumber() }
         }
         try MessageTable.insert(
             message, at: self.ledger.place(id), publishedAt: publishedAt, marks, on: self.connection)
+        if let key = message.key, let turn = marks.turn {
+            try self.join(id, key: key, turn: turn, rank: rank)
+        } else if isDue {
+            try self.makeReady(id, rank: rank, attempts: 0)
+        }
     }
 
     private func known(_ text: String) throws(StoreError) -> Int64? {

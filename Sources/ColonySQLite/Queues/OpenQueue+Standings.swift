@@ -20,14 +20,18 @@ extension OpenQueue {
 
     // MARK: Ready
 
-    func makeReady(_ id: Int64, rank: Int64, attempts: Int64) throws(StoreError) {
+    /// - Parameter isNext: Whether it takes part in the next turn, where keys take turns.
+    func makeReady(_ id: Int64, rank: Int64, attempts: Int64, isNext: Bool = false) throws(StoreError) {
+        self.ledger.counts.ready += 1
+        if self.ledger.settings.order.isFair {
+            return try self.takeTurn(id, rank: rank, attempts: attempts, isNext: isNext)
+        }
         let statement = try self.connection.prepared(Self.insertReady)
         statement.bind(self.ledger.number, at: 1)
         statement.bind(rank, at: 2)
         statement.bind(id, at: 3)
         statement.bind(attempts, at: 4)
         try statement.run()
-        self.ledger.counts.ready += 1
     }
 
     // MARK: Time
@@ -71,7 +75,7 @@ extension OpenQueue {
     func join(_ id: Int64) throws(StoreError) {
         let place = self.ledger.place(id)
         guard let ties = try MessageTable.ties(at: place, on: self.connection) else { return }
-        guard let key = ties.key, self.ledger.settings.order == .perKey else {
+        guard let key = ties.key, self.ledger.settings.order.isPerKey else {
             return try self.makeReady(id, rank: ties.rank, attempts: 0)
         }
         let turn = self.transaction.nextNumber()
@@ -123,8 +127,9 @@ extension OpenQueue {
     /// - Returns: How often it was handed out.
     func takeFromStanding(_ id: Int64) throws(StoreError) -> Int64 {
         guard let ties = try MessageTable.ties(at: self.ledger.place(id), on: self.connection) else { return 0 }
-        if let attempts = try self.attempts(Self.selectReady, ties.rank, id) {
-            try self.run(Self.deleteReady, ties.rank, id)
+        let isFair = self.ledger.settings.order.isFair
+        if let attempts = try isFair ? self.turnAttempts(id) : self.attempts(Self.selectReady, ties.rank, id) {
+            if isFair { try self.deleteTurn(id) } else { try self.run(Self.deleteReady, ties.rank, id) }
             self.ledger.counts.ready -= 1
             return attempts
         }

@@ -3,7 +3,7 @@ import ColonyQueues
 
 /// One queue inside a transaction of the writer, as of one moment: the contract of ``QueueEngine`` in terms of rows.
 ///
-/// Every message has exactly one standing: a row in `queue_ready`, `queue_lease`, `queue_timer`, `queue_appointment`, or `queue_dead`, or,
+/// Every message has exactly one standing: a row in `queue_ready` or `queue_turn`, `queue_lease`, `queue_timer`, `queue_appointment`, or `queue_dead`, or,
 /// if it waits behind another of its key, none but that in `queue_line`.
 struct OpenQueue {
     let ledger: QueueLedger

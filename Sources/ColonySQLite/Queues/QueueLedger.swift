@@ -143,6 +143,7 @@ final class QueueLedgers: BatchNotes {
     private static let delete = SQL("DELETE FROM queue WHERE number = ?")
     private static let deleteDeadlines = SQL("DELETE FROM queue_deadline WHERE queue = ?")
     private static let deleteDeduplications = SQL("DELETE FROM queue_deduplication WHERE queue = ?")
+    private static let deleteShares = SQL("DELETE FROM queue_share WHERE queue = ?")
     private static let lastNumber = SQL("SELECT coalesce(max(number), 0) FROM queue")
 
     static func read(_ name: QueueName, on connection: Connection) throws(StoreError) -> QueueLedger? {
@@ -191,7 +192,7 @@ final class QueueLedgers: BatchNotes {
 
     /// Removes a queue that has no messages, with what it remembers.
     static func delete(_ ledger: QueueLedger, on connection: Connection) throws(StoreError) {
-        for sql in [Self.deleteDeadlines, Self.deleteDeduplications, Self.delete] {
+        for sql in [Self.deleteDeadlines, Self.deleteDeduplications, Self.deleteShares, Self.delete] {
             let statement = try connection.prepared(sql)
             statement.bind(ledger.number, at: 1)
             try statement.run()

@@ -21,7 +21,33 @@ enum QueueSchema: StoreModule {
             try database.execute(sql: ScheduleTable.tables)
             try database.execute(sql: RoutingSchema.tables)
         }
+        migrator.registerMigration("queues-2") { try $0.execute(sql: Self.turnTables) }
     }
+
+    private static let turnTables = """
+        -- What can be delivered, in the order of delivery, in queues in which keys take turns.
+        CREATE TABLE queue_turn (
+            queue INTEGER NOT NULL,
+            rank INTEGER NOT NULL,
+            turn INTEGER NOT NULL,
+            id INTEGER NOT NULL,
+            attempts INTEGER NOT NULL,
+            PRIMARY KEY (queue, rank, turn, id)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE UNIQUE INDEX queue_turn_id ON queue_turn (queue, id);
+
+        -- The last turn that a key was given, if it is not over.
+        CREATE TABLE queue_share (
+            queue INTEGER NOT NULL,
+            rank INTEGER NOT NULL,
+            key TEXT NOT NULL,
+            last INTEGER NOT NULL,
+            PRIMARY KEY (queue, rank, key)
+        ) STRICT, WITHOUT ROWID;
+
+        CREATE INDEX queue_share_last ON queue_share (queue, rank, last);
+        """
 
     private static let tables = """
         -- The settings of a queue, how many messages stand where, and a count of what happened that others may wait for.

@@ -125,7 +125,8 @@ extension OpenQueue {
     private static let selectLiving = SQL(
         """
         SELECT m.place, EXISTS (SELECT 1 FROM queue_lease l WHERE l.place = m.place),
-            EXISTS (SELECT 1 FROM queue_ready r WHERE r.queue = ?4 AND r.rank = 9 - m.priority AND r.id = m.place - ?5),
+            EXISTS (SELECT 1 FROM queue_ready r WHERE r.queue = ?4 AND r.rank = 9 - m.priority AND r.id = m.place - ?5)
+                OR EXISTS (SELECT 1 FROM queue_turn r WHERE r.queue = ?4 AND r.id = m.place - ?5),
             EXISTS (SELECT 1 FROM queue_appointment a WHERE a.queue = ?4 AND a.at_ms = m.at_ms AND a.id = m.place - ?5),
             m.due
         FROM queue_message m WHERE m.place BETWEEN ?1 AND ?2
@@ -139,9 +140,24 @@ extension OpenQueue {
         WHERE r.queue = ?1 AND r.rank = ?3 ORDER BY r.id LIMIT 1
         """)
 
-    /// The queue as an operator sees it. The earliest ready message is the first of one of the ranks.
+    private static let selectFirstTurn = SQL(
+        """
+        SELECT m.published_ms FROM queue_turn r CROSS JOIN queue_message m ON m.place = (?2 | r.id)
+        WHERE r.queue = ?1 ORDER BY r.id LIMIT 1
+        """)
+
+    /// The queue as an operator sees it. The earliest ready message is the first of one of the ranks, or, where keys take turns, the
+    /// one of the lowest number.
     func record() throws(StoreError) -> QueueRecord {
         var record = self.ledger.record
+        if self.ledger.settings.order.isFair {
+            let row = try self.connection.prepared(Self.selectFirstTurn)
+            defer { row.reset() }
+            row.bind(self.ledger.number, at: 1)
+            row.bind(self.ledger.place(0), at: 2)
+            if try row.step() { record.oldestReady = WallTime(millisecondsSince1970: row.integer(0)) }
+            return record
+        }
         for priority in MessageLimits.priorities where self.ledger.counts.ready > 0 {
             let row = try self.connection.prepared(Self.selectFirstReady)
             defer { row.reset() }

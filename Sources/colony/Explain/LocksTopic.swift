@@ -27,9 +27,9 @@ extension Topic {
               etcd                 network   loss of servers   \(here("etcd"))   etcd://HOST:PORT
               ZooKeeper            network   loss of servers   \(here("zookeeper"))   zookeeper://HOST:PORT
               PostgreSQL           network   loss of power     \(here("postgres"))   postgres://USER@HOST/DATABASE
-              Redis, one server    network   nothing, or more  yes   redis://HOST:PORT
-              Redis, replicas      network   nothing, or more  yes   redis+cluster://HOST:PORT
-              Redlock, 3 or more   network   see below         yes   redlock://HOST:PORT,HOST:PORT,HOST:PORT
+              Redis, one server    network   nothing, or more  \(here("redis"))   redis://HOST:PORT
+              Redis, replicas      network   nothing, or more  \(here("redis+cluster"))   redis+cluster://HOST:PORT
+              Redlock, 3 or more   network   see below         \(here("redlock"))   redlock://HOST:PORT,HOST:PORT,HOST:PORT
               Consul               network   loss of servers   no
 
             A build with --traits AllEngines has all that can be had.

@@ -25,7 +25,8 @@ extension Topic {
             after the delivery limit it is a dead letter, with the reason and the history, and waits for a person.
 
             Order and speed pull apart: whole queues in order have one worker. Order per key is the usual answer, and messages of \
-            one customer wait for each other and for nobody else.
+            one customer wait for each other and for nobody else. Where keys take turns (fair), a customer with very many messages keeps \
+            nobody waiting either.
 
             # Others
 

@@ -19,8 +19,8 @@ extension StorePlace {
             return MemoryRateLimitEngine()
         case .url(let url):
             if let engine = try Self.redisLimits(url) { return engine }
-            guard EngineCatalogue.entry(url.scheme) == nil else {
-                throw Failure("invalid_request", "\(url) keeps locks and numbers, and no limits.", exitCode: .usage)
+            if let entry = EngineCatalogue.entry(url.scheme) {
+                throw Failure("invalid_request", "\(url) keeps \(entry.keeps), and no limits.", exitCode: .usage)
             }
             return try RemoteRateLimitEngine(url: url, token: Environment["COLONY_TOKEN"])
         }

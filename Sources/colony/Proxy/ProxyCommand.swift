@@ -18,6 +18,9 @@ struct ProxyCommand: AsyncParsableCommand {
             then for longer; with --check, endpoints are also asked by themselves. A request that was certainly not carried out, or \
             that may be repeated, goes to another endpoint if one fails, within a budget of a fifth of the requests.
 
+            With --tls-certificate and --tls-key, clients are spoken with in TLS, in HTTP/2 or HTTP/1.1 as they like. On SIGHUP the \
+            files are read again; connections that are open notice nothing.
+
             Ends on SIGTERM or Ctrl-C: it stops accepting and lets what is under way end within --drain.
             """
     )
@@ -85,6 +88,8 @@ struct ProxyCommand: AsyncParsableCommand {
     @Flag(help: "Write a line for each request to standard output.")
     var accessLog = false
 
+    @OptionGroup var tls: TLSArguments
+
     @OptionGroup var output: OutputOptions
 
     mutating func run() async throws {
@@ -94,15 +99,25 @@ struct ProxyCommand: AsyncParsableCommand {
                 algorithm: self.algorithm, panicThreshold: self.panic, zone: self.zone, outliers: OutlierOptions()))
         let logger = Logger(label: "colony") { _ in SwiftLogNoOpLogHandler() }
         let writer = self.accessLog ? AccessLogWriter(asJSON: self.output.json) : nil
-        let options = try self.options(writer)
+        let options = try self.options(writer, self.tls.clients())
         let addresses = options.listen
-        let proxy = try ProxyServer(options: options, balancer: balancer, logger: logger)
+        let upstreams = [try ProxyUpstream("default", balancer: balancer, tls: self.tls.upstreams())]
+        let proxy = try ProxyServer(options: options, upstreams: upstreams, logger: logger)
         var services: [any Service] = [proxy, Watch { await balancer.run() }]
+        for warning in options.tls?.warnings ?? [] { StandardError.write("warning: \(warning)") }
+        if !self.tls.tlsCertificate.isEmpty {
+            services.append(
+                Watch { [self] in
+                    for await _ in await UnixSignalsSequence(trapping: .sighup) {
+                        await self.reload(proxy, upstreams, writer)
+                    }
+                })
+        }
         if let check = self.check {
             let checker = try HealthChecker(
                 [
                     HealthCheck(
-                        check.kind.label, check.kind, interval: self.checkInterval.value,
+                        check.kind.label, self.tls.check(check.kind), interval: self.checkInterval.value,
                         timeout: min(.seconds(2), self.checkInterval.value))
                 ], probe: NetworkProbe()
             ) { balancer.note($0) }
@@ -127,7 +142,19 @@ struct ProxyCommand: AsyncParsableCommand {
         await writer?.finish()
     }
 
-    private func options(_ writer: AccessLogWriter?) throws(ProxyError) -> ProxyOptions {
+    /// Takes in certificates that have changed; if they cannot be, those from before stay.
+    private func reload(_ proxy: ProxyServer, _ upstreams: [ProxyUpstream], _ writer: AccessLogWriter?) async {
+        do throws(ProxyError) {
+            let options = try self.options(writer, self.tls.clients())
+            try await proxy.reconfigure(options, upstreams: upstreams)
+            for warning in options.tls?.warnings ?? [] { StandardError.write("warning: \(warning)") }
+            StandardError.write("certificates reloaded")
+        } catch {
+            StandardError.write("certificates not reloaded, those from before stay: \(error)")
+        }
+    }
+
+    private func options(_ writer: AccessLogWriter?, _ tls: ProxyTLS?) throws(ProxyError) -> ProxyOptions {
         var limits = ProxyLimits()
         if let connections { limits.connections = connections }
         var addresses: [ListenAddress] = []
@@ -136,7 +163,7 @@ struct ProxyCommand: AsyncParsableCommand {
         retries.attempts = self.attempts
         return try ProxyOptions(
             mode: self.tcp ? .tcp : .http, listen: addresses, workers: self.workers ?? Machine.current().cores,
-            sharesPort: self.sharePort, limits: limits, retries: retries, drain: self.drain.value,
+            sharesPort: self.sharePort, limits: limits, retries: retries, tls: tls, drain: self.drain.value,
             accessLog: writer?.log)
     }
 

@@ -34,7 +34,8 @@ struct QueueDeclareCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "In which order messages are delivered: per_key or priority. (default: per_key)", valueName: "order"),
+            "In which order messages are delivered: per_key, priority, fair, or fair_per_key. (default: per_key)",
+            valueName: "order"),
         transform: { try Self.choice($0, of: QueueSettings.Order.self) })
     var order: QueueSettings.Order?
 

@@ -17,9 +17,10 @@ extension StorePlace {
             return SQLiteQueueEngine(path: url.path)
         case .url(let url) where url.scheme == "memory":
             return MemoryQueueEngine()
-        case .url(let url) where EngineCatalogue.entry(url.scheme) != nil:
-            throw Failure("invalid_request", "\(url) keeps locks and numbers, and no queues.", exitCode: .usage)
         case .url(let url):
+            if let entry = EngineCatalogue.entry(url.scheme) {
+                throw Failure("invalid_request", "\(url) keeps \(entry.keeps), and no queues.", exitCode: .usage)
+            }
             return try await RemoteQueueEngine.connect(to: url, token: Environment["COLONY_TOKEN"])
         }
     }

@@ -21,6 +21,8 @@ enum EngineCatalogue {
         let example: String
         /// The package trait that a build needs for it; `nil` if every build has it.
         let trait: String?
+        /// What it has of this program's, for those who ask for something else.
+        var keeps = "locks and numbers"
         /// Makes the engine without I/O; `nil` if this build has none.
         let make: (@Sendable (EngineURL) throws -> Opened)?
     }
@@ -36,6 +38,12 @@ enum EngineCatalogue {
             schemes: ["redis", "rediss", "redis+cluster", "rediss+cluster"], example: "redis://HOST:PORT", trait: nil,
             make: { url in
                 let engine = try RedisLeaseEngine(url: url)
+                return Opened(engine: engine) { await engine.close() }
+            }),
+        Entry(
+            schemes: ["redlock"], example: "redlock://HOST:PORT,HOST:PORT,HOST:PORT", trait: nil, keeps: "locks",
+            make: { url in
+                let engine = try RedlockLeaseEngine(url: url)
                 return Opened(engine: engine) { await engine.close() }
             }),
         Entry(schemes: ["zookeeper"], example: "zookeeper://HOST:PORT", trait: "ZooKeeper", make: Self.zookeeper),

@@ -45,7 +45,7 @@ struct VerifiedEngines: Sendable {
             case .registry:
                 guard let engine = leases as? any RegistryEngine else { return false }
                 _ = try await engine.snapshot(of: "colony")
-            case .leases, .segments, .queues, .rateLimits: break
+            case .leases, .segments, .queues, .exchanges, .topics, .schedules, .rateLimits: break
             }
             return true
         } catch {
@@ -63,6 +63,18 @@ struct VerifiedEngines: Sendable {
             return error.code != .invalidRequest
         } catch {
             return true
+        }
+    }
+
+    /// Whether the queues of the place have a power: of a daemon, whether its clients have.
+    func offersQueues(with port: ConformanceReport.Port) async -> Bool {
+        guard self.haveQueues, let engine = try? await self.makeQueues() else { return false }
+        return switch port {
+        case .exchanges: engine is any ExchangeEngine
+        case .topics: engine is any TopicEngine
+        case .schedules: engine is any ScheduleEngine
+        case .queues: true
+        case .leases, .segments, .permits, .registry, .rateLimits: false
         }
     }
 

@@ -10,8 +10,8 @@ struct VerifyCommand: AsyncParsableCommand {
             Example: colony verify sqlite:/var/lib/app/colony.db
 
             Puts the store to every promise of the interfaces that it has and prints what held, a table for each. The locks, permits, \
-            groups, limits, tags, and queues it uses have names of their own; what was held is given back and queues are removed, but \
-            tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
+            groups, limits, tags, queues, exchanges, topics, and schedules it uses have names of their own; what was held is given back and \
+            queues are removed, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
 
@@ -22,7 +22,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only leases, segments, queues, permits, registry, or \"rate limits\"; may be given several times. (default: all that the store has)",
+            "Only leases, segments, queues, exchanges, topics, schedules, permits, registry, or \"rate limits\"; may be given several times. (default: all that the store has)",
             valueName: "port"),
         transform: { try Self.port($0) })
     var only: [ConformanceReport.Port] = []
@@ -47,6 +47,7 @@ struct VerifyCommand: AsyncParsableCommand {
         let show: (ConformanceProgress) -> Void = { event in
             if case .began(let name, let number, let count) = event { progress.show("\(number)/\(count) \(name)") }
         }
+        let queues = LiveQueueHarness { try await engines.makeQueues() }
         var reports: [ConformanceReport] = []
         for port in ConformanceReport.Port.allCases where self.only.isEmpty || self.only.contains(port) {
             switch port {
@@ -70,16 +71,20 @@ struct VerifyCommand: AsyncParsableCommand {
                         on: LiveSegmentHarness { try await engines.makeSegments() }, title: "\(place)", reporting: show)
                 )
             case .queues where engines.haveQueues:
-                reports.append(
-                    await QueueConformance.run(
-                        on: LiveQueueHarness { try await engines.makeQueues() }, title: "\(place)", reporting: show))
+                reports.append(await QueueConformance.run(on: queues, title: "\(place)", reporting: show))
+            case .exchanges where await engines.offersQueues(with: port):
+                reports.append(await ExchangeConformance.run(on: queues, title: "\(place)", reporting: show))
+            case .topics where await engines.offersQueues(with: port):
+                reports.append(await TopicConformance.run(on: queues, title: "\(place)", reporting: show))
+            case .schedules where await engines.offersQueues(with: port):
+                reports.append(await ScheduleConformance.run(on: queues, title: "\(place)", reporting: show))
             case .rateLimits where await engines.offerLimits():
                 // A daemon tells times in whole milliseconds, rounded up.
                 reports.append(
                     await RateLimitConformance.run(
                         on: LiveRateLimitHarness(resolution: .milliseconds(2)) { try engines.makeLimits() },
                         title: "\(place)", reporting: show))
-            case .segments, .queues, .rateLimits:
+            case .segments, .queues, .exchanges, .topics, .schedules, .rateLimits:
                 if !self.only.isEmpty {
                     throw Failure("invalid_request", "\(place) has no \(port.rawValue).", exitCode: .usage)
                 }

@@ -16,6 +16,7 @@ final class FlawedQueueEngine: QueueAdministration {
         case losesKey = "forgets the key"
         case losesHeaders = "forgets the headers"
         case flattensPriorities = "treats all priorities as one"
+        case ignoresTurns = "hands the lowest number out where keys take turns"
         case deliversEarly = "ignores delays"
         case losesDelayed = "forgets what is delayed"
         case forgetsDeduplication = "ignores deduplication identifiers"
@@ -58,6 +59,7 @@ final class FlawedQueueEngine: QueueAdministration {
     func declare(_ queue: QueueName, _ settings: QueueSettings) async throws(QueueError) -> Bool {
         var settings = settings
         if self.flaw == .neverGivesUp { settings.deliveryLimit = 1_000 }
+        if self.flaw == .ignoresTurns { settings.order = settings.order.isPerKey ? .perKey : .priority }
         do throws(QueueError) {
             let isNew = try await self.base.declare(queue, settings)
             return self.flaw == .forgetsDeclaration ? true : isNew

@@ -29,16 +29,17 @@ func withProxy(
     timeouts: ProxyTimeouts = ProxyTimeouts(), limits: ProxyLimits = ProxyLimits(),
     pool: UpstreamPoolOptions = UpstreamPoolOptions(), retries: ProxyRetries = ProxyRetries(),
     forwarding: ForwardingOptions = ForwardingOptions(), proxyProtocol: ProxyProtocolOptions = ProxyProtocolOptions(),
-    drain: Duration = .seconds(0), accessLog: AccessLog? = nil, listen: String = "127.0.0.1", mode: ProxyOptions.Mode,
+    tls: ProxyTLS? = nil, upstreamTLS: UpstreamTLS? = nil, drain: Duration = .seconds(0), accessLog: AccessLog? = nil,
+    listen: String = "127.0.0.1", mode: ProxyOptions.Mode,
     _ body: (RunningProxy) async throws -> Void
 ) async throws {
     let balancer = try RunningProxy.balancer(to: ports, host: host, algorithm: algorithm)
     let options = try ProxyOptions(
         mode: mode, listen: [ListenAddress(host: listen, port: 0)], workers: workers, timeouts: timeouts,
         limits: limits, retries: retries, forwarding: forwarding, proxyProtocol: proxyProtocol,
-        drain: drain, accessLog: accessLog)
-    let server = try ProxyServer(
-        options: options, balancer: balancer, pool: pool, logger: .silent)
+        tls: tls, drain: drain, accessLog: accessLog)
+    let upstream = try ProxyUpstream("default", balancer: balancer, pool: pool, tls: upstreamTLS)
+    let server = try ProxyServer(options: options, upstreams: [upstream], logger: .silent)
     let run = Task { try await server.run() }
     let proxy: RunningProxy
     do {

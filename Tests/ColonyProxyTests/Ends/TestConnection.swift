@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// One end of a connection that a test speaks through, byte by byte.
 final class TestConnection: Sendable {
@@ -13,14 +14,25 @@ final class TestConnection: Sendable {
 
     deinit { self.channel.close(promise: nil) }
 
-    /// - Parameter reads: Whether it takes what comes at once; otherwise only after ``startReading()``.
-    static func open(port: Int, reads: Bool = true, keepsBytes: Bool = true) async throws -> TestConnection {
+    /// - Parameters:
+    ///   - reads: Whether it takes what comes at once; otherwise only after ``startReading()``.
+    ///   - tls: What is needed for TLS, in which it then asks for `example.org`.
+    static func open(
+        port: Int, reads: Bool = true, keepsBytes: Bool = true, tls: NIOSSLContext? = nil
+    ) async throws -> TestConnection {
         let inbox = Inbox(keepsBytes: keepsBytes)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-            .channelOption(.allowRemoteHalfClosure, value: true)
+            // With TLS, whoever says goodbye would wait in vain for the channel to close.
+            .channelOption(.allowRemoteHalfClosure, value: tls == nil)
             .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(inbox) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: tls, serverHostname: "example.org"))
+                    }
+                    try channel.pipeline.syncOperations.addHandler(inbox)
+                }
             }
             .connect(host: "127.0.0.1", port: port).get()
         return TestConnection(channel: channel, inbox: inbox)
@@ -47,6 +59,15 @@ final class TestConnection: Sendable {
             try await provider.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         }
         await self.close()
+    }
+
+    /// Ends the connection without the goodbye of TLS, as somebody on the way could.
+    func cut() async throws {
+        try await self.channel.eventLoop.submit {
+            let context = try self.channel.pipeline.syncOperations.context(handlerType: NIOSSLServerHandler.self)
+            // From there on the handler is passed by.
+            context.close(promise: nil)
+        }.get()
     }
 
     func startReading() async throws { try await self.channel.setOption(.autoRead, value: true).get() }

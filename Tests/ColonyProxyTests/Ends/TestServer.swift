@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 /// A server whose connections a test speaks through.
@@ -12,7 +13,7 @@ final class TestServer: Sendable {
 
     deinit { self.listener.withLock { $0 }?.close(promise: nil) }
 
-    static func start(reads: Bool = true) async throws -> TestServer {
+    static func start(reads: Bool = true, tls: NIOSSLContext? = nil) async throws -> TestServer {
         let server = TestServer(reads: reads)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -20,6 +21,7 @@ final class TestServer: Sendable {
             .childChannelOption(.autoRead, value: reads)
             .childChannelInitializer { [weak server] channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
                     let inbox = Inbox()
                     try channel.pipeline.syncOperations.addHandler(inbox)
                     server?.connections.withLock { $0.append(TestConnection(channel: channel, inbox: inbox)) }

@@ -140,12 +140,33 @@ import Testing
         }
     }
 
-    @Test func `verify puts a file to all promises of queues`() async throws {
+    @Test(arguments: ["sqlite", "memory"])
+    func `verify puts a store to all promises of queues, exchanges, topics, and schedules`(store: String) async throws {
         try await Scene.run { scene in
-            let outcome = try await scene.colony(
-                "verify", "sqlite:\(scene.path("verified.db"))", "--only", "queues")
+            let url = store == "memory" ? "memory:" : "sqlite:\(scene.path("verified.db"))"
+            let ports = ["queues", "exchanges", "topics", "schedules"]
+            let outcome = try await scene.colony(["verify", url] + ports.flatMap { ["--only", $0] })
             #expect(outcome.code == 0, "\(outcome.output)")
-            #expect(outcome.output.contains(", 0 failed, 0 skipped"))
+            for port in ports { #expect(outcome.output.contains("\(port) of \(url)")) }
+            #expect(outcome.output.components(separatedBy: ", 0 failed, 0 skipped").count == 1 + ports.count)
+        }
+    }
+
+    @Test func `verify puts a daemon to the promises of exchanges, and has no table of what its clients cannot do`()
+        async throws
+    {
+        try await Scene.run { scene in
+            try await scene.whileServing { daemon in
+                let outcome = try await scene.colony("verify", daemon.url, "--only", "exchanges", "--json")
+                #expect(outcome.code == 0, "\(outcome.output)")
+                let document = try #require(
+                    try JSONSerialization.jsonObject(with: Data(outcome.output.utf8)) as? [String: Any])
+                let report = try #require(document["exchanges"] as? [String: Any])
+                #expect(report["capabilities"] as? [String] == ["administration", "exchanges"])
+                #expect(((report["entries"] as? [Any])?.count ?? 0) > 10)
+                let topics = try await scene.colony("verify", daemon.url, "--only", "topics")
+                #expect(topics.code == 64 && topics.errors.contains("has no topics"), "\(topics.errors)")
+            }
         }
     }
 }

@@ -24,6 +24,8 @@ struct NaiveQueue {
         var joined: Int?
         /// When it is too old.
         var expires: Int64?
+        /// Its turn, where keys take turns, while it can be delivered.
+        var turn: Int?
     }
 
     struct Failure: Equatable {
@@ -45,6 +47,8 @@ struct NaiveQueue {
     var totals = QueueTotals()
     var known: [String: (id: MessageID, end: Int64)] = [:]
     var joins = 0
+    /// By priority: the last turn of each key, and the last of all.
+    var lastTurns: [Int: [String?: Int]] = [:]
 
     mutating func join(_ place: Int) {
         self.joins += 1
@@ -55,6 +59,7 @@ struct NaiveQueue {
     mutating func bury(_ id: MessageID, _ reason: String, civil: Int64) {
         guard let place = self.place(of: id) else { return }
         self.dead[id] = Dead(item: self.items.remove(at: place), reason: reason, diedAt: civil)
+        self.takeTurns()
     }
 
     mutating func noteFailure(_ place: Int, _ reason: String, civil: Int64) {
@@ -89,6 +94,7 @@ struct NaiveQueue {
                 }
             default: self.items[place].standing = .free
             }
+            self.takeTurns()
         }
         while true {
             let due = self.items.compactMap { item -> (Int64, MessageID)? in
@@ -99,8 +105,10 @@ struct NaiveQueue {
             self.totals.undelayed += 1
             self.totals.lateness += .milliseconds(wall - next.0)
             self.join(place)
+            self.takeTurns()
         }
-        for id in self.items.filter({ $0.expires.map { $0 <= now } ?? false }).map(\.id) {
+        let old = self.items.compactMap { item in item.expires.flatMap { $0 <= now ? ($0, item.id) : nil } }
+        for (_, id) in old.sorted(by: { $0 < $1 }) {
             guard let place = self.place(of: id) else { continue }
             if case .leased = self.items[place].standing {
                 self.items[place].expires = now + self.settings.lease.clampedMilliseconds
@@ -113,7 +121,7 @@ struct NaiveQueue {
 
     /// Whether an earlier one of its key is not done.
     func isBlocked(_ item: Item) -> Bool {
-        guard self.settings.order == .perKey, let key = item.message.key, let joined = item.joined else { return false }
+        guard self.settings.order.isPerKey, let key = item.message.key, let joined = item.joined else { return false }
         return self.items.contains { other in
             guard other.message.key == key, let place = other.joined else { return false }
             return place < joined
@@ -122,8 +130,26 @@ struct NaiveQueue {
 
     func deliverable() -> [MessageID] {
         self.items.filter { $0.standing == .free && !self.isBlocked($0) }
-            .sorted { ($1.message.priority, $0.id) < ($0.message.priority, $1.id) }
+            .sorted {
+                ($1.message.priority, $0.turn ?? 0, $0.id) < ($0.message.priority, $1.turn ?? 0, $1.id)
+            }
             .map(\.id)
+    }
+
+    /// Gives turns to those that can be delivered now; one at the most unless something is wrong.
+    mutating func takeTurns(isNext: Bool = false) {
+        guard self.settings.order.isFair else { return }
+        for place in self.items.indices {
+            let item = self.items[place]
+            guard item.standing == .free, item.turn == nil, !self.isBlocked(item) else { continue }
+            let priority = item.message.priority
+            let first = self.items.compactMap { $0.message.priority == priority ? $0.turn : nil }.min()
+            let highest = self.lastTurns[priority]?.values.max() ?? 0
+            let last = self.lastTurns[priority]?[item.message.key] ?? 0
+            let turn = isNext ? first ?? highest : max(first ?? highest + 1, last + 1)
+            self.items[place].turn = turn
+            self.lastTurns[priority, default: [:]][item.message.key] = max(last, turn)
+        }
     }
 }
 
@@ -145,6 +171,7 @@ extension NaiveQueue {
         while !self.hasRoom(for: message) {
             if let oldest = self.items.filter({ !$0.isLeased }).map(\.id).min() {
                 self.items.removeAll { $0.id == oldest }
+                self.takeTurns()
             } else if let oldest = self.dead.keys.min() {
                 self.dead[oldest] = nil
             } else {
@@ -175,6 +202,7 @@ extension NaiveQueue {
         }
         self.items.append(item)
         if item.standing == .free { self.join(self.items.count - 1) }
+        self.takeTurns()
     }
 
     /// - Returns: Whether the receipt is that of a lease that goes on.
@@ -201,7 +229,16 @@ extension NaiveQueue {
             self.items[place].standing = .free
         case .extend: self.items[place].standing = .leased(receipt, until: max(end, now + 30))
         }
+        self.takeTurns(isNext: kind == .handBack)
         return true
+    }
+}
+
+extension NaiveQueue {
+    mutating func lease(_ place: Int, _ receipt: Receipt, until end: Int64) {
+        self.items[place].attempts += 1
+        self.items[place].standing = .leased(receipt, until: end)
+        self.items[place].turn = nil
     }
 }
 
@@ -213,6 +250,7 @@ extension NaiveQueue {
     mutating func cancel(_ id: MessageID) -> Bool {
         guard let place = self.place(of: id), !self.items[place].isLeased else { return false }
         self.items.remove(at: place)
+        self.takeTurns()
         return true
     }
 
@@ -225,9 +263,9 @@ extension NaiveQueue {
     }
 
     mutating func purge() -> Int {
-        let count = self.items.count
-        self.items.removeAll { !$0.isLeased }
-        return count - self.items.count
+        let free = self.items.filter { !$0.isLeased }.map(\.id).sorted()
+        for id in free { _ = self.cancel(id) }
+        return free.count
     }
 
     /// Where a message stands, as an operator sees it.

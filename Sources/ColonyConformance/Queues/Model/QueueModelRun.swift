@@ -63,7 +63,7 @@ package struct QueueModelRun {
         if Int.random(in: 0..<3, using: &random) == 0 {
             settings.retention = .milliseconds(Int64.random(in: 30...150, using: &random))
         }
-        settings.order = Int.random(in: 0..<3, using: &random) == 0 ? .priority : .perKey
+        settings.order = [.priority, .perKey, .perKey, .fair, .fairPerKey].randomElement(using: &random) ?? .perKey
         settings.deliveryLimit = Int.random(in: 1...4, using: &random)
         settings.deduplicationWindow = .milliseconds(Self.window)
         self.model = NaiveQueue(settings: settings)
@@ -140,7 +140,7 @@ package struct QueueModelRun {
         try expect(deliveries.map(\.id) == expected, "\(deliveries.map(\.id)) came, and \(expected) were expected")
         for delivery in deliveries {
             let place = try require(self.model.place(of: delivery.id), "\(delivery.id) is unknown")
-            self.model.items[place].attempts += 1
+            self.model.lease(place, delivery.receipt, until: self.now + Self.lease)
             self.model.totals.delivered += 1
             let item = self.model.items[place]
             try expect(delivery.attempt == item.attempts, "\(delivery.id) counts as \(delivery.attempt)")
@@ -148,7 +148,6 @@ package struct QueueModelRun {
                 delivery.body == item.message.body && delivery.key == item.message.key
                     && delivery.priority == item.message.priority && delivery.headers == item.message.headers,
                 "\(delivery) is not \(item.message)")
-            self.model.items[place].standing = .leased(delivery.receipt, until: self.now + Self.lease)
         }
         self.receipts += deliveries.map(\.receipt)
     }

@@ -113,6 +113,7 @@ const overflows = {
 };
 const orders = {
     per_key: "one at a time per key, in the order of publishing", priority: "by priority, then by publishing",
+    fair: "by priority, each key in turn", fair_per_key: "one at a time per key, each key in turn",
 };
 
 /** What a queue was declared with, as rows of a list. */
