@@ -158,6 +158,23 @@ struct RoutePolicyTests {
         }
     }
 
+    @Test("an end of all that comes while the client is waited for is 408, and says nothing of the endpoint")
+    func totalByClient() async throws {
+        let endpoint = try await TestServer.start()
+        let route = try Self.forward(
+            timeouts: RouteTimeouts(total: .seconds(1)), breaker: Self.breaker())
+        let upstream = try ProxyUpstream.to([endpoint.port])
+        try await withProxy(routes: [route], upstreams: [upstream]) { server, port in
+            for _ in 0..<5 {
+                let client = try await TestConnection.open(port: port)
+                try await client.send(HTTPRelayTests.request("POST", fields: "Content-Length: 10\r\n") + "half")
+                #expect(try await client.receiveAnswer().status == 408)
+            }
+            #expect(await server.statistics().routes[0].breaker == .closed)
+            #expect(await server.statistics().endpoints.allSatisfy { $0.failures == 0 })
+        }
+    }
+
     // MARK: Breakers
 
     private static func breaker(wait: Duration = .seconds(10), probes: Int = 1) throws -> CircuitBreakerOptions {
