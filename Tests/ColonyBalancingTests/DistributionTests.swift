@@ -181,6 +181,43 @@ struct DistributionTests {
         }
     }
 
+    @Test("the bound is right again when a ring has shrunk while calls of many threads were under way")
+    func boundSurvivesShrinking() async throws {
+        let endpoints = try makeManyEndpoints(256)
+        let balancer = try makeBalancer(endpoints, .ringHash(loadFactor: 1.25))
+        let held = Mutex<[Handover]>([])
+        let threads = 6
+        let left = Mutex(threads)
+        await withCheckedContinuation { continuation in
+            for number in 0..<threads {
+                startThread(named: "picker-\(number)") {
+                    let mine = Handover()
+                    // Less than a batch more than several whole ones, so that something stays with each thread.
+                    for call in 0..<39 {
+                        guard let pick = try? balancer.pick(PickContext(key: "\(number)-\(call)")) else { return }
+                        mine.add(pick)
+                    }
+                    held.withLock { $0.append(mine) }
+                    let rest = left.withLock { left in
+                        left -= 1
+                        return left
+                    }
+                    if rest == 0 { continuation.resume() }
+                }
+            }
+        }
+        try balancer.setEndpoints(Array(endpoints.prefix(40)))
+        for mine in held.withLock({ $0 }) { mine.end() }
+        let homes = try balancer.picks(50) { PickContext(key: "key-\($0)") }
+        var picks = PickBag()
+        for endpoint in endpoints.prefix(40) {
+            for _ in 0..<5 { picks.add(try balancer.pick(PickContext(hash: 1, sticky: endpoint.name))) }
+        }
+        // The bound is seven now. With a sum that is too small it would be below five, and keys would leave their homes.
+        #expect(try balancer.picks(50) { PickContext(key: "key-\($0)") } == homes)
+        picks.end()
+    }
+
     @Test("latency moves calls to the faster endpoint, and a stalled one is asked again after a while")
     func fasterGetsMore() throws {
         let clock = ManualClock()

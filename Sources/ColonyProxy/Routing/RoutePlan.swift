@@ -93,12 +93,15 @@ final class RoutePlan: Sendable {
         } else {
             self.budget = budget
         }
-        let goesThereStill = earlier?.upstream.map { before in
-            self.upstream.map { $0.name == before.name && $0.balancer === before.balancer } ?? false
-        }
+        let goesThereStill = Self.areSame(self.upstream, earlier?.upstream)
         self.guards = try RouteGuards(
             name: route.name, limits: route.limits, breaker: breaker, earlier: earlier?.guards,
-            keepsBreaker: goesThereStill ?? false, clock: clock)
+            keepsBreaker: goesThereStill, clock: clock)
+    }
+
+    private static func areSame(_ one: ProxyUpstream?, _ other: ProxyUpstream?) -> Bool {
+        guard let one, let other else { return false }
+        return one.name == other.name && one.balancer === other.balancer
     }
 
     /// Everything goes to the only upstream.
