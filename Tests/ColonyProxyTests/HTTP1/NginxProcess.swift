@@ -14,6 +14,8 @@ import Glibc
 /// last reference to it goes.
 final class NginxProcess: Sendable {
     let port: UInt16
+    /// The server behind the proxy.
+    let originPort: Int
     private let folder: TemporaryFolder
     private let process: ServerProcess
 
@@ -28,8 +30,11 @@ final class NginxProcess: Sendable {
     }()
 
     /// Starts it, and waits until it answers.
-    init() throws {
+    ///
+    /// - Parameter origin: What the server behind it does; `GET /` must be 200.
+    init(origin: String = "location / { return 200; }") throws {
         let ports = try FreePort.take(2)
+        self.originPort = ports[1]
         self.port = UInt16(ports[0])
         self.folder = try TemporaryFolder("nginx")
         let path = self.folder.path
@@ -51,7 +56,7 @@ final class NginxProcess: Sendable {
                 }
                 server {
                     listen 127.0.0.1:\(ports[1]);
-                    location / { return 200; }
+                    \(origin)
                 }
             }
             """
