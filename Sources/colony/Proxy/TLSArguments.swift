@@ -39,7 +39,8 @@ struct TLSArguments: ParsableArguments {
     func validate() throws {
         guard self.tlsCertificate.count == self.tlsKey.count else {
             throw ValidationError(
-                "There are \(self.tlsCertificate.count) of --tls-certificate and \(self.tlsKey.count) of --tls-key: each certificate needs its key.")
+                "There are \(self.tlsCertificate.count) of --tls-certificate and \(self.tlsKey.count) of --tls-key: each certificate needs its key."
+            )
         }
         if self.noHTTP2, self.tlsCertificate.isEmpty {
             throw ValidationError("--no-http2 means nothing without --tls-certificate: without TLS there is no HTTP/2.")

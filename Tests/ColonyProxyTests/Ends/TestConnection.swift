@@ -17,8 +17,9 @@ final class TestConnection: Sendable {
     /// - Parameters:
     ///   - reads: Whether it takes what comes at once; otherwise only after ``startReading()``.
     ///   - tls: What is needed for TLS, in which it then asks for `example.org`.
+    ///   - before: What is sent in the clear before the handshake.
     static func open(
-        port: Int, reads: Bool = true, keepsBytes: Bool = true, tls: NIOSSLContext? = nil
+        port: Int, reads: Bool = true, keepsBytes: Bool = true, tls: NIOSSLContext? = nil, before: String? = nil
     ) async throws -> TestConnection {
         let inbox = Inbox(keepsBytes: keepsBytes)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -27,6 +28,7 @@ final class TestConnection: Sendable {
             .channelOption(.autoRead, value: reads)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let before { try channel.pipeline.syncOperations.addHandler(Preface(before)) }
                     if let tls {
                         try channel.pipeline.syncOperations.addHandler(
                             NIOSSLClientHandler(context: tls, serverHostname: "example.org"))
@@ -104,5 +106,20 @@ final class TestConnection: Sendable {
         try await eventually("the end of the connection after \(self.text.suffix(200).debugDescription)") {
             self.inbox.contents.hasEnded
         }
+    }
+}
+
+/// Sends something before all others do.
+private final class Preface: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let text: String
+
+    init(_ text: String) { self.text = text }
+
+    func channelActive(context: ChannelHandlerContext) {
+        context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(string: self.text)), promise: nil)
+        context.fireChannelActive()
     }
 }

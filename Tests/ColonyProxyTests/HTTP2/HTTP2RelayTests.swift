@@ -226,6 +226,29 @@ struct HTTP2RelayTests {
         }
     }
 
+    @Test("streams that are given up in the same breath cost the endpoint nothing")
+    func rapidReset() async throws {
+        try await Self.with { proxy, endpoint, certificates in
+            let client = try await HTTP2Wire.open(certificates, port: proxy.port)
+            var bytes: [UInt8] = []
+            for number in 0..<100 {
+                let stream = 1 + 2 * number
+                bytes += HTTP2Wire.frame(HTTP2Wire.Kind.headers, 5, stream, HTTP2Wire.block(HTTP2Wire.usual()))
+                bytes += HTTP2Wire.frame(HTTP2Wire.Kind.reset, 0, stream, [0, 0, 0, 8])
+            }
+            // No more than one record of TLS, which is read in one round.
+            #expect(bytes.count < 16_384)
+            try await client.connection.send(bytes)
+            try await client.send(HTTP2Wire.Kind.ping, 0, 0, [1, 2, 3, 4, 5, 6, 7, 8])
+            _ = try await client.frame(HTTP2Wire.Kind.ping)
+            let statistics = await proxy.server.statistics()
+            #expect(statistics.traffic.activeRequests == 0)
+            // The record may come in two parts.
+            #expect(statistics.traffic.requests <= 2)
+            #expect(endpoint.count <= 2)
+        }
+    }
+
     @Test("an answer before the request has ended is whole, and the rest of the request is not wanted")
     func earlyAnswer() async throws {
         try await Self.with { proxy, endpoint, certificates in

@@ -151,6 +151,27 @@ struct ClientTLSTests {
         }
     }
 
+    @Test(
+        "the header of the PROXY protocol comes before the handshake, and its client is the one that endpoints hear of")
+    func afterProxyHeader() async throws {
+        let certificates = try await TestCertificates()
+        let files = try await certificates.issue("a", for: "DNS:example.org")
+        let endpoint = try await TestServer.start()
+        try await withProxy(
+            to: [endpoint.port], proxyProtocol: ProxyProtocolOptions(accepts: TrustedSources(["127.0.0.1"])),
+            tls: ProxyTLS([files.forProxy]), mode: .http
+        ) { proxy in
+            let client = try await TestConnection.open(
+                port: proxy.port, tls: certificates.client(), before: "PROXY TCP4 192.0.2.7 192.0.2.1 40000 443\r\n")
+            try await client.send(HTTPRelayTests.request())
+            let server = try await endpoint.connection()
+            let head = try await server.receiveText(through: "\r\n\r\n")
+            #expect(head.contains("X-Forwarded-For: 192.0.2.7\r\nX-Forwarded-Proto: https\r\n"))
+            try await server.send(HTTPRelayTests.answer("hello"))
+            #expect(try await client.receiveText(through: "hello").hasPrefix("HTTP/1.1 200 "))
+        }
+    }
+
     @Test("in TCP mode TLS ends at the proxy, and no version of HTTP is agreed on")
     func endsTLSInTCPMode() async throws {
         let certificates = try await TestCertificates()
