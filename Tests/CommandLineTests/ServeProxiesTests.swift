@@ -25,9 +25,10 @@ import Testing
             """
     }
 
-    /// A port that was free a moment ago.
+    /// A port that was free a moment ago, below those that systems give to connections that other tests make.
     private func freePort(_ scene: Scene) async throws -> Int {
-        let script = "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"
+        let script =
+            "import random, socket; p = random.randrange(15000, 30000); socket.socket().bind(('127.0.0.1', p)); print(p)"
         let outcome = try await scene.shell("python3 -c \"\(script)\"")
         return try #require(Int(outcome.output.trimmingCharacters(in: .whitespacesAndNewlines)))
     }

@@ -11,6 +11,7 @@ struct RunningUpstream: Sendable {
     let core: UpstreamCore
     let checker: HealthChecker?
     let source: (any EndpointSource)?
+    fileprivate let tag: UpstreamCore.SourceTag?
     /// What runs for it, by what it is.
     fileprivate let watch: StoppableTask
     fileprivate let checking: StoppableTask?
@@ -42,7 +43,8 @@ extension RunningUpstream {
         func commit(logger: Logger) {
             do throws(BalancingError) {
                 for check in self.endedChecks { try self.upstream.core.balancer.forgetHealth(by: check) }
-                if let endpoints { try self.upstream.core.use(DiscoveredEndpoints(endpoints: endpoints)) }
+                self.upstream.core.setSource(self.upstream.tag)
+                if let endpoints { try self.upstream.core.use(endpoints) }
                 self.upstream.core.setChecker(self.upstream.checker)
             } catch {
                 logger.error(
@@ -93,19 +95,21 @@ extension RunningUpstream {
                 starting.append(task)
             }
         }
-        var (source, finding) = (old?.source, old?.finding)
+        var (source, finding, tag) = (old?.source, old?.finding, old?.tag)
         if !isKept || old?.definition.source != definition.source {
             stopping += [finding].compactMap { $0 }
-            (source, finding) = (nil, nil)
-            if let made = try Self.source(definition, core, in: place) {
+            (source, finding, tag) = (nil, nil, nil)
+            let fresh = UpstreamCore.SourceTag()
+            if let made = try Self.source(definition, core, fresh, in: place) {
                 let task = StoppableTask { try? await made.run() }
-                (source, finding) = (made, task)
+                (source, finding, tag) = (made, task, fresh)
                 starting.append(task)
             }
         }
         let names = Set(definition.checks.map(\.name))
         let upstream = RunningUpstream(
-            definition: definition, core: core, checker: checker, source: source, watch: watch, checking: checking,
+            definition: definition, core: core, checker: checker, source: source, tag: tag, watch: watch,
+            checking: checking,
             finding: finding)
         return Preparation(
             upstream: upstream, starting: starting, stopping: stopping, endpoints: endpoints,
@@ -116,10 +120,10 @@ extension RunningUpstream {
     func stop() { for task in self.tasks { task.stop() } }
 
     private static func source(
-        _ definition: UpstreamDefinition, _ core: UpstreamCore, in place: Surroundings
+        _ definition: UpstreamDefinition, _ core: UpstreamCore, _ tag: UpstreamCore.SourceTag, in place: Surroundings
     ) throws(DaemonError) -> (any EndpointSource)? {
         let receive: EndpointReceiver = { found throws(BalancingError) in
-            try core.use(found)
+            try core.use(found, from: tag)
             place.changed()
         }
         switch definition.source {

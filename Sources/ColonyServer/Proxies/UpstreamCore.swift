@@ -5,12 +5,17 @@ import Synchronization
 
 /// A balancer with what operators and sources have said of its endpoints. It outlives reloads that leave the balancer's settings alone.
 final class UpstreamCore: Sendable {
+    /// Tells sources apart: one that was taken away may still be handing on what it has found.
+    final class SourceTag: Sendable {}
+
     private struct State {
         /// The endpoints as the file or a source has them.
         var found: DiscoveredEndpoints
         /// Weights that operators have set.
         var weights: [EndpointName: Int] = [:]
         var checker: HealthChecker?
+        /// Whose findings count.
+        var source: SourceTag?
     }
 
     let balancer: LoadBalancer
@@ -55,10 +60,20 @@ final class UpstreamCore: Sendable {
     /// The weight that an operator has set.
     func weight(of name: EndpointName) -> Int? { self.state.withLock { $0.weights[name] } }
 
-    /// What a source has found, or the file says now.
-    func use(_ found: DiscoveredEndpoints) throws(BalancingError) {
-        try self.change { $0.found = found }
+    /// What the file says now.
+    func use(_ endpoints: [Endpoint]) throws(BalancingError) {
+        try self.change { $0.found = DiscoveredEndpoints(endpoints: endpoints) }
     }
+
+    /// What a source has found. It is passed over if the source does not count any more.
+    func use(_ found: DiscoveredEndpoints, from source: SourceTag) throws(BalancingError) {
+        try self.change { state in
+            if state.source === source { state.found = found }
+        }
+    }
+
+    /// Whose findings count from now on; `nil` for nobody's.
+    func setSource(_ source: SourceTag?) { self.state.withLock { $0.source = source } }
 
     /// Sets the weight of an endpoint in place of its own, or gives its own back.
     func setWeight(_ weight: Int?, of name: EndpointName) throws(BalancingError) {

@@ -56,6 +56,18 @@ final class AnsweringUpstream: Sendable {
         return upstream
     }
 
+    /// A port that was free a moment ago, below those that systems give to connections that other tests make.
+    static func freePort() async throws -> Int {
+        while true {
+            let port = Int.random(in: 15_000..<30_000)
+            let channel = try? await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+                .bind(host: "127.0.0.1", port: port).get()
+            guard let channel else { continue }
+            try await channel.close().get()
+            return port
+        }
+    }
+
     deinit { self.listener.withLock { $0 }?.close(promise: nil) }
 
     var port: Int { self.listener.withLock { $0?.localAddress?.port ?? 0 } }

@@ -319,9 +319,7 @@ struct ProxyReloadTests {
         _ body: (TestServer, ConfigurationText, Int, AnsweringUpstream) async throws -> Void
     ) async throws {
         let upstream = try await AnsweringUpstream.start("one")
-        let placeholder = try await AnsweringUpstream.start("placeholder")
-        let port = placeholder.port
-        await placeholder.stop()
+        let port = try await AnsweringUpstream.freePort()
         let file = try ConfigurationText(Self.yaml(port, upstream.port))
         let configuration = try file.load()
         try await withServer {

@@ -107,14 +107,14 @@ function makeProxy(page, rates) {
                 + `${counted(proxy.workers, "worker")}`);
             const { traffic: counts, latency, now_ms: at } = proxy;
             const key = (part) => `${proxy.name}/${part}`;
-            figure("Requests", rateText(rates.of(key("requests"), counts.requests, at)));
+            figure("Requests a second", rateText(rates.of(key("requests"), counts.requests, at)));
             figure("Under way", formatCount(counts.active_requests));
             figure("Connections", formatCount(counts.active_connections));
             const failed = rates.of(key("5xx"), counts.answers["5xx"], at);
-            figure("Answers of 5xx", rateText(failed), (failed ?? 0) > 0);
+            figure("5xx a second", rateText(failed), (failed ?? 0) > 0);
             figure("Half within", latencyText(latency.p50_ms));
             figure("99 % within", latencyText(latency.p99_ms));
-            figure("Retries", rateText(rates.of(key("retries"), counts.retries, at)));
+            figure("Retries a second", rateText(rates.of(key("retries"), counts.retries, at)));
             // Without routes all goes to the only upstream.
             const all = proxy.routes.length > 0 ? proxy.routes : [{
                 name: "everything", match: "everything", action: "forward", upstream: proxy.upstreams[0]?.name,
@@ -141,7 +141,7 @@ function makeRoute(rates) {
             if (route.requests === undefined) return setText(facts, "");
             const rate = rates.of(`${route.proxy}/route/${route.name}`, route.requests, route.at);
             const refused = route.refused_by_rate + route.refused_by_concurrency + route.refused_by_breaker;
-            const parts = [rateText(rate), `${formatCount(route.active_requests)} under way`];
+            const parts = [`${rateText(rate)} a second`, `${formatCount(route.active_requests)} under way`];
             if (route.answers["5xx"] > 0) parts.push(`${formatCount(route.answers["5xx"])} failed`);
             if (refused > 0) parts.push(`${formatCount(refused)} refused`);
             if (route.breaker !== undefined) parts.push(`breaker ${route.breaker}`);
