@@ -80,12 +80,11 @@ public final class ProxyServer: Service {
     ///
     /// - Throws: ``ProxyError`` with code `addressInUse` or `cannotListen`, or `closed` if it has been run before.
     public func run() async throws {
-        let isFirst = self.state.withLock { state in
+        let settings = self.state.withLock { state -> ProxySettings? in
             defer { state.hasStarted = true }
-            return !state.hasStarted
+            return state.hasStarted ? nil : state.settings
         }
-        guard isFirst else { throw ProxyError(.closed, "a proxy runs once; make another one") }
-        let settings = self.state.withLock { $0.settings }
+        guard let settings else { throw ProxyError(.closed, "a proxy runs once; make another one") }
         let group = MultiThreadedEventLoopGroup(numberOfThreads: settings.options.workers)
         let failure = await self.serve(settings, on: group)
         self.settle(.ended(failure))
@@ -120,6 +119,7 @@ public final class ProxyServer: Service {
             let (listeners, _) = try await ListenerSet().adding(settings.options, workers: workers)
             await self.adopt(settings, listeners, workers)
         } catch {
+            self.state.withLock { $0.isEnding = true }
             return error
         }
         self.logger.info("listening", metadata: self.places(settings.options))
@@ -207,22 +207,27 @@ public final class ProxyServer: Service {
     }
 
     private func change(_ options: ProxyOptions, _ upstreams: [ProxyUpstream]) async -> ProxyError? {
-        let state = self.state.withLock { ($0.phase, $0.settings, $0.listeners, $0.hasStarted, $0.isEnding) }
-        let (phase, earlier, listeners, hasStarted, isEnding) = state
+        let (phase, earlier, listeners, isEnding) = self.state.withLock {
+            ($0.phase, $0.settings, $0.listeners, $0.isEnding)
+        }
         if case .ended = phase { return Self.ended }
         guard !isEnding else { return Self.ended }
-        guard !hasStarted || options.workers == earlier.options.workers else {
-            return ProxyError(
-                .invalidConfiguration,
-                "a proxy that runs with \(earlier.options.workers) workers cannot go on with \(options.workers): start "
-                    + "another one that shares its port, and end this one")
-        }
         do throws(ProxyError) {
             let settings = try ProxySettings(options, upstreams: upstreams, earlier: earlier, clock: self.clock)
-            guard case .running(let workers) = phase else {
-                self.state.withLock { $0.settings = settings }
-                return nil
+            // The number of workers is fixed by the start, which may come meanwhile.
+            let workers = self.state.withLock { state -> [ProxyWorker]? in
+                guard !state.hasStarted || options.workers == earlier.options.workers else { return nil }
+                if case .running(let workers) = phase { return workers }
+                state.settings = settings
+                return []
             }
+            guard let workers else {
+                throw ProxyError(
+                    .invalidConfiguration,
+                    "a proxy that runs with \(earlier.options.workers) workers cannot go on with \(options.workers): start "
+                        + "another one that shares its port, and end this one")
+            }
+            if workers.isEmpty { return nil }
             let (chosen, rest) = try await listeners.adding(options, workers: workers)
             await self.adopt(settings, chosen, workers)
             await rest.close()
@@ -239,6 +244,7 @@ public final class ProxyServer: Service {
             state.settings = settings
             state.listeners = listeners
         }
+        await listeners.accept()
         self.settle(.running(workers: workers))
         for warning in settings.options.tls?.warnings ?? [] { self.logger.warning("\(warning)") }
     }

@@ -13,7 +13,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks, semaphores, the registry, rate limits, queues, identifiers, and a shared cache, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, semaphores, the registry, rate limits, queues, identifiers, a shared cache, and proxies, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -40,6 +40,7 @@ public final class Daemon: Service {
 
     private let configuration: DaemonConfiguration
     private let responder: Responder
+    private let fleet: ProxyFleet
     private let server: HTTPServerBuilder
     private let closeEngine: @Sendable () async -> Void
     private let logger: Logger
@@ -86,6 +87,13 @@ public final class Daemon: Service {
         }
         let hub = EventHub(limit: configuration.limits.streams, clock: clock)
         let desk = (engine as? any RegistryEngine).map { SwitchOperator(on: $0) }
+        let fleet = ProxyFleet(
+            configuration.proxies,
+            in: RunningUpstream.Surroundings(
+                registry: (engine as? any RegistryEngine).map { Registry(on: $0) }, clock: clock, logger: logger
+            ) { hub.poke(.proxies) },
+            file: configuration.file)
+        self.fleet = fleet
         let responder = Responder(
             locks: LockService(
                 engine: engine, limits: configuration.limits, hub: hub, metrics: metrics, clock: clock),
@@ -105,6 +113,7 @@ public final class Daemon: Service {
                 engine: rateLimits, limits: configuration.limits, metrics: limitMetrics,
                 switches: LimitSwitches(desk: desk, clock: clock) { hub.poke(.switches) }),
             switches: SwitchService(desk: desk, metrics: limitMetrics),
+            proxies: ProxyService(fleet: fleet, limits: configuration.limits, clock: clock),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
@@ -127,7 +136,7 @@ public final class Daemon: Service {
     ///
     /// - Throws: ``DaemonError`` with code `addressInUse` or `cannotListen` if the address cannot be listened on.
     public func run() async throws {
-        let failure = await self.serve()
+        let failure = await self.serveAll()
         // The worker number is given back while the engine is still open.
         await self.responder.identifiers.close()
         await self.closeEngine()
@@ -156,6 +165,21 @@ public final class Daemon: Service {
         return try result.get()
     }
 
+    /// The addresses that proxies listen at, by the names of the proxies, in the order of the configuration file. Empty before they do, so ask
+    /// after ``boundPort()``.
+    public var proxyAddresses: [(name: String, addresses: [String])] {
+        self.fleet.proxies.map { ($0.name, $0.addresses) }
+    }
+
+    /// Reads the configuration file again, and makes what it says of proxies hold; everything else in it needs a restart.
+    ///
+    /// Connections and requests go on. Endpoints that stay keep their health, their load, and what operators said of them.
+    ///
+    /// - Throws: ``DaemonError`` that says what is wrong, with line and column. Nothing has changed then.
+    public func reloadProxies() async throws(DaemonError) {
+        _ = try await self.fleet.reload()
+    }
+
     private func settle(_ phase: Phase) {
         let askers = self.state.withLock { state in
             state.phase = phase
@@ -168,6 +192,21 @@ public final class Daemon: Service {
             case .failed(let error): asker.resume(returning: .failure(error))
             case .idle, .ended: asker.resume(returning: .failure(DaemonError(.cannotListen, "the daemon has ended")))
             }
+        }
+    }
+
+    /// Serves the API and runs the proxies. Both drain at the same time, each within its own limit.
+    private func serveAll() async -> DaemonError? {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.fleet.run() }
+            do throws(DaemonError) {
+                try await self.fleet.waitForStart()
+            } catch {
+                return error
+            }
+            let failure = await self.serve()
+            if failure != nil { group.cancelAll() }
+            return failure
         }
     }
 

@@ -6,7 +6,7 @@ import Testing
 @Suite(.serialized) struct ProxyTests {
     /// A server that says its name, on a port that it prints; a `mode` of `slow` waits, one of `flapping` answers 503 in every other half second,
     /// and `echo` is no HTTP at all.
-    private static let server = """
+    static let server = """
         import http.server, socketserver, sys, time, threading
         name, mode = sys.argv[1], sys.argv[2]
         class Answer(http.server.BaseHTTPRequestHandler):
@@ -32,7 +32,7 @@ import Testing
         """
 
     /// Asks so many times over four connections, and prints what came how often.
-    private static let client = """
+    static let client = """
         import collections, http.client, sys, threading
         port, count = int(sys.argv[1]), int(sys.argv[2])
         seen, lock = collections.Counter(), threading.Lock()
@@ -56,7 +56,7 @@ import Testing
         """
 
     /// Runs `body` with servers of the given modes, called a, b, c, ….
-    private func withServers(
+    func withServers(
         _ scene: Scene, _ modes: [String], _ body: ([ChildProcess], [Int]) async throws -> Void
     ) async throws {
         try scene.write(Self.server, to: "server.py")
@@ -108,7 +108,7 @@ import Testing
         return outcome
     }
 
-    private func ask(_ scene: Scene, _ port: Int, _ count: Int) async throws -> [String: Int] {
+    func ask(_ scene: Scene, _ port: Int, _ count: Int) async throws -> [String: Int] {
         let outcome = try await scene.shell("python3 $DIR/client.py \(port) \(count)")
         #expect(outcome.code == 0, "\(outcome.errors)")
         return outcome.output.split(separator: " ").reduce(into: [:]) { seen, pair in

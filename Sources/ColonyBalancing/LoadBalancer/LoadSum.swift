@@ -39,24 +39,30 @@ final class LoadSum: @unchecked Sendable {
         (self.base + (number + 1) * Self.stride).assumingMemoryBound(to: Atomic<Int>.self)
     }
 
-    /// Chooses the batch for a number of endpoints. What was counted stays.
+    /// Chooses the batch for a number of endpoints, and passes on what all threads have counted.
     func adapt(toEndpoints count: Int) {
         self.batch.pointee.store(max(1, count / Self.endpointsPerCall), ordering: .relaxed)
+        for number in 0..<ThreadStripe.count { self.passOn(self.stripe(number)) }
+    }
+
+    private func passOn(_ stripe: UnsafeMutablePointer<Atomic<Int>>) {
+        let counted = stripe.pointee.exchange(0, ordering: .relaxed)
+        if counted != 0 { self.passed.pointee.wrappingAdd(counted, ordering: .relaxed) }
     }
 
     /// Counts calls that begin, or, with a number below zero, calls that end.
     @inline(__always)
     func add(_ change: Int) {
         let batch = self.batch.pointee.load(ordering: .relaxed)
+        let stripe = self.stripe(ThreadStripe.current)
         guard batch > 1 else {
             self.passed.pointee.wrappingAdd(change, ordering: .relaxed)
+            // Counted by this thread while the batch was changed.
+            if stripe.pointee.load(ordering: .relaxed) != 0 { self.passOn(stripe) }
             return
         }
-        let stripe = self.stripe(ThreadStripe.current)
         let counted = stripe.pointee.wrappingAdd(change, ordering: .relaxed).newValue
-        guard abs(counted) >= batch else { return }
-        stripe.pointee.wrappingSubtract(counted, ordering: .relaxed)
-        self.passed.pointee.wrappingAdd(counted, ordering: .relaxed)
+        if abs(counted) >= batch { self.passOn(stripe) }
     }
 
     /// The sum, less than a batch off for each other thread.

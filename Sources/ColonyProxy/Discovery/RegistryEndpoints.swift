@@ -28,15 +28,18 @@ public final class RegistryEndpoints: EndpointSource {
     private let clock: any MonotonicClock
     private let logger: Logger
     private let state: Mutex<DiscoveryState>
+    private let generator: Mutex<any RandomNumberGenerator & Sendable>
 
     /// Makes a source that does nothing until ``run()``.
     ///
     /// - Parameters:
     ///   - service: The name under which instances register.
     ///   - clock: What pauses are counted on.
+    ///   - generator: Where jitter of pauses comes from.
     ///   - receive: Is called with all endpoints after each change, one call at a time.
     public init(
-        of service: LeaseName, in registry: Registry, clock: any MonotonicClock = HostClock(), logger: Logger,
+        of service: LeaseName, in registry: Registry, clock: any MonotonicClock = HostClock(),
+        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), logger: Logger,
         receive: @escaping EndpointReceiver
     ) {
         self.service = service
@@ -44,6 +47,7 @@ public final class RegistryEndpoints: EndpointSource {
         self.receive = receive
         self.clock = clock
         self.logger = logger
+        self.generator = Mutex(generator)
         self.state = Mutex(DiscoveryState(source: "registry \(service)"))
     }
 
@@ -56,8 +60,9 @@ public final class RegistryEndpoints: EndpointSource {
             var isOut: Set<EndpointName> = []
             while !Task.isCancelled {
                 await self.watch(&isOut)
+                let chance = self.generator.withLock { $0.next() }
                 let pause = self.state.withLock { state in
-                    state.pause(interval: .seconds(30), jitter: 0.1, chance: .random(in: 0...(.max)))
+                    state.pause(interval: .seconds(30), jitter: 0.1, chance: chance)
                 }
                 guard (try? await self.clock.sleep(for: pause)) != nil else { return }
             }

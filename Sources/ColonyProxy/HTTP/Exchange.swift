@@ -272,6 +272,8 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             self.status = Int(head.status)
             self.phase = head.opensTunnel ? .tunnel : .answering
             self.giveRequestBack()
+            // From here on, the client may be what is slow.
+            if self.route?.plan.guards?.judgesSlowness == true { self.settleBreaker() }
         }
         self.client.answer(parser, bytes)
         if head.opensTunnel {
@@ -305,14 +307,19 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
     /// The answer is whole. The connection has been given back, or closed.
     func answerEnded() {
         self.upstream = nil
-        // What the proxy or the endpoint cannot do at all says nothing of the endpoint's health.
-        let hasFailed = self.status >= 500 && self.status != 501 && self.status != 505
+        let hasFailed = self.hasFailed
         if hasFailed { self.record?.traffic.failures &+= 1 }
         if let pick = self.pick.take() { hasFailed ? pick.fail(.error) : pick.succeed() }
         self.settle(hasSucceeded: !hasFailed)
         self.reset()
         self.client.answerEnded()
     }
+
+    /// What the proxy or the endpoint cannot do at all says nothing of the endpoint's health.
+    private var hasFailed: Bool { self.status >= 500 && self.status != 501 && self.status != 505 }
+
+    /// Tells the breaker what it is to judge by, while the place among the requests stays taken.
+    private func settleBreaker() { self.admission?.report(hasSucceeded: !self.hasFailed) }
 
     /// Tells the guards of the route what became of the request; once, whoever calls.
     private func settle(hasSucceeded: Bool?) {
@@ -365,12 +372,19 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         }
     }
 
-    private func broke(_ failure: CallFailure) {
+    /// - Parameter failure: That of the endpoint; `nil` if the client was too slow.
+    private func broke(_ failure: CallFailure?) {
         let upstream = self.detach()
-        self.record?.traffic.failures &+= 1
         self.worker.traffic.brokenAnswers &+= 1
-        if let pick = self.pick.take() { pick.fail(failure) }
-        self.settle(hasSucceeded: false)
+        let pick = self.pick.take()
+        if let failure {
+            self.record?.traffic.failures &+= 1
+            pick?.fail(failure)
+            self.settle(hasSucceeded: false)
+        } else {
+            pick?.cancel()
+            self.settle(hasSucceeded: nil)
+        }
         self.reset()
         upstream?.close()
         self.client.answerBroke()
@@ -417,6 +431,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
 
     private func touch() { self.lastActivity = self.worker.now }
 
+    /// Whether the client is waited for, and not the endpoint.
+    private var awaitsClient: Bool {
+        !self.client.takesAnswer || (!self.isRequestComplete && self.takesRequest)
+    }
+
     private var hasReachedEnd: Bool { self.end != .max && self.worker.now >= self.end }
 
     func deadlinePassed(_ timer: DeadlineTimer) {
@@ -425,7 +444,11 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
         case .connecting:
             // Only waiting for a place has a deadline here, besides the end of all; connecting has that of the channel.
             self.worker.traffic.timeouts &+= 1
-            self.fail(self.hasReachedEnd ? .timedOut : .overloaded)
+            let isInLine = self.record?.hasInLine(self) ?? false
+            self.fail(self.hasReachedEnd ? (isInLine ? .endedInLine : .timedOut) : .overloaded)
+        case .sent where self.awaitsClient:
+            self.worker.traffic.timeouts &+= 1
+            self.fail(.clientTooSlow)
         case .sent:
             self.worker.traffic.timeouts &+= 1
             let upstream = self.detach()
@@ -433,7 +456,7 @@ final class Exchange: DeadlineOwner, @unchecked Sendable {
             self.attemptFailed(.timedOut, as: .timedOut, isSafe: false)
         case .answering:
             self.worker.traffic.timeouts &+= 1
-            self.broke(.timedOut)
+            self.broke(self.awaitsClient ? nil : .timedOut)
         case .tunnel:
             let deadline = self.lastActivity + (self.route?.plan.relayIdle ?? 0)
             if deadline > self.worker.now {

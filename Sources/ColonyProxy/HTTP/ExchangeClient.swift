@@ -10,16 +10,21 @@ enum ExchangeFailure {
     case failed
     /// The endpoint did not answer in time, or took too long to be connected to.
     case timedOut
+    /// The time for all of the request was over before it could be sent to an endpoint.
+    case endedInLine
+    /// The time for all of the request was over while the client was waited for.
+    case clientTooSlow
 
     var status: Int {
         switch self {
         case .noneAvailable, .overloaded: 503
         case .failed: 502
-        case .timedOut: 504
+        case .timedOut, .endedInLine: 504
+        case .clientTooSlow: 408
         }
     }
 
-    /// Whether it says something of the upstream; the others come about before anything was sent.
+    /// Whether it says something of the upstream; the others come about before anything was sent, or are the client's.
     var isOfUpstream: Bool { self == .failed || self == .timedOut }
 
     var detail: StaticString {
@@ -28,6 +33,8 @@ enum ExchangeFailure {
         case .overloaded: "Too many requests wait for a connection to the endpoint."
         case .failed: "The endpoint could not be reached, or its answer was not valid."
         case .timedOut: "The endpoint did not answer in time."
+        case .endedInLine: "No connection to an endpoint was free within the time for the request."
+        case .clientTooSlow: "The request did not come in time."
         }
     }
 }

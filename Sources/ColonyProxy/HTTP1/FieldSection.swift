@@ -126,6 +126,27 @@ package struct FieldSection: ~Copyable {
         return nil
     }
 
+    /// As ``firstIndex(named:in:from:)``, but of the lines that an endpoint gets to see and as it may read them: an underscore counts as a hyphen,
+    /// and what an option of `Connection` names is left out.
+    ///
+    /// - Parameter name: In lower case, with hyphens or underscores.
+    func firstSent(named name: [UInt8], in bytes: UnsafeRawBufferPointer, from start: Int = 0) -> Int? {
+        guard let base = bytes.baseAddress else { return nil }
+        var index = start
+        while index < self.count {
+            let entry = self.entries[index]
+            if Int(entry.nameLength) == name.count, !entry.marks.contains(.namedByConnection) {
+                let first = Int(entry.nameStart)
+                let isSame = name.indices.allSatisfy { at in
+                    ByteScan.lowerWithHyphens(ByteScan.byte(base, first + at)) == ByteScan.lowerWithHyphens(name[at])
+                }
+                if isSame { return index }
+            }
+            index += 1
+        }
+        return nil
+    }
+
     /// Reads lines until the head ends, a line is not whole, or one has a defect.
     ///
     /// After `incomplete` it goes on with the line at ``lineStart`` when it is called again.

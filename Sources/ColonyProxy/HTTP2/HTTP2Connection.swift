@@ -11,8 +11,9 @@ import NIOHTTP2
 /// - the fields of a head as for HTTP/1.1, and no more than five `CONTINUATION` (CVE-2024-27316);
 /// - one empty `DATA` after the other (CVE-2019-9518), and frames that wait to be sent because the client reads nothing (CVE-2019-9517).
 ///
-/// Who does more gets `GOAWAY` and no connection. Besides, a connection without a stream ends: after ``ProxyTimeouts/requestHead`` if there
-/// was none yet, and after ``ProxyTimeouts/keepAlive`` otherwise.
+/// Who does more gets `GOAWAY` and no connection; so does who sends bodies that the proxy has to refuse, over and over. Besides, a connection
+/// without a stream ends: after ``ProxyTimeouts/requestHead`` if there was none yet, and after ``ProxyTimeouts/keepAlive`` otherwise. One that
+/// takes nothing of what is written for ``ProxyTimeouts/clientIdle`` is reset, whatever its streams wait for.
 ///
 /// `@unchecked Sendable` because it is used on the event loop of its channel only.
 final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOwner, @unchecked Sendable {
@@ -22,8 +23,11 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     private static let lingering: Int64 = 5_000_000_000
     /// Control frames that wait for a client that reads nothing.
     private static let mostWaiting = 1_000
-    /// What the client may send ahead: in each stream, and in all of them together. What a stream does not pass on is kept here.
+    /// Bodies that the proxy has refused in the middle: each has cost a connection to an endpoint.
+    private static let mostRefusals = 200
+    /// What the client may send ahead in each stream. A stream keeps as much again that it has read and cannot pass on, so that is twice this.
     private static let streamWindow = 65_535
+    /// What the client may send in all streams until the library, which reads it at once, has said that it was read.
     private static let connectionWindow = 1 << 20
     /// What is kept for a client in each stream that it does not read.
     private static let highWaterMark = 64 * 1_024
@@ -37,6 +41,11 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     /// What the request goes by that came last.
     private(set) var settings: ProxySettings
     private let timer: DeadlineTimer
+    /// Runs while the client's socket takes nothing.
+    private let takingTimer: DeadlineTimer
+    /// What the channel had kept when it was looked at last.
+    private var lastKept = 0
+    private var refusals = 0
     private var context: ChannelHandlerContext?
     private var isAdmitted = false
     private var streams = 0
@@ -52,6 +61,7 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
         self.settings = worker.settings
         self.identity = ClientIdentity(origin, settings: worker.settings)
         self.timer = DeadlineTimer(worker: worker)
+        self.takingTimer = DeadlineTimer(worker: worker)
     }
 
     /// Takes the connection over; it is active.
@@ -94,12 +104,34 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
         }
         self.isAdmitted = true
         self.timer.start(for: self)
+        self.takingTimer.start(for: self)
         self.timer.set(self.worker.now + self.worker.settings.requestHead)
     }
 
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
+        self.cancelTimers()
+    }
+
+    private func cancelTimers() {
         self.timer.cancel()
+        self.takingTimer.cancel()
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { self.takingTimer.clear() } else { self.awaitTaking() }
+        context.fireChannelWritabilityChanged()
+    }
+
+    /// The streams cannot end by themselves while nothing can be written.
+    private func awaitTaking() {
+        self.lastKept = self.kept
+        self.takingTimer.set(self.worker.now + self.settings.clientIdle)
+    }
+
+    /// What the channel keeps of all that was written.
+    private var kept: Int {
+        (try? self.context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     /// Frames of the whole connection, which the library has dealt with.
@@ -117,15 +149,16 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        self.timer.cancel()
+        self.cancelTimers()
         self.beginning = []
         if self.isAdmitted { self.worker.ended(self) }
     }
 
-    /// Whether the rest of the connection can go on.
+    /// Whether the rest of the connection can go on. Frames for a stream that never was are none of these: the library reads nothing more behind
+    /// one.
     private static func isOfOneStream(_ error: any Error) -> Bool {
         switch error {
-        case is NIOHTTP2Errors.StreamError, is NIOHTTP2Errors.NoSuchStream, is NIOHTTP2Errors.StreamClosed,
+        case is NIOHTTP2Errors.StreamError, is NIOHTTP2Errors.StreamClosed,
             is NIOHTTP2Errors.CreatedStreamAfterGoaway, is NIOHTTP2Errors.MissingPseudoHeader,
             is NIOHTTP2Errors.DuplicatePseudoHeader, is NIOHTTP2Errors.PseudoHeaderAfterRegularHeader,
             is NIOHTTP2Errors.UnknownPseudoHeader, is NIOHTTP2Errors.UnsupportedPseudoHeader,
@@ -154,6 +187,12 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
 
     func begins(_ stream: HTTP2Stream) { self.beginning.append(stream) }
 
+    /// A body was refused in the middle.
+    func noteRefusal() {
+        self.refusals += 1
+        if self.refusals > Self.mostRefusals { self.drain() }
+    }
+
     func streamOpened() {
         self.streams += 1
         self.hasServed = true
@@ -169,6 +208,15 @@ final class HTTP2Connection: ChannelInboundHandler, ClientConnection, DeadlineOw
     // MARK: Time and shutdown
 
     func deadlinePassed(_ timer: DeadlineTimer) {
+        if timer === self.takingTimer {
+            if self.kept < self.lastKept {
+                self.awaitTaking()
+            } else {
+                self.worker.traffic.timeouts &+= 1
+                self.context?.reset()
+            }
+            return
+        }
         guard self.streams == 0 else { return }
         if self.isLeaving {
             self.context?.reset()

@@ -7,6 +7,8 @@ extension HTTP2Stream {
     /// Begins to serve the request with these fields, of whose body something may have come with them.
     func start(_ headers: HPACKHeaders) {
         self.phase = .serving
+        // Known before anything is answered: an answer to HEAD has no body.
+        self.isHead = headers.first(name: ":method") == "HEAD"
         self.connection.adoptSettings()
         self.settings = self.connection.settings
         self.beginCounting(headers)
@@ -34,7 +36,6 @@ extension HTTP2Stream {
     /// Does what is to be done with the request whose head the parser has just read.
     private func direct(_ bytes: ByteBuffer) {
         let head = self.connection.parser.head
-        self.isHead = head.method == .head
         var direction: Direction?
         bytes.withUnsafeReadableBytes { bytes in
             direction = RequestDirector.direct(
@@ -56,6 +57,11 @@ extension HTTP2Stream {
     private func forward(_ request: consuming ForwardedRequest, _ framing: BodyFraming) {
         self.bodyLimit = request.bodyLimit
         self.sendsChunks = framing == .chunked
+        if case .length(let count) = framing { self.bodyLength = count }
+        if self.inputEnded, !self.sendsChunks, self.bodyBytes != self.bodyLength ?? 0 {
+            self.answerSelf(400, detail: "The body of the request has not the length that was said.")
+            return
+        }
         if framing != .none {
             if self.inputEnded, !self.sendsChunks, self.inbound.readableBytes <= Self.smallBody {
                 request.bytes.writeBuffer(&self.inbound)
@@ -65,6 +71,8 @@ extension HTTP2Stream {
             }
         }
         self.exchange.begin(request, isComplete: !self.isReadingBody)
+        // The endpoint is not asked to hurry while the client takes nothing, so somebody has to look at the client.
+        if self.phase == .serving, !self.takesAnswer { self.awaitClient() }
     }
 
     // MARK: Counting

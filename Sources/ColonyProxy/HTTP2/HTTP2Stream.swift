@@ -50,9 +50,11 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     var isReadingBody = false
     /// Whether the endpoint gets the body in chunks.
     var sendsChunks = false
+    /// How long the body is by what the head says.
+    var bodyLength: UInt64?
     /// How long the body may be.
     var bodyLimit = UInt64(Int64.max)
-    private var bodyBytes: UInt64 = 0
+    private(set) var bodyBytes: UInt64 = 0
     private var isPassing = false
     private var wantsRead = false
     private var mayBegin = false
@@ -69,7 +71,7 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     /// Data that is written with the next that comes, or with the end.
     var outgoing = ByteBuffer()
     private var hasUnflushed = false
-    /// Bytes that were written and that the system has not taken.
+    /// Bytes that were written and that the system has not taken; the end of the answer is at least one.
     private var unwritten = 0
     private var hasTaken = false
     private var isAwaitingTaking = false
@@ -168,8 +170,13 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
         if self.takesAnswer { self.exchange.resumeAnswer() }
     }
 
-    /// The library has told the client, or the client has told us; the channel is closed next.
-    func errorCaught(context: ChannelHandlerContext, error: any Error) {}
+    /// The library has told the client, or the client has told us, and the channel is closed next; or it has refused what was to be written, and
+    /// nobody would ever hear of it.
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard self.phase != .closed else { return }
+        self.exchange.abandon()
+        self.breakOff()
+    }
 
     func channelInactive(context: ChannelHandlerContext) {
         self.context = nil
@@ -197,12 +204,21 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
             self.refuseBody(413, "The body of the request is longer than the limit.")
             return
         }
+        // The library sees to it, and an endpoint would take the rest for another request.
+        if let bodyLength, self.bodyBytes > bodyLength {
+            self.refuseBody(400, "The body of the request has not the length that was said.")
+            return
+        }
         if self.inbound.readableBytes > 0, self.exchange.takesRequest {
             let part = self.inbound
             self.inbound = ByteBuffer()
             self.sendPart(part)
         }
         if self.inbound.readableBytes == 0, self.inputEnded, self.exchange.takesRequest {
+            if let bodyLength, self.bodyBytes != bodyLength {
+                self.refuseBody(400, "The body of the request has not the length that was said.")
+                return
+            }
             if self.sendsChunks {
                 var end = ByteBuffer()
                 guard HTTP2Trailers.finish(self.trailers, to: &end) else {
@@ -233,7 +249,8 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
         self.exchange.send(chunk)
     }
 
-    private func refuseBody(_ status: Int, _ detail: StaticString) {
+    func refuseBody(_ status: Int, _ detail: StaticString) {
+        self.connection.noteRefusal()
         self.exchange.abandon()
         if self.hasAnswered { self.breakOff() } else { self.answerSelf(status, detail: detail) }
     }
@@ -269,8 +286,7 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
         self.worker.traffic.timeouts &+= 1
         switch self.phase {
         case .serving where self.isReadingBody && !self.hasAnswered:
-            self.exchange.abandon()
-            self.answerSelf(408, detail: "The body of the request did not come in time.")
+            self.refuseBody(408, "The body of the request did not come in time.")
         case .serving, .answered:
             self.exchange.abandon()
             self.breakOff()
@@ -281,7 +297,7 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     // MARK: Writing
 
     func writeHead(_ headers: HPACKHeaders, endsStream: Bool) {
-        self.write(.headers(.init(headers: headers, endStream: endsStream)), bytes: 0)
+        self.write(.headers(.init(headers: headers, endStream: endsStream)), bytes: endsStream ? 1 : 0)
     }
 
     func writeData(_ data: ByteBuffer, endsStream: Bool) {
@@ -289,7 +305,9 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
         while data.readableBytes > Self.piece, let piece = data.readSlice(length: Self.piece) {
             self.write(.data(.init(data: .byteBuffer(piece), endStream: false)), bytes: Self.piece)
         }
-        self.write(.data(.init(data: .byteBuffer(data), endStream: endsStream)), bytes: data.readableBytes)
+        self.write(
+            .data(.init(data: .byteBuffer(data), endStream: endsStream)),
+            bytes: max(data.readableBytes, endsStream ? 1 : 0))
     }
 
     private func write(_ payload: HTTP2Frame.FramePayload, bytes: Int) {

@@ -19,16 +19,18 @@ public struct UpstreamTLS: Sendable {
     /// What the certificate of an endpoint must be like.
     public let verification: Verification
     let context: NIOSSLContext
+    /// Of the certificates in the file, so that other ones under the same name are not taken for the same.
+    private let roots: [NIOSSLCertificate]
 
     /// What makes a connection one that may be used on after the settings have changed.
     struct Kind: Hashable {
         let serverName: String?
-        let trustRootsFile: String?
+        let roots: [NIOSSLCertificate]
         let verification: Verification
     }
 
     var kind: Kind {
-        Kind(serverName: self.serverName, trustRootsFile: self.trustRootsFile, verification: self.verification)
+        Kind(serverName: self.serverName, roots: self.roots, verification: self.verification)
     }
 
     /// Reads the files, which takes as long as that takes; the roots of the system are many.
@@ -53,8 +55,10 @@ public struct UpstreamTLS: Sendable {
         configuration.certificateVerification = verification == .full ? .fullVerification : .none
         configuration.shutdownTimeout = .seconds(2)
         if let trustRootsFile {
-            configuration.trustRoots = .certificates(
-                try PEMFile.certificates(trustRootsFile, as: "trust roots file"))
+            self.roots = try PEMFile.certificates(trustRootsFile, as: "trust roots file")
+            configuration.trustRoots = .certificates(self.roots)
+        } else {
+            self.roots = []
         }
         do {
             self.context = try NIOSSLContext(configuration: configuration)

@@ -82,6 +82,13 @@ final class EndpointRecord: @unchecked Sendable {
     /// The connection rests no longer.
     func forget(_ upstream: HTTP1Upstream) { self.idle.removeAll { $0 === upstream } }
 
+    /// Goes by the limits that the pool has now.
+    func adapt() {
+        while self.idle.count > self.rules.options.idleConnections { self.idle.removeFirst().close() }
+        for upstream in self.idle { upstream.rest() }
+        self.openForWaiting()
+    }
+
     func closeIdle() {
         let idle = self.idle
         self.idle = []
@@ -99,6 +106,9 @@ final class EndpointRecord: @unchecked Sendable {
         self.waiting.append(exchange)
         return true
     }
+
+    /// Whether a request waits for a connection.
+    func hasInLine(_ exchange: Exchange) -> Bool { self.waiting.contains { $0 === exchange } }
 
     func stopWaiting(_ exchange: Exchange) {
         self.waiting.removeAll { $0 === exchange }

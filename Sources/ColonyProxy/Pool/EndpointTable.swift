@@ -37,6 +37,11 @@ final class EndpointTable {
         return record
     }
 
+    /// Goes by the limits that the pool has now.
+    func adapt() {
+        for record in Array(self.records.values) { record.adapt() }
+    }
+
     /// Closes the connections that have no work.
     func closeIdle() {
         for record in self.records.values { record.closeIdle() }

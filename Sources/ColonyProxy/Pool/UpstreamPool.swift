@@ -26,8 +26,10 @@ final class UpstreamPool {
 
     /// Holds other limits from now on.
     func update(_ upstream: ProxyUpstream) {
-        self.rules.options = upstream.pool
         self.rules.tls = upstream.tls
+        guard self.rules.options != upstream.pool else { return }
+        self.rules.options = upstream.pool
+        self.endpoints.adapt()
     }
 
     /// No new requests come; connections are closed when they have no work.

@@ -22,7 +22,7 @@ enum KeySource: Sendable {
     func hash(_ parser: borrowing RequestHeadParser, _ bytes: UnsafeRawBufferPointer) -> UInt64? {
         switch self {
         case .header(let name):
-            guard let index = parser.fields.firstIndex(named: name, in: bytes) else { return nil }
+            guard let index = parser.fields.firstSent(named: name, in: bytes) else { return nil }
             return XXH64.hash(parser.fields[index].value.bytes(in: bytes), seed: 0)
         case .cookie(let name):
             return CookieReading.value(of: name, parser, bytes).map { XXH64.hash($0, seed: 0) }

@@ -1,7 +1,8 @@
 /// How a path is read where a route depends on it.
 ///
 /// A route that closes `/admin` is worth nothing if a server takes `/%61dmin`, `//admin`, or `/x/../admin` for the same. So paths are compared
-/// as nginx compares them, with percent-encoding read and runs of slashes as one. What nginx and Envoy resolve or unescape on request is
+/// as nginx compares them, with percent-encoding read and runs of slashes as one, and besides without the parameters of segments, because Java
+/// servers take `/admin;x` for `/admin`. What nginx and Envoy resolve or unescape on request is
 /// refused here, as by Envoy with `REJECT_REQUEST`: segments of one or two dots, also encoded or with a parameter behind (`/..;/`, which Java
 /// servers take for `/../`), encoded slashes, backslashes, and zeros. Browsers and their kin resolve dots before they send, so nobody misses
 /// them. What is passed on stays as it came.
@@ -10,7 +11,7 @@ enum PathReading {
     static func isPlain(_ path: UnsafeRawBufferPointer) -> Bool {
         var last: UInt8 = 0
         for byte in path {
-            if byte == UInt8(ascii: "%") || byte == UInt8(ascii: "\\") { return false }
+            if byte == UInt8(ascii: "%") || byte == UInt8(ascii: "\\") || byte == UInt8(ascii: ";") { return false }
             if last == UInt8(ascii: "/"), byte == UInt8(ascii: "/") || byte == UInt8(ascii: ".") { return false }
             last = byte
         }
@@ -24,6 +25,7 @@ enum PathReading {
         var read = 0
         var written = 0
         while read < bytes.count {
+            if Self.skipParameter(UnsafeRawBufferPointer(bytes), &read) { continue }
             guard let (byte, length) = Self.byte(UnsafeRawBufferPointer(bytes), read) else { return nil }
             read += length
             if byte == UInt8(ascii: "/"), written > 0, bytes[written - 1] == UInt8(ascii: "/") { continue }
@@ -39,6 +41,7 @@ enum PathReading {
         var written = 0
         var last: UInt8 = 0
         while read < path.count, written < count {
+            if Self.skipParameter(path, &read) { continue }
             guard let (byte, length) = Self.byte(path, read) else { break }
             read += length
             if byte == UInt8(ascii: "/"), last == byte { continue }
@@ -46,6 +49,13 @@ enum PathReading {
             written += 1
         }
         return read
+    }
+
+    /// Passes over a semicolon and what belongs to it, if there is one.
+    private static func skipParameter(_ path: UnsafeRawBufferPointer, _ at: inout Int) -> Bool {
+        guard path[at] == UInt8(ascii: ";") else { return false }
+        while at < path.count, path[at] != UInt8(ascii: "/") { at += 1 }
+        return true
     }
 
     /// The byte that stands at a place, and how many bytes say so.

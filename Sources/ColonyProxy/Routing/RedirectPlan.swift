@@ -25,10 +25,12 @@ struct RedirectPlan: Sendable {
         self.keepsQuery = redirect.keepsQuery
     }
 
-    /// The value of `Location`.
-    func location(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, isSecure: Bool) -> ByteBuffer {
+    /// The value of `Location`; `nil` if the scheme is to change and the request does not say of which host.
+    func location(_ head: RequestHead, _ bytes: UnsafeRawBufferPointer, isSecure: Bool) -> ByteBuffer? {
         var location = ByteBuffer()
         let authority = head.authority.bytes(in: bytes)
+        let isSameScheme = self.scheme.map { $0.elementsEqual((isSecure ? "https" : "http").utf8) } ?? true
+        if !isSameScheme, self.host == nil, authority.isEmpty { return nil }
         if self.scheme != nil || self.host != nil, self.host != nil || !authority.isEmpty {
             location.writeBytes(self.scheme ?? Array((isSecure ? "https" : "http").utf8))
             location.writeString("://")
@@ -36,7 +38,7 @@ struct RedirectPlan: Sendable {
                 location.writeBytes(host)
             } else {
                 // The port belongs to the other scheme.
-                location.writeBytes(Self.withoutPort(authority))
+                location.writeBytes(isSameScheme ? authority[...] : Self.withoutPort(authority))
             }
         }
         let query = head.query.bytes(in: bytes)

@@ -84,8 +84,11 @@ enum RequestDirector {
         switch plan.action {
         case .forward: break
         case .redirect(let redirect):
+            guard let location = redirect.location(head, bytes, isSecure: client.origin.isSecure) else {
+                return .answer(DirectedAnswer(400, "The request does not say for which host it is."))
+            }
             var answer = DirectedAnswer(redirect.status, .none)
-            answer.location = redirect.location(head, bytes, isSecure: client.origin.isSecure)
+            answer.location = location
             return .answer(answer)
         case .respond(let content): return .answer(DirectedAnswer(content.status, .content(content)))
         }

@@ -18,8 +18,11 @@ final class RouteGuards: Sendable {
     let places: ConnectionCount
     let concurrentRequests: Int?
 
+    /// - Parameters:
+    ///   - earlier: Those of the route before: what they have counted goes on where the rules are the same.
+    ///   - keepsBreaker: Whether the route goes where it went before; what a breaker knows is of there.
     init?(
-        name: String, limits: RouteLimits, breaker: CircuitBreakerOptions?, earlier: RouteGuards?,
+        name: String, limits: RouteLimits, breaker: CircuitBreakerOptions?, earlier: RouteGuards?, keepsBreaker: Bool,
         clock: any MonotonicClock
     ) throws(ProxyError) {
         guard limits.rateLimit != nil || limits.concurrentRequests != nil || breaker != nil else { return nil }
@@ -34,7 +37,7 @@ final class RouteGuards: Sendable {
             self.limit = nil
         }
         if let breaker {
-            if let kept = earlier?.breaker, Self.areSame(kept.options, breaker) {
+            if keepsBreaker, let kept = earlier?.breaker, Self.areSame(kept.options, breaker) {
                 self.breaker = kept
             } else {
                 self.breaker = CircuitBreaker(breaker, name: name, clock: clock)
@@ -46,6 +49,9 @@ final class RouteGuards: Sendable {
         self.places = earlier?.places ?? ConnectionCount()
         self.concurrentRequests = limits.concurrentRequests
     }
+
+    /// Whether the breaker looks at how long calls take.
+    var judgesSlowness: Bool { self.breaker?.options.slowCalls != nil }
 
     private static func limit(
         _ limit: RouteRateLimit, name: String, clock: any MonotonicClock
@@ -84,8 +90,8 @@ final class RouteGuards: Sendable {
         case .client(let limiter): decision = try? limiter.take(for: client.limitKey)
         case .header(let name, let limiter):
             var key = client.limitKey
-            if let index = parser.fields.firstIndex(named: name, in: bytes) {
-                key = LimitKey(parser.fields[index].value.bytes(in: bytes))
+            if let index = parser.fields.firstSent(named: name, in: bytes) {
+                key = LimitKey(parser.fields[index].value.bytes(in: bytes), of: .header)
             }
             decision = try? limiter.take(for: key)
         }
@@ -96,16 +102,21 @@ final class RouteGuards: Sendable {
 
 /// A key of a rate limit as 128 bits of a hash that is different in each process: no bytes are kept, and nobody can make two keys the same.
 struct LimitKey: Hashable, Sendable {
+    /// What the bytes are: a header field that says the same as an address is no client.
+    enum Domain { case client, header }
+
     private let first: Int
     private let second: Int
 
-    init(_ bytes: UnsafeRawBufferPointer) {
+    init(_ bytes: UnsafeRawBufferPointer, of domain: Domain) {
         var first = Hasher()
         first.combine(1)
+        first.combine(domain)
         first.combine(bytes: bytes)
         self.first = first.finalize()
         var second = Hasher()
         second.combine(2)
+        second.combine(domain)
         second.combine(bytes: bytes)
         self.second = second.finalize()
     }
@@ -113,7 +124,6 @@ struct LimitKey: Hashable, Sendable {
     /// The key of a client, of IPv6 the first 64 bits of its address.
     init(client: String) {
         let context = PickContext(clientAddress: client)
-        var text = "\(context.hash ?? 0) client"
-        self = text.withUTF8 { LimitKey(UnsafeRawBufferPointer($0)) }
+        self = withUnsafeBytes(of: context.hash ?? 0) { LimitKey($0, of: .client) }
     }
 }

@@ -22,8 +22,11 @@ final class RoutePlan: Sendable {
     let relayIdle: Int64
     let total: Int64
     let attempts: Int
-    let retries: ProxyRetries
+    /// Those of the route itself, which then has a budget of its own.
+    private let ownRetries: ProxyRetries?
     let budget: RetryBudget
+    /// Where it forwards to.
+    private let upstream: ProxyUpstream?
     let rewrite: RewritePlan
     /// Whether the head of a request is changed beyond what is always done.
     let rewritesRequest: Bool
@@ -33,11 +36,11 @@ final class RoutePlan: Sendable {
     let sticky: StickyPlan?
 
     /// - Parameters:
-    ///   - upstreams: The number of each upstream, by its name.
     ///   - earlier: The plan of the same name in the settings before: its budget, breaker, and counts go on if their rules are the same.
     init(
-        _ route: ProxyRoute, _ options: ProxyOptions, prefixCount: Int, budget: RetryBudget, earlier: RoutePlan?,
-        clock: any MonotonicClock, upstreams: [String: Int]
+        _ route: ProxyRoute, _ options: ProxyOptions, prefixCount: Int, budget: RetryBudget, cookieKey: SipHash,
+        earlier: RoutePlan?,
+        clock: any MonotonicClock, upstreams: [ProxyUpstream]
     ) throws(ProxyError) {
         self.name = route.name
         let limit = route.limits.bodyBytes ?? options.limits.bodyBytes
@@ -48,25 +51,28 @@ final class RoutePlan: Sendable {
         var breaker: CircuitBreakerOptions?
         switch route.action {
         case .forward(let forward):
-            guard let number = upstreams[forward.upstream] else {
+            guard let number = upstreams.firstIndex(where: { $0.name == forward.upstream }) else {
                 throw ProxyError(
                     .invalidConfiguration,
                     "the route \"\(route.name)\" forwards to \"\(forward.upstream)\", and there is no such upstream")
             }
             self.action = .forward(upstream: number)
+            self.upstream = upstreams[number]
             timeouts = forward.timeouts
             retries = forward.retries
             breaker = forward.breaker
             self.rewrite = RewritePlan(forward.rewrite, prefixCount: prefixCount)
             self.key = forward.key.flatMap { KeySource($0) }
-            self.sticky = forward.sticky.map { StickyPlan($0, upstream: forward.upstream, earlier: earlier?.sticky) }
+            self.sticky = forward.sticky.map { StickyPlan($0, upstream: forward.upstream, chance: cookieKey) }
         case .redirect(let redirect):
             self.action = .redirect(RedirectPlan(redirect, prefixCount: prefixCount))
+            self.upstream = nil
             self.rewrite = .none
             self.key = nil
             self.sticky = nil
         case .respond(let answer):
             self.action = .respond(AnswerContent(answer))
+            self.upstream = nil
             self.rewrite = .none
             self.key = nil
             self.sticky = nil
@@ -77,9 +83,9 @@ final class RoutePlan: Sendable {
         self.endpointIdle = (timeouts.endpointIdle ?? options.timeouts.endpointIdle).clampedNanoseconds
         self.total = timeouts.total?.clampedNanoseconds ?? .max
         self.attempts = (retries ?? options.retries).attempts
-        self.retries = retries ?? options.retries
+        self.ownRetries = retries
         if let retries {
-            if let earlier, earlier.retries == retries {
+            if let earlier, earlier.ownRetries == retries {
                 self.budget = earlier.budget
             } else {
                 self.budget = try retries.makeBudget(clock: clock)
@@ -87,8 +93,12 @@ final class RoutePlan: Sendable {
         } else {
             self.budget = budget
         }
+        let goesThereStill = earlier?.upstream.map { before in
+            self.upstream.map { $0.name == before.name && $0.balancer === before.balancer } ?? false
+        }
         self.guards = try RouteGuards(
-            name: route.name, limits: route.limits, breaker: breaker, earlier: earlier?.guards, clock: clock)
+            name: route.name, limits: route.limits, breaker: breaker, earlier: earlier?.guards,
+            keepsBreaker: goesThereStill ?? false, clock: clock)
     }
 
     /// Everything goes to the only upstream.
@@ -102,7 +112,8 @@ final class RoutePlan: Sendable {
         self.relayIdle = options.timeouts.relayIdle.clampedNanoseconds
         self.total = .max
         self.attempts = options.retries.attempts
-        self.retries = options.retries
+        self.ownRetries = nil
+        self.upstream = nil
         self.budget = budget
         self.rewrite = .none
         self.rewritesRequest = false

@@ -20,6 +20,8 @@ struct RouteRule: Sendable {
     }
 
     let path: Path
+    /// The first segment that a path must have, if there is just one.
+    let firstSegment: [UInt8]?
     private let methods: [[UInt8]]
     private let headers: [Header]
     private let isSecure: Bool?
@@ -31,6 +33,13 @@ struct RouteRule: Sendable {
             case .exact(let text): .exact(Self.reading(text))
             case .prefix(let text):
                 .prefix(Array(Self.reading(text).reversed().drop { $0 == UInt8(ascii: "/") }.reversed()))
+            }
+        self.firstSegment =
+            switch self.path {
+            case .any: nil
+            case .exact(let path): Array(path.dropFirst().prefix { $0 != UInt8(ascii: "/") })
+            case .prefix(let path):
+                path.isEmpty ? nil : Array(path.dropFirst().prefix { $0 != UInt8(ascii: "/") })
             }
         self.methods = match.methods.map { Array($0.utf8) }
         self.headers = match.headers.map { header in
@@ -58,16 +67,6 @@ struct RouteRule: Sendable {
     /// Whether each request is meant that has come so far.
     var isUnconditional: Bool {
         !self.readsPath && self.methods.isEmpty && self.headers.isEmpty && self.isSecure == nil
-    }
-
-    /// The first segment that a path must have, if there is just one.
-    var firstSegment: [UInt8]? {
-        switch self.path {
-        case .any: nil
-        case .exact(let path): Array(path.dropFirst().prefix { $0 != UInt8(ascii: "/") })
-        case .prefix(let path):
-            path.isEmpty ? nil : Array(path.dropFirst().prefix { $0 != UInt8(ascii: "/") })
-        }
     }
 
     /// How many bytes of a path that matches are its prefix.
@@ -100,7 +99,7 @@ struct RouteRule: Sendable {
     private static func holds(
         _ header: Header, _ parser: borrowing RequestHeadParser, _ bytes: UnsafeRawBufferPointer
     ) -> Bool {
-        var index = parser.fields.firstIndex(named: header.name, in: bytes)
+        var index = parser.fields.firstSent(named: header.name, in: bytes)
         switch header.test {
         case .present: return index != nil
         case .absent: return index == nil
@@ -114,7 +113,7 @@ struct RouteRule: Sendable {
             case .prefix(let wanted): if value.starts(with: wanted) { return true }
             case .contains(let wanted): if Self.has(wanted, in: value) { return true }
             }
-            index = parser.fields.firstIndex(named: header.name, in: bytes, from: found + 1)
+            index = parser.fields.firstSent(named: header.name, in: bytes, from: found + 1)
         }
         return false
     }

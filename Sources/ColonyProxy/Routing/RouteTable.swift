@@ -7,24 +7,60 @@
 final class RouteTable: Sendable {
     private final class Candidates: Sendable {
         /// By the first segment of the path.
-        let bySegment: ByteKeyTable<[Int]>
-        /// For paths with another first segment, and for no path.
-        let others: [Int]
+        private let bySegment: ByteKeyTable<[Int]>
+        /// Those that ask for no first segment.
+        private let others: [Int]
 
         init(_ numbers: [Int], _ rules: [RouteRule]) {
-            let segments = Set(numbers.compactMap { rules[$0].firstSegment })
-            self.bySegment = ByteKeyTable(
-                segments.map { segment in
-                    (segment, numbers.filter { rules[$0].firstSegment.map { $0 == segment } ?? true })
-                })
-            self.others = numbers.filter { rules[$0].firstSegment == nil }
+            var bySegment: [[UInt8]: [Int]] = [:]
+            var others: [Int] = []
+            for number in numbers {
+                if let segment = rules[number].firstSegment {
+                    bySegment[segment, default: []].append(number)
+                } else {
+                    others.append(number)
+                }
+            }
+            self.bySegment = ByteKeyTable(bySegment.map { (key: $0.key, value: $0.value) })
+            self.others = others
         }
 
-        func numbers(for path: UnsafeRawBufferPointer) -> [Int] {
-            guard !self.bySegment.isEmpty, path.count > 0 else { return self.others }
+        /// Two lists, each in order, of the routes that may match.
+        func numbers(for path: UnsafeRawBufferPointer) -> ([Int], [Int]) {
+            guard !self.bySegment.isEmpty, path.count > 0 else { return ([], self.others) }
             var end = 1
             while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
-            return self.bySegment.value(for: UnsafeRawBufferPointer(rebasing: path[1..<end])) ?? self.others
+            let segment = UnsafeRawBufferPointer(rebasing: path[1..<end])
+            return (self.bySegment.value(for: segment) ?? [], self.others)
+        }
+    }
+
+    /// A walk over several lists of numbers, each in order, the least number first.
+    private struct Merged {
+        private var lists: (ArraySlice<Int>, ArraySlice<Int>, ArraySlice<Int>, ArraySlice<Int>)
+
+        init(_ one: ([Int], [Int]), _ other: ([Int], [Int])) {
+            self.lists = (one.0[...], one.1[...], other.0[...], other.1[...])
+        }
+
+        mutating func next() -> Int? {
+            let heads = (
+                self.lists.0.first ?? .max, self.lists.1.first ?? .max, self.lists.2.first ?? .max,
+                self.lists.3.first ?? .max
+            )
+            let least = min(min(heads.0, heads.1), min(heads.2, heads.3))
+            guard least != .max else { return nil }
+            // No number is in two lists.
+            if heads.0 == least {
+                self.lists.0.removeFirst()
+            } else if heads.1 == least {
+                self.lists.1.removeFirst()
+            } else if heads.2 == least {
+                self.lists.2.removeFirst()
+            } else {
+                self.lists.3.removeFirst()
+            }
+            return least
         }
     }
 
@@ -63,7 +99,7 @@ final class RouteTable: Sendable {
             }
         }
         func candidates(_ name: [UInt8], _ own: [Int]) -> Candidates {
-            var fitting = Set(own).union(anyHost)
+            var fitting = Set(own)
             for at in name.indices where name[at] == UInt8(ascii: ".") && at > 0 {
                 fitting.formUnion(wild[Array(name[(at + 1)...])] ?? [])
             }
@@ -100,25 +136,26 @@ final class RouteTable: Sendable {
         _ path: UnsafeRawBufferPointer, _ parser: borrowing RequestHeadParser, _ bytes: UnsafeRawBufferPointer,
         _ isSecure: Bool
     ) -> Finding {
-        let numbers = self.candidates(parser.head.authority.bytes(in: bytes)).numbers(for: path)
-        for number in numbers
-        where self.rules[number].matches(path: path, parser, bytes, isSecure: isSecure) {
-            return .route(number)
+        let ofHost = self.candidates(parser.head.authority.bytes(in: bytes))?.numbers(for: path) ?? ([], [])
+        var numbers = Merged(ofHost, self.anyHost.numbers(for: path))
+        while let number = numbers.next() {
+            if self.rules[number].matches(path: path, parser, bytes, isSecure: isSecure) { return .route(number) }
         }
         return .none
     }
 
-    private func candidates(_ authority: UnsafeRawBufferPointer) -> Candidates {
-        if self.exactHosts.isEmpty, self.wildcards.isEmpty { return self.anyHost }
+    /// What is only for the host; `nil` if nothing is.
+    private func candidates(_ authority: UnsafeRawBufferPointer) -> Candidates? {
+        if self.exactHosts.isEmpty, self.wildcards.isEmpty { return nil }
         return HostKey.with(authority) { host in
             if let found = self.exactHosts.value(for: host) { return found }
-            guard !self.wildcards.isEmpty, host.first != UInt8(ascii: "[") else { return self.anyHost }
+            guard !self.wildcards.isEmpty, host.first != UInt8(ascii: "[") else { return nil }
             // The longest name that fits has all the routes of the shorter ones.
             for at in host.indices where host[at] == UInt8(ascii: ".") && at > 0 {
                 let suffix = UnsafeRawBufferPointer(rebasing: host[(at + 1)...])
                 if let found = self.wildcards.value(for: suffix) { return found }
             }
-            return self.anyHost
+            return nil
         }
     }
 }

@@ -5,12 +5,11 @@ import NIOCore
 struct StickyPlan: Sendable {
     let name: [UInt8]
     private let attributes: [UInt8]
-    private let cookie: StickyCookie
     private let upstream: String
     private let hash: SipHash
 
-    init(_ cookie: StickyCookie, upstream: String, earlier: StickyPlan?) {
-        self.cookie = cookie
+    /// - Parameter chance: What makes the values of cookies without a secret.
+    init(_ cookie: StickyCookie, upstream: String, chance: SipHash) {
         self.upstream = upstream
         self.name = Array(cookie.name.utf8)
         var attributes = "; Path=\(cookie.path)"
@@ -23,12 +22,8 @@ struct StickyPlan: Sendable {
             // The key of a key: any length of secret becomes 128 bits.
             let (first, second) = SipHash(key: 0x436F_6C6F_6E79, 0x7374_6963_6B79).hash(secret.utf8)
             self.hash = SipHash(key: first, second)
-        } else if let earlier, earlier.cookie == cookie, earlier.upstream == upstream {
-            self.hash = earlier.hash
         } else {
-            // A secret is not to be had again from a seed.
-            var system = SystemRandomNumberGenerator()
-            self.hash = SipHash(key: system.next(), system.next())
+            self.hash = chance
         }
     }
 

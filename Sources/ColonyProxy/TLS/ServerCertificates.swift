@@ -51,7 +51,8 @@ struct ServerCertificates: Sendable {
 
         /// The certificate for a host: one for just this name, or one for all names in its domain, or the first of all.
         func choice(for host: String?) -> NIOSSLContextConfigurationOverride {
-            guard let host = host?.lowercased() else { return .noChanges }
+            guard var host = host?.lowercased() else { return .noChanges }
+            if host.hasSuffix(".") { host.removeLast() }
             if let exact = self.choices[host] { return exact }
             guard let dot = host.firstIndex(of: "."), let wild = self.choices["*\(host[dot...])"] else {
                 return .noChanges

@@ -19,23 +19,21 @@ struct Listener: Sendable {
     private let channels: [any Channel]
     private let workers: [ProxyWorker]
 
-    /// Listens at an address.
+    /// Makes sockets at an address. The system takes connections for them, and they wait until ``accept()``.
     ///
-    /// - Parameter accepts: `false` leaves connections to the system until ``close()`` takes them.
+    /// - Parameter isOwnPort: Whether this proxy has sockets at the port already, perhaps of an address that is part of this one.
     /// - Throws: ``ProxyError`` with code `addressInUse` or `cannotListen`; nothing is left open.
     static func open(
-        _ address: ListenAddress, backlog: Int, sharesPort: Bool, workers: [ProxyWorker], accepts: Bool = true
+        _ address: ListenAddress, backlog: Int, sharesPort: Bool, isOwnPort: Bool = false, workers: [ProxyWorker]
     ) async throws(ProxyError) -> Listener {
-        let binding = Binding(backlog: backlog, accepts: accepts)
-        let isOneSocket = workers.count == 1 && !sharesPort
-        if isOneSocket || !Self.systemSpreadsConnections {
+        let binding = Binding(backlog: backlog)
+        guard Self.systemSpreadsConnections else {
             let channel = try await binding.bind(address, workers: workers, sharesPort: sharesPort)
             return Listener(address, [channel], workers)
         }
-        if !sharesPort, address.port != 0 {
+        if !sharesPort, !isOwnPort, address.port != 0 {
             // Sockets that share a port would join those of another process without a word.
-            let probe = try await Binding(backlog: backlog, accepts: false).bind(
-                address, workers: workers, sharesPort: false)
+            let probe = try await binding.bind(address, workers: workers, sharesPort: false)
             try? await probe.close().get()
         }
         var channels: [any Channel] = []
@@ -49,7 +47,7 @@ struct Listener: Sendable {
                 }
             }
         } catch {
-            await Listener(address, channels, workers).close()
+            await Listener(address, channels, workers).discard()
             throw error
         }
         return Listener(address, channels, workers)
@@ -70,7 +68,17 @@ struct Listener: Sendable {
         #endif
     }
 
+    /// Accepts connections from now on. Repeating it does nothing.
+    func accept() async {
+        for channel in self.channels { try? await channel.setOption(.autoRead, value: true).get() }
+    }
+
     // MARK: The end
+
+    /// Closes the sockets as if they had never been: connections that the system has made for them are reset.
+    func discard() async {
+        for channel in self.channels { try? await channel.close().get() }
+    }
 
     /// Accepts no more connections. Those that the system has made already are taken and served: it would reset them with the socket.
     ///
@@ -132,7 +140,6 @@ struct Listener: Sendable {
 /// How sockets are bound.
 private struct Binding {
     var backlog: Int
-    var accepts: Bool
 
     private static var reusePort: ChannelOptions.Types.SocketOption {
         .socketOption(NIOBSDSocket.Option(rawValue: SO_REUSEPORT))
@@ -147,7 +154,7 @@ private struct Binding {
         var bootstrap = ServerBootstrap(group: first.eventLoop, childGroup: children)
             .serverChannelOption(.backlog, value: CInt(self.backlog))
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelOption(.autoRead, value: self.accepts)
+            .serverChannelOption(.autoRead, value: false)
             .serverChannelInitializer { channel in
                 // Without file descriptors to accept with, trying again at once would be all that the loop does.
                 channel.eventLoop.makeCompletedFuture {

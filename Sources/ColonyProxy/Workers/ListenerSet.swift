@@ -10,7 +10,8 @@ struct ListenerSet: Sendable {
 
     var ports: [Int] { self.listeners.map(\.port) }
 
-    /// Listens at all addresses of the options. Where this set listens already, the sockets stay, so that no connection is lost.
+    /// Makes sockets at all addresses of the options. Where this set has some already, they stay, so that no connection is lost. New ones accept
+    /// nothing before ``accept()``, so that nobody is served by settings that are not for the address.
     ///
     /// - Returns: The new set, and what it has no place for, which the caller closes when nothing can fail any more.
     /// - Throws: ``ProxyError`` with code `addressInUse` or `cannotListen`; then nothing has changed.
@@ -27,15 +28,21 @@ struct ListenerSet: Sendable {
             }
             do throws(ProxyError) {
                 let listener = try await Listener.open(
-                    address, backlog: options.backlog, sharesPort: options.sharesPort, workers: workers)
+                    address, backlog: options.backlog, sharesPort: options.sharesPort,
+                    isOwnPort: (self.listeners + opened).contains { $0.port == address.port }, workers: workers)
                 chosen.append(listener)
                 opened.append(listener)
             } catch {
-                await ListenerSet(opened).close()
+                for listener in opened { await listener.discard() }
                 throw error
             }
         }
         return (ListenerSet(chosen), ListenerSet(rest))
+    }
+
+    /// Accepts connections from now on.
+    func accept() async {
+        for listener in self.listeners { await listener.accept() }
     }
 
     /// Accepts no more connections; see ``Listener/close()``.

@@ -14,6 +14,8 @@ final class ProxySettings: Sendable {
     let table: RouteTable?
     /// Of all routes that have none of their own.
     let budget: RetryBudget
+    /// Makes the values of sticky cookies that have no secret: one for all routes, so that two that share a cookie understand each other.
+    private let cookieKey: SipHash
     let requestHead: Int64
     let clientIdle: Int64
     let keepAlive: Int64
@@ -33,7 +35,14 @@ final class ProxySettings: Sendable {
     ) throws(ProxyError) {
         self.options = options
         self.upstreams = upstreams
-        let numbers = try Self.numbers(of: upstreams, options)
+        try Self.check(upstreams, options)
+        if let earlier {
+            self.cookieKey = earlier.cookieKey
+        } else {
+            // A secret is not to be had again from a seed.
+            var system = SystemRandomNumberGenerator()
+            self.cookieKey = SipHash(key: system.next(), system.next())
+        }
         if let earlier, earlier.options.retries == options.retries {
             self.budget = earlier.budget
         } else {
@@ -50,7 +59,8 @@ final class ProxySettings: Sendable {
                 plans.append(
                     try RoutePlan(
                         route, options, prefixCount: table.rules[number].prefixCount, budget: self.budget,
-                        earlier: plansBefore[route.name], clock: clock, upstreams: numbers))
+                        cookieKey: self.cookieKey, earlier: plansBefore[route.name], clock: clock, upstreams: upstreams)
+                )
             }
             self.table = table
             self.plans = plans
@@ -76,19 +86,16 @@ final class ProxySettings: Sendable {
         self.droppedFromTrusted = trusted
     }
 
-    /// The number of each upstream, by its name.
-    private static func numbers(
-        of upstreams: [ProxyUpstream], _ options: ProxyOptions
-    ) throws(ProxyError) -> [String: Int] {
+    private static func check(_ upstreams: [ProxyUpstream], _ options: ProxyOptions) throws(ProxyError) {
         if options.mode == .tcp, let upstream = upstreams.first(where: { $0.tls != nil }) {
             throw ProxyError(
                 .invalidConfiguration,
                 "TLS with the endpoints of \"\(upstream.name)\" is not possible in TCP mode, which passes on what clients say"
             )
         }
-        var numbers: [String: Int] = [:]
-        for (number, upstream) in upstreams.enumerated() {
-            guard numbers.updateValue(number, forKey: upstream.name) == nil else {
+        var names: Set<String> = []
+        for upstream in upstreams {
+            guard names.insert(upstream.name).inserted else {
                 throw ProxyError(.invalidConfiguration, "two upstreams have the name \"\(upstream.name)\"")
             }
         }
@@ -96,7 +103,6 @@ final class ProxySettings: Sendable {
             throw ProxyError(
                 .invalidConfiguration, "without routes there must be one upstream, not \(upstreams.count)")
         }
-        return numbers
     }
 
     /// A channel takes so much before it says that it is full, and says that it is not when it is down to the lower mark: the bound of

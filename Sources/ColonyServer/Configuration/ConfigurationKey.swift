@@ -38,8 +38,10 @@ public struct ConfigurationKey: Sendable {
         "COLONY_BENCH_WORKER", "COLONY_BINARY", "COLONY_NO_INSTALL", "COLONY_SCREENSHOTS", "COLONY_STRICT",
     ]
 
-    /// The name of the list of tokens, the one key that is not a single value and is read from the file only.
+    /// The name of the list of tokens, which is not a single value and is read from the file only.
     static let tokens = "tokens"
+    /// The name of the proxies, which are read from the file only, too.
+    static let proxies = "proxies"
 
     /// Every key with a single value, in the order of the documentation.
     public static let all: [ConfigurationKey] = [
@@ -234,6 +236,7 @@ extension ConfigurationKey {
             lines.append("| `\(key.name)` | `\(key.environmentVariable)` | \(type) | \(value) | \(key.meaning) |")
         }
         lines.append("| `\(Self.tokens)` | | list | | \(Self.tokensMeaning) |")
+        lines.append("| `\(Self.proxies)` | | mapping | | \(Self.proxiesMeaning) |")
         return lines.joined(separator: "\n") + "\n"
     }
 
@@ -245,8 +248,13 @@ extension ConfigurationKey {
             lines.append("  \(key.name): \(key.type)\(value)\n      \(key.meaning) \(key.environmentVariable)")
         }
         lines.append("  \(Self.tokens): list\n      \(Self.tokensMeaning)")
+        lines.append("  \(Self.proxies): mapping\n      \(Self.proxiesMeaning)")
         return lines.joined(separator: "\n") + "\n"
     }
+
+    private static let proxiesMeaning =
+        "Proxies by their names: where they listen, where they pass requests on, and how. In the file only, which is "
+        + "read again on SIGHUP."
 
     private static let tokensMeaning =
         "Who may do what: a list of name, sha256 (of the token, in hexadecimal digits), scopes "

@@ -29,6 +29,8 @@ extension DaemonConfiguration {
         ]
         var configuration = DaemonConfiguration()
         configuration.tokens = contents.tokens
+        configuration.proxies = contents.proxies
+        configuration.file = contents.isThere ? contents.path : nil
         for key in ConfigurationKey.all {
             let configKey = ConfigKey(key.name.split(separator: ".").map(String.init))
             for source in sources {
@@ -85,6 +87,9 @@ struct ConfigurationFile {
     var path: String
     var values: [String: String] = [:]
     var tokens: [AccessToken] = []
+    var proxies: [ProxyDefinition] = []
+    /// Whether there is a file at all.
+    var isThere = false
 
     static let defaultPath = "colony.yaml"
 
@@ -102,7 +107,9 @@ struct ConfigurationFile {
                 "the configuration file \(NameRules.quoted(path)) cannot be read as UTF-8 text: \(error.localizedDescription)",
                 cause: error)
         }
-        return try Self.parse(text, path: path)
+        var file = try Self.parse(text, path: path)
+        file.isThere = true
+        return file
     }
 
     static func parse(_ text: String, path: String) throws(DaemonError) -> ConfigurationFile {
@@ -129,6 +136,8 @@ struct ConfigurationFile {
             let name = path.isEmpty ? key : "\(path).\(key)"
             if name == ConfigurationKey.tokens {
                 try self.takeTokens(value)
+            } else if name == ConfigurationKey.proxies {
+                self.proxies = try ProxiesDocument.read(SectionValue(node: value, path: name, file: self.path))
             } else if ConfigurationKey.all.contains(where: { $0.name == name }) {
                 if Self.isNull(value) { continue }
                 guard case .scalar(let scalar) = value else {
@@ -143,7 +152,9 @@ struct ConfigurationFile {
                 try self.take(inner, path: name)
             } else {
                 throw self.unknown(
-                    name, among: ConfigurationKey.all.map(\.name) + [ConfigurationKey.tokens], at: keyNode)
+                    name,
+                    among: ConfigurationKey.all.map(\.name) + [ConfigurationKey.tokens, ConfigurationKey.proxies],
+                    at: keyNode)
             }
         }
     }
@@ -202,7 +213,6 @@ struct ConfigurationFile {
     }
 
     private func refused(_ reason: String, at node: Node) -> DaemonError {
-        let line = node.mark.map { ", line \($0.line)" } ?? ""
-        return DaemonError(.invalidConfiguration, "\(NameRules.quoted(self.path))\(line): \(reason)")
+        SectionValue(node: node, path: "", file: self.path).refused(reason)
     }
 }

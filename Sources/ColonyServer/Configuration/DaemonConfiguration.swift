@@ -27,6 +27,10 @@ public struct DaemonConfiguration: Sendable {
     public var cache = Caching()
     /// How much a request to a queue may bring, and what is told about queues.
     public var queues = Queues()
+    /// The proxies that the daemon runs. They are described in the file only.
+    public var proxies: [ProxyDefinition] = []
+    /// The file that was read; `nil` if there was none. It is read again when proxies are reloaded.
+    public var file: String?
     /// How much clients may ask for.
     public var limits = Limits()
     /// How much is logged, and in which form.

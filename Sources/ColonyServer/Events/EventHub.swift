@@ -4,7 +4,7 @@ import Synchronization
 /// Tells everybody who looks that something changed, at most ten times a second.
 ///
 /// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to
-/// wait, and that it did something to queues, semaphores, the registry, or switches. An event says what kind of thing has changed and carries no details: whoever
+/// wait, and that it did something to queues, semaphores, the registry, switches, or proxies. An event says what kind of thing has changed and carries no details: whoever
 /// sees one reads what it shows again. So nothing is lost when several
 /// changes fall together, and a slow reader gets one event for all that it missed.
 final class EventHub: Sendable {
@@ -21,7 +21,7 @@ final class EventHub: Sendable {
 
     /// What can change.
     enum Subject: String, CaseIterable, Sendable {
-        case locks, queues, semaphores, registry, switches
+        case locks, queues, semaphores, registry, switches, proxies
     }
 
     /// How often each subject has changed; a reader compares it with what it has told.
@@ -40,6 +40,7 @@ final class EventHub: Sendable {
     private let semaphoreChanges = Atomic<UInt64>(0)
     private let registryChanges = Atomic<UInt64>(0)
     private let switchChanges = Atomic<UInt64>(0)
+    private let proxyChanges = Atomic<UInt64>(0)
     private let limit: Int
     private let clock: any MonotonicClock
     private let pokes: AsyncStream<Void>
@@ -62,7 +63,7 @@ final class EventHub: Sendable {
         Changes(counts: [
             self.lockChanges.load(ordering: .acquiring), self.queueChanges.load(ordering: .acquiring),
             self.semaphoreChanges.load(ordering: .acquiring), self.registryChanges.load(ordering: .acquiring),
-            self.switchChanges.load(ordering: .acquiring),
+            self.switchChanges.load(ordering: .acquiring), self.proxyChanges.load(ordering: .acquiring),
         ])
     }
 
@@ -74,6 +75,7 @@ final class EventHub: Sendable {
         case .semaphores: self.semaphoreChanges.wrappingAdd(1, ordering: .releasing)
         case .registry: self.registryChanges.wrappingAdd(1, ordering: .releasing)
         case .switches: self.switchChanges.wrappingAdd(1, ordering: .releasing)
+        case .proxies: self.proxyChanges.wrappingAdd(1, ordering: .releasing)
         }
         self.poker.yield()
     }

@@ -8,6 +8,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case invalidRequest = "invalid_request"
     case invalidJSON = "invalid_json"
     case unknownField = "unknown_field"
+    case invalidConfiguration = "invalid_configuration"
     case malformedID = "malformed_id"
     // 401, 403
     case unauthorized
@@ -63,7 +64,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
 
     var status: Int {
         switch self {
-        case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
+        case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID, .invalidConfiguration: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
         case .notFound, .unknownQueue, .unknownExchange: 404
@@ -91,6 +92,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidJSON: "The body is not JSON"
         case .unknownField: "The body contains a field that is not known"
         case .malformedID: "The text is no identifier"
+        case .invalidConfiguration: "The configuration cannot be used"
         case .unauthorized: "A valid token is needed"
         case .forbidden: "The token does not allow this"
         case .hostRefused: "The Host header does not name this host"

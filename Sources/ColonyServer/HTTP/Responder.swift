@@ -21,6 +21,7 @@ final class Responder: Sendable {
     let registry: RegistryService
     let rateLimits: LimitService
     let switches: SwitchService
+    let proxies: ProxyService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -36,7 +37,8 @@ final class Responder: Sendable {
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
         permits: PermitService, registry: RegistryService, rateLimits: LimitService, switches: SwitchService,
-        gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits, clock: any MonotonicClock,
+        proxies: ProxyService, gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits,
+        clock: any MonotonicClock,
         wallClock: any WallClock,
         logger: Logger
     ) {
@@ -51,6 +53,7 @@ final class Responder: Sendable {
         self.registry = registry
         self.rateLimits = rateLimits
         self.switches = switches
+        self.proxies = proxies
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -190,6 +193,8 @@ final class Responder: Sendable {
             return try await self.answerCoordination(match, request, token, client)
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             return try await self.answerLimit(match, request, token)
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick:
+            return try await self.answerProxy(match, request, token)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
@@ -257,6 +262,7 @@ final class Responder: Sendable {
         }
         await self.queues.writeMetrics(token: token, to: &body)
         self.schedules.writeMetrics(to: &body)
+        await self.proxies.writeMetrics(to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)

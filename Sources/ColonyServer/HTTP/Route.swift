@@ -15,12 +15,14 @@ enum Route: UInt8, CaseIterable, Sendable {
     case acquirePermits, renewPermits, releasePermits, listSemaphores, inspectSemaphore, awaitPermits, evictHolder
     case listGroups, readGroup, groupChanges, putRecord, readRecord, removeRecord, renewRecord
     case takeLimit, takeLimits, listLimits, inspectLimit, resetLimit, listSwitches, setSwitch
+    case listProxies, inspectProxy, reloadProxies, setEndpoint, explainPick
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"
         case put = "PUT"
+        case patch = "PATCH"
         case delete = "DELETE"
     }
 
@@ -32,6 +34,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
         case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
         case .putRecord, .setSwitch: .put
+        case .reloadProxies: .post
+        case .setEndpoint: .patch
         case .evictHolder, .removeRecord, .resetLimit: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
         case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
@@ -102,6 +106,11 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .inspectLimit, .resetLimit: "/v1/limits/{limit}"
         case .listSwitches: "/v1/switches"
         case .setSwitch: "/v1/switches/{kind}/{switch}"
+        case .listProxies: "/v1/proxies"
+        case .reloadProxies: "/v1/proxies/reload"
+        case .inspectProxy: "/v1/proxies/{proxy}"
+        case .setEndpoint: "/v1/proxies/{proxy}/upstreams/{upstream}/endpoints/{endpoint}"
+        case .explainPick: "/v1/proxies/{proxy}/upstreams/{upstream}/explain"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -128,6 +137,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .takeLimit, .takeLimits: .write
         case .listLimits, .inspectLimit, .listSwitches: .read
         case .breakLock, .emptyCache, .evictHolder, .resetLimit, .setSwitch: .admin
+        case .reloadProxies, .setEndpoint: .admin
+        case .listProxies, .inspectProxy, .explainPick: .read
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
         case .list, .inspect, .events, .server, .metrics: .read
@@ -161,7 +172,8 @@ extension RouteMatch {
         let query = mark == target.endIndex ? target[mark...] : target[target.index(after: mark)...]
         let (candidates, name, item) =
             Self.queueCandidates(path) ?? Self.routingCandidates(path)
-            ?? Self.coordinationCandidates(path) ?? Self.limitCandidates(path) ?? Self.candidates(path)
+            ?? Self.coordinationCandidates(path) ?? Self.limitCandidates(path)
+            ?? Self.proxyCandidates(path) ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

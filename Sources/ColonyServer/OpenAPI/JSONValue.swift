@@ -1,11 +1,13 @@
 import NIOCore
 
-/// A JSON value that keeps the order of its members, for documents that are built once.
+/// A JSON value that keeps the order of its members, for documents that are built seldom.
 indirect enum JSONValue: Sendable {
     case object([(String, JSONValue)])
     case array([JSONValue])
     case string(String)
     case number(UInt64)
+    /// A finite number.
+    case decimal(Double)
     case bool(Bool)
 
     func write(to buffer: inout ByteBuffer) {
@@ -28,6 +30,9 @@ indirect enum JSONValue: Sendable {
             buffer.writeJSON("]")
         case .string(let text): buffer.writeJSON(string: text)
         case .number(let number): buffer.writeJSON(number)
+        case .decimal(let number):
+            buffer.writeString(
+                number == number.rounded() && number.magnitude < 0x1p53 ? "\(Int64(number))" : "\(number)")
         case .bool(let value): buffer.writeJSON(value)
         }
     }

@@ -44,7 +44,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; rate limits; durable queues; identifiers; a shared cache. Durations are in milliseconds.",
+                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; rate limits; durable queues; identifiers; a shared cache; proxies. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -82,8 +82,7 @@ struct OpenAPIDocument {
         if path.contains("{key}") { parameters.insert(self.keyParameter(route), at: 0) }
         if path.contains("{message}") { parameters.insert(self.messageParameter, at: 0) }
         if path.contains("{queue}") { parameters.insert(self.queueParameter, at: 0) }
-        for place in ["owner", "semaphore", "group", "exchange", "topic", "schedule", "limit", "switch", "kind"]
-        where path.contains("{\(place)}") {
+        for place in Self.namedPlaces where path.contains("{\(place)}") {
             parameters.insert(self.namedParameter(place), at: 0)
         }
         if path.contains("{file}") { parameters.insert(self.fileParameter, at: 0) }
@@ -337,8 +336,7 @@ struct OpenAPIDocument {
             return [self.writerParameter]
         case .invalidations:
             return [query("writer", .reference("Writer"), "Whose changes are left out: the reader's own.")]
-        default:
-            return []
+        default: return self.proxyParameters(route)
         }
     }
 
@@ -432,8 +430,7 @@ struct OpenAPIDocument {
         case .inspect:
             codes += [
                 .invalidName, .invalidRequest, .unknownField, .notFound, .tooManyWaiters, .storeFailed,
-                .storeUnavailable,
-                .draining,
+                .storeUnavailable, .draining,
             ]
         case .breakLock: codes += [.invalidName, .notFound, .storeFailed, .unsupported, .storeUnavailable]
         case .issueIDs:
@@ -482,6 +479,8 @@ struct OpenAPIDocument {
         case .events: codes += [.tooManyStreams, .draining]
         case .readyz: codes += [.draining]
         case .console: codes += [.notFound]
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick:
+            codes += route.proxyDescription.problems
         case .server, .openAPI, .healthz, .metrics: break
         }
         if self.needsTokens {

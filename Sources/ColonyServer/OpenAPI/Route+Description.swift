@@ -54,6 +54,7 @@ extension Route {
             self.coordinationDescription.summary
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.summary
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -101,7 +102,8 @@ extension Route {
             self.coordinationDescription.success
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.success
-        case .events: "A stream of events named `locks`, `queues`, `semaphores`, `registry`, and `switches`."
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.success
+        case .events: "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, and `proxies`."
         case .server: "What this server is."
         case .openAPI: "The document."
         case .healthz, .readyz: "Yes."
@@ -133,6 +135,7 @@ extension Route {
             self.coordinationDescription.request
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.request
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.request
         default: nil
         }
     }
@@ -171,6 +174,7 @@ extension Route {
             self.coordinationDescription.answer
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.answer
+        case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.answer
         default: "Status"
         }
     }

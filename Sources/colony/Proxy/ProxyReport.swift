@@ -50,34 +50,3 @@ struct ProxyReport {
         }
     }
 }
-
-extension AccessLogEntry {
-    private struct Document: Encodable {
-        let time: String
-        let client: String
-        let method: String
-        let target: String
-        let status: Int
-        let bytes: UInt64
-        let milliseconds: Double
-        let endpoint: String?
-        let attempts: Int
-        let complete: Bool
-    }
-
-    /// The entry as a line of JSON, or of fields between spaces; what clients sent is quoted, so that it cannot look like another line.
-    func line(asJSON isJSON: Bool) -> String {
-        let milliseconds = Double(self.duration.clampedNanoseconds / 1_000) / 1_000
-        if isJSON {
-            let document = Document(
-                time: self.time.rfc3339, client: self.client, method: self.method, target: self.target,
-                status: self.status, bytes: self.bytes, milliseconds: milliseconds,
-                endpoint: self.endpoint.map { "\($0)" }, attempts: self.attempts, complete: self.isComplete)
-            return (try? JSONText.of(document)) ?? ""
-        }
-        let request = "\"\(self.method) \(self.target.replacing("\"", with: "%22"))\""
-        let end = self.isComplete ? "" : " broken"
-        return "\(self.time.rfc3339) \(self.client) \(request) \(self.status) \(self.bytes) B \(milliseconds) ms "
-            + "\(self.endpoint.map { "\($0)" } ?? "-") \(self.attempts)\(end)"
-    }
-}

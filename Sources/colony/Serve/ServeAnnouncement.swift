@@ -10,9 +10,21 @@ struct ServeAnnouncement: Encodable {
     let data: String
     /// Where the queues are, if not with the rest.
     let queues: String?
+    /// Where the proxies listen, if there are any.
+    let proxies: [Proxy]?
 
-    /// - Parameter port: The port that is really listened on.
-    init(_ configuration: DaemonConfiguration, port: Int, served: ServedStore) {
+    struct Proxy: Encodable {
+        let name: String
+        let addresses: [String]
+    }
+
+    /// - Parameters:
+    ///   - port: The port that is really listened on.
+    ///   - proxies: The addresses of the proxies by their names.
+    init(
+        _ configuration: DaemonConfiguration, port: Int, served: ServedStore,
+        proxies: [(name: String, addresses: [String])]
+    ) {
         let host = configuration.host.contains(":") ? "[\(configuration.host)]" : configuration.host
         let base = "\(configuration.certificate == nil ? "http" : "https")://\(host):\(port)"
         self.console = "\(base)/"
@@ -20,6 +32,7 @@ struct ServeAnnouncement: Encodable {
         self.metrics = "\(base)/metrics"
         self.data = "\(served.place)"
         self.queues = served.queuePlace.map { "\($0)" }
+        self.proxies = proxies.isEmpty ? nil : proxies.map { Proxy(name: $0.name, addresses: $0.addresses) }
     }
 
     func write(asJSON isJSON: Bool) throws {
@@ -31,6 +44,8 @@ struct ServeAnnouncement: Encodable {
               API      \(self.api)
               metrics  \(self.metrics)
               data     \(self.data)
-            """ + (self.queues.map { "\n  queues   \($0)" } ?? ""))
+            """ + (self.queues.map { "\n  queues   \($0)" } ?? "")
+                + (self.proxies ?? []).map { "\n  proxy    \($0.name) at \($0.addresses.joined(separator: ", "))" }
+                .joined())
     }
 }

@@ -13,7 +13,7 @@ struct ServeCommand: AsyncParsableCommand {
             Example: colony serve --config colony.yaml --http 127.0.0.1:7400
 
             Settings come from the defaults, then the file, then COLONY_* in the environment, then these options. Ends on \
-            SIGTERM or Ctrl-C after the requests that run.
+            SIGTERM or Ctrl-C after the requests that run. On SIGHUP the file is read again, and its proxies are changed.
             """
     )
 
@@ -59,11 +59,15 @@ struct ServeCommand: AsyncParsableCommand {
             queues: served.queues, rateLimits: served.rateLimits, closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
-            try ServeAnnouncement(configuration, port: port, served: served).write(asJSON: output.json)
+            try ServeAnnouncement(configuration, port: port, served: served, proxies: daemon.proxyAddresses)
+                .write(asJSON: output.json)
         }
         defer { announcement.cancel() }
+        var services: [any Service] = [daemon]
+        // Without a file there is nothing to read again, and the signal means what it usually means.
+        if configuration.file != nil { services.append(Reloading(daemon: daemon, logger: logger)) }
         try await ServiceGroup(
-            services: [daemon], gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.silentLogger
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: Self.silentLogger
         ).run()
     }
 

@@ -20,7 +20,7 @@ struct ListenerTests {
         let worker = ProxyWorker(
             group: group, eventLoop: group.next(), settings: settings, clock: clock, connectionCount: ConnectionCount())
         let listener = try await Listener.open(
-            options.listen[0], backlog: 64, sharesPort: false, workers: [worker], accepts: false)
+            options.listen[0], backlog: 64, sharesPort: false, workers: [worker])
         var clients: [TestConnection] = []
         for _ in 0..<20 {
             let client = try await TestConnection.open(port: listener.port)

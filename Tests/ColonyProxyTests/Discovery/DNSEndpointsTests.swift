@@ -42,9 +42,10 @@ struct DNSEndpointsTests {
         let source = DNSEndpoints(
             try DNSEndpointsOptions(
                 "web.example:8080", interval: .seconds(30), timeout: timeout, weight: 3, zone: "a", priority: 1),
-            names: lookup ?? servers.lookup(), clock: clock, logger: .silent) { found throws(BalancingError) in
-                try balancer.take(found)
-            }
+            names: lookup ?? servers.lookup(), clock: clock, logger: .silent
+        ) { found throws(BalancingError) in
+            try balancer.take(found)
+        }
         let run = Task { try await source.run() }
         defer { run.cancel() }
         try await body(balancer, source, clock)
@@ -138,7 +139,8 @@ struct DNSEndpointsTests {
     @Test(
         "Settings that cannot work are refused with the value",
         arguments: [
-            ("web.example", Duration.seconds(30), 0.1, "web.example"), ("web.example:0", .seconds(30), 0.1, "example:0"),
+            ("web.example", Duration.seconds(30), 0.1, "web.example"),
+            ("web.example:0", .seconds(30), 0.1, "example:0"),
             ("web.example:80", .milliseconds(1), 0.1, "1 ms"), ("web.example:80", .seconds(30), 0.9, "0.9"),
         ])
     func refused(name: String, interval: Duration, jitter: Double, quoted: String) {

@@ -95,6 +95,10 @@ struct RouteActionTests {
         let cases: [(RouteRedirect, RouteMatch, String, String, String)] = [
             (try RouteRedirect(scheme: "https"), .any, "/a?b=c", "a.example:8080", "https://a.example/a?b=c"),
             (try RouteRedirect(scheme: "https"), .any, "/", "[::1]:8080", "https://[::1]/"),
+            (
+                try RouteRedirect(scheme: "http", path: .replaced("/new")), .any, "/a", "a.example:8080",
+                "http://a.example:8080/new"
+            ),
             (try RouteRedirect(status: 301, host: "b.example:81"), .any, "//x/y", "a", "http://b.example:81/x/y"),
             (
                 try RouteRedirect(status: 302, path: .replaced("/new?from=old"), keepsQuery: true), .any, "/a?x=1", "a",
@@ -121,6 +125,16 @@ struct RouteActionTests {
                 #expect(answer.value(of: "Content-Length") == "0")
                 #expect(try await client.ask("HEAD", target, host: host).status == redirect.status)
             }
+        }
+    }
+
+    @Test("a redirect to another scheme is refused where the request names no host, and would come back to itself")
+    func redirectsNeedHosts() async throws {
+        let route = try ProxyRoute("secure", .any, .redirect(RouteRedirect(scheme: "https")))
+        try await withProxy(routes: [route]) { _, port in
+            let client = try await TestConnection.open(port: port)
+            try await client.send("GET /a HTTP/1.0\r\n\r\n")
+            #expect(try await client.receiveAnswer().status == 400)
         }
     }
 

@@ -158,6 +158,23 @@ struct RoutePolicyTests {
         }
     }
 
+    @Test("an end of all that comes while the client is waited for is 408, and says nothing of the endpoint")
+    func totalByClient() async throws {
+        let endpoint = try await TestServer.start()
+        let route = try Self.forward(
+            timeouts: RouteTimeouts(total: .seconds(1)), breaker: Self.breaker())
+        let upstream = try ProxyUpstream.to([endpoint.port])
+        try await withProxy(routes: [route], upstreams: [upstream]) { server, port in
+            for _ in 0..<5 {
+                let client = try await TestConnection.open(port: port)
+                try await client.send(HTTPRelayTests.request("POST", fields: "Content-Length: 10\r\n") + "half")
+                #expect(try await client.receiveAnswer().status == 408)
+            }
+            #expect(await server.statistics().routes[0].breaker == .closed)
+            #expect(await server.statistics().endpoints.allSatisfy { $0.failures == 0 })
+        }
+    }
+
     // MARK: Breakers
 
     private static func breaker(wait: Duration = .seconds(10), probes: Int = 1) throws -> CircuitBreakerOptions {
@@ -198,6 +215,50 @@ struct RoutePolicyTests {
             clock.advance(by: .seconds(10))
             #expect(try await request(answeredBy: 200) == 200)
             #expect(await server.statistics().routes[0].breaker == .closed)
+        }
+    }
+
+    @Test("a client that is slow to send or to take reaches the end of all, and endpoint and breaker are not blamed")
+    func slowClientsAreToBlame() async throws {
+        let endpoint = try await TestServer.start()
+        let balancer = try RunningProxy.balancer(to: [endpoint.port])
+        let route = try Self.forward(
+            timeouts: RouteTimeouts(total: .milliseconds(500)),
+            breaker: CircuitBreakerOptions(
+                window: .calls(2), failureRate: 0.5, minimumCalls: 1))
+        let upstream = try ProxyUpstream("origin", balancer: balancer)
+        try await withProxy(routes: [route], upstreams: [upstream]) { server, port in
+            let sending = try await TestConnection.open(port: port)
+            try await sending.send(HTTPRelayTests.request("POST", fields: "Content-Length: 1000000\r\n"))
+            _ = try await endpoint.connection().receiveText(through: "\r\n\r\n")
+            #expect(try await sending.receiveText(through: "\r\n\r\n").hasPrefix("HTTP/1.1 408 "))
+            let taking = try await TestConnection.open(port: port, reads: false)
+            try await taking.send(HTTPRelayTests.request())
+            let origin = try await endpoint.connection(1)
+            _ = try await origin.receiveText(through: "\r\n\r\n")
+            origin.sendLater(Array("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n".utf8))
+            origin.sendLater([UInt8](repeating: 1, count: 50_000_000))
+            try await eventually("the end of the answer") { balancer.callsUnderWay == 0 }
+            #expect(await server.statistics().routes[0].breaker == .closed)
+            #expect(balancer.status[0].failures == 0)
+            #expect(await server.statistics().endpoints.allSatisfy { $0.failures == 0 })
+        }
+    }
+
+    @Test("what a breaker knows of an upstream is not held against the next one of the same route")
+    func breakersAreOfUpstreams() async throws {
+        let endpoint = try await AnsweringServer.start(HTTPRelayTests.answer("ok"))
+        let clock = ManualClock()
+        let breaker = try CircuitBreakerOptions(window: .calls(2), failureRate: 0.5, minimumCalls: 1)
+        let route = try Self.forward(retries: ProxyRetries.none, breaker: breaker)
+        let closed = try FreePort.take(1)[0]
+        try await withProxy(routes: [route], upstreams: [.to([closed])], clock: clock) { server, port in
+            let client = try await TestConnection.open(port: port)
+            while try await client.ask().status != 503 {}
+            let options = try ProxyOptions(
+                mode: .http, listen: [ListenAddress(host: "127.0.0.1", port: 0)], routes: [route])
+            try await server.reconfigure(options, upstreams: [.to([endpoint.port])])
+            #expect(try await client.ask().status == 200)
         }
     }
 

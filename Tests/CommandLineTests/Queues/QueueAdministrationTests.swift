@@ -122,6 +122,18 @@ import Testing
         }
     }
 
+    @Test func `where keys take turns, a key with many messages does not keep another waiting`() async throws {
+        try await Scene.run { scene in
+            _ = try await scene.colony("queue", "declare", "work", "--order", "fair")
+            #expect(try await scene.shell("seq 500 | \"$COLONY\" queue publish work --key many").code == 0)
+            _ = try await scene.colony("queue", "publish", "work", "other", "--key", "few")
+            let first = try await scene.colony("queue", "consume", "work", "--count", "3")
+            #expect(first.output == "1\nother\n2\n", "\(first.errors)")
+            let wrong = try await scene.colony("queue", "declare", "more", "--order", "fifo")
+            #expect(wrong.code == 64 && wrong.errors.contains("fair_per_key"), "\(wrong.errors)")
+        }
+    }
+
     @Test func `verify has a table for each port, and its JSON has the leases as it always had`() async throws {
         try await Scene.run { scene in
             let outcome = try await scene.colony("verify", "memory:", "--only", "segments", "--only", "queues")

@@ -11,6 +11,8 @@ import { IdentifiersPage } from "./identifiers-page.js";
 import { LiveUpdates } from "./live.js";
 import { locksKeys, locksMarks } from "./locks-help.js";
 import { LocksPage } from "./locks-page.js";
+import { proxiesKeys, proxiesMarks } from "./proxies-help.js";
+import { ProxiesPage } from "./proxies-page.js";
 import { queuesKeys, queuesMarks } from "./queues-help.js";
 import { QueuesPage } from "./queues-page.js";
 import { registryKeys, registryMarks } from "./registry-help.js";
@@ -72,6 +74,13 @@ const pages = {
         make: (context) => new ResiliencePage(context),
         keys: resilienceKeys,
         marks: resilienceMarks,
+    },
+    proxies: {
+        title: "Proxies",
+        event: "proxies",
+        make: (context) => new ProxiesPage(context),
+        keys: proxiesKeys,
+        marks: proxiesMarks,
     },
 };
 

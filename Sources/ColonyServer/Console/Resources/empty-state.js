@@ -116,6 +116,21 @@ export function emptyResilience(origin) {
                 + "try board.add(payments)  // a CircuitBreaker\ntry await board.run()")));
 }
 
+/** The empty state of the page of proxies. */
+export function emptyProxies(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Put the first proxy in front of a service"),
+        element("p", {}, "The daemon runs the proxies of its configuration file, and reads it again when it is told to."),
+        element("div", { class: "ways" },
+            way("In colony.yaml", "Passes requests on to two endpoints, and asks them whether they are well.",
+                "proxies:\n  web:\n    listen: 127.0.0.1:8080\n    upstreams:\n      app:\n"
+                + "        endpoints: [10.0.0.1:80, 10.0.0.2:80]\n        health: {path: /healthz}"),
+            way("In a terminal", "Begins with the file; afterwards a signal is enough, and nothing is interrupted.",
+                "colony serve --config colony.yaml\nkill -HUP $(pidof colony)"),
+            way("Over HTTP", "Reads the file again, and says what is wrong with it.",
+                `curl -X POST ${origin}/v1/proxies/reload`)));
+}
+
 function way(title, note, text) {
     return element("div", { class: "way" },
         element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));
