@@ -65,7 +65,9 @@ final class HTTP1Upstream: ChannelDuplexHandler, DeadlineOwner, @unchecked Senda
         _ completion: @escaping @Sendable (Opening) -> Void
     ) {
         let tls = record.rules.tls
-        EndpointConnector.connect(to: record.target, on: worker, allowsHalfClosure: false) { channel in
+        // TLS looks at this before it passes on what came with a goodbye: allowed only from the head on, as it is below for others, it would
+        // be too late, and an answer without a length that came in one piece would look broken.
+        EndpointConnector.connect(to: record.target, on: worker, allowsHalfClosure: tls != nil) { channel in
             let pipeline = channel.pipeline.syncOperations
             if let tls { try UpstreamHandshake.enter(pipeline, tls, to: record.target) }
             try pipeline.addHandler(HTTP1Upstream(worker: worker, record: record))

@@ -10,7 +10,8 @@ public struct ProxyLimits: Hashable, Sendable {
     public var headFields: Int
     /// The body of a request, in bytes; a longer one is answered with 413. `nil` for any length.
     public var bodyBytes: Int64?
-    /// Requests at one time on a connection in HTTP/2, from 1 to 10,000. What a client begins beyond is refused, and it may try again.
+    /// Requests at one time on a connection in HTTP/2, from 1 to 10,000. A client is told, and one
+    /// that begins more than that loses the connection.
     public var streams: Int
 
     /// Makes limits.

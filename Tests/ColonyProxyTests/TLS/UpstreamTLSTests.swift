@@ -1,4 +1,5 @@
 import ColonyProxy
+import NIOCore
 import Testing
 
 @Suite("TLS with endpoints", .timeLimit(.minutes(3)), .enabled(if: TestCertificates.isAvailable))
@@ -98,6 +99,32 @@ struct UpstreamTLSTests {
                 #expect(client.inbox.contents.isBroken == !isWhole)
             }
             #expect(await proxy.server.statistics().traffic.brokenAnswers == 1)
+        }
+    }
+
+    @Test("an answer without a length that comes in one piece with the goodbye is whole")
+    func wholeInOnePiece() async throws {
+        let certificates = try await TestCertificates()
+        let files = try await certificates.issue("numeric", for: "IP:127.0.0.1")
+        let endpoint = try await TestServer.start(tls: TestCertificates.server(files))
+        try await withProxy(
+            to: [endpoint.port], upstreamTLS: UpstreamTLS(trustRootsFile: certificates.root), mode: .http
+        ) { proxy in
+            for number in 0..<10 {
+                let client = try await TestConnection.open(port: proxy.port)
+                try await client.send(HTTPRelayTests.request())
+                let server = try await endpoint.connection(number)
+                _ = try await server.receiveText(through: "\r\n\r\n")
+                let channel = server.channel
+                try await channel.eventLoop.submit {
+                    channel.writeAndFlush(ByteBuffer(string: "HTTP/1.1 200 OK\r\n\r\nto the end"), promise: nil)
+                    channel.close(promise: nil)
+                }.get()
+                try await client.waitForEnd()
+                #expect(client.text.hasSuffix("to the end"))
+                #expect(!client.inbox.contents.isBroken)
+            }
+            #expect(await proxy.server.statistics().traffic.brokenAnswers == 0)
         }
     }
 
