@@ -42,7 +42,8 @@ enum FieldSyntax {
         guard Self.isValue(value) else {
             throw ProxyError(
                 .invalidConfiguration,
-                "the value \(value.debugDescription) of \(name) is longer than \(Self.longestValue) bytes, or has bytes that header fields have not"
+                // The value may be a secret.
+                "the value of \(name), of \(value.utf8.count) bytes, is longer than \(Self.longestValue) bytes, or has bytes that header fields have not, such as line ends"
             )
         }
     }

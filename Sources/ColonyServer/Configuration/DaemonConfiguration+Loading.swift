@@ -119,8 +119,8 @@ struct ConfigurationFile {
             root = try Yams.compose(yaml: text)
         } catch {
             throw DaemonError(
-                .invalidConfiguration, "the configuration file \(NameRules.quoted(path)) is not YAML: \(error)",
-                cause: error)
+                .invalidConfiguration,
+                "the configuration file \(NameRules.quoted(path)) is not YAML: \(Self.sentence(of: error))")
         }
         guard let root, !Self.isNull(root) else { return file }
         guard case .mapping(let mapping) = root else {
@@ -128,6 +128,23 @@ struct ConfigurationFile {
         }
         try file.take(mapping, path: "")
         return file
+    }
+
+    /// Where and what, without the text around it, in which there may be secrets.
+    private static func sentence(of error: any Error) -> String {
+        guard let error = error as? YamlError else { return "\(type(of: error))" }
+        switch error {
+        case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
+            .composer(let context, let problem, let mark, _):
+            let before = context.map { "\($0.text), " } ?? ""
+            return "line \(mark.line), column \(mark.column): \(before)\(problem)"
+        case .duplicatedKeysInMapping(let duplicates, let context):
+            let names = duplicates.map { NameRules.quoted("\($0)") }.joined(separator: ", ")
+            return "line \(context.mark.line), column \(context.mark.column): the keys \(names) are there twice"
+        case .reader(let problem, let offset, _, _):
+            return problem + (offset.map { " at byte \($0)" } ?? "")
+        case .no, .memory, .writer, .emitter, .representer, .dataCouldNotBeDecoded: return "\(error)"
+        }
     }
 
     private mutating func take(_ mapping: Node.Mapping, path: String) throws(DaemonError) {

@@ -10,7 +10,7 @@ extension Responder {
     ) async throws(Problem) -> Answer {
         switch match.route {
         case .listProxies: return try await self.proxies.list(match.query, token: token)
-        case .reloadProxies: return try await self.proxies.reload()
+        case .reloadProxies: return try await self.proxies.reload(token: token)
         case .inspectProxy: return try await self.proxies.inspect(try self.proxy(match, token), query: match.query)
         case .explainPick:
             let (proxy, parts) = (try self.proxy(match, token), self.parts(of: match))

@@ -21,6 +21,7 @@ final class AccessLogOutput: Sendable {
     let settings: AccessLogDocument
     private let entries: AsyncStream<AccessLogEntry>.Continuation
     private let end = OneShotSignal()
+    private let isFinishing = Atomic(false)
     private let file: OpenFile?
 
     /// Opens the file, and makes it if it is not there.
@@ -51,8 +52,9 @@ final class AccessLogOutput: Sendable {
     /// Opens the file anew, so that one that was moved away is written no more.
     func reopen() throws(DaemonError) { try self.file?.reopen() }
 
-    /// Writes what waits, for at most a second.
+    /// Writes what waits, for at most a second. Whoever calls it later does not wait.
     func finish() async {
+        guard !self.isFinishing.exchange(true, ordering: .relaxed) else { return }
         self.entries.finish()
         let clock = HostClock()
         _ = try? await self.end.wait(until: clock.now.advanced(by: .seconds(1)), on: clock)

@@ -29,6 +29,8 @@ final class ProxyFleet: Sendable {
         var proxies: [RunningProxy] = []
         /// Those that are drained and gone then.
         var leaving: [RunningProxy] = []
+        /// Servers that have ended while a change was made, of which others learn when it is.
+        var ended: [ProxyServer] = []
         var isOpen = true
         var start: Result<Void, DaemonError>?
         var askers: [CheckedContinuation<Result<Void, DaemonError>, Never>] = []
@@ -162,7 +164,8 @@ final class ProxyFleet: Sendable {
         let result = await Task(executorPreference: DedicatedExecutor(named: "colony-reload")) {
             () -> Result<[ProxyDefinition], DaemonError> in
             do throws(DaemonError) {
-                return .success(try DaemonConfiguration.load(file: file, environment: [:]).proxies)
+                // The rest of the configuration may have been completed by variables and flags, and is not read again.
+                return .success(try ConfigurationFile.read(file).proxies)
             } catch {
                 return .failure(error)
             }
@@ -226,10 +229,14 @@ final class ProxyFleet: Sendable {
         let leaving = present.filter { !kept.contains($0.name) }
         let running = started + changed
         let all = plans.compactMap { plan in running.first { $0.name == plan.definition.name } }
-        self.state.withLock { state in
+        let gone = self.state.withLock { state in
             state.proxies = all
             state.leaving += leaving
+            defer { state.ended = [] }
+            return (all + leaving).filter { proxy in state.ended.contains { $0 === proxy.server } }
         }
+        // Shutdown reaches servers by themselves, and may have done so before they were known here.
+        for proxy in gone { await self.stop(proxy) }
         for proxy in leaving {
             changes.removed.append(proxy.name)
             // Its upstreams end when it is drained.
@@ -351,9 +358,14 @@ final class ProxyFleet: Sendable {
         let proxy = self.state.withLock { state -> RunningProxy? in
             let proxy = (state.proxies + state.leaving).first { $0.server === server }
             state.leaving.removeAll { $0.server === server }
+            state.ended.append(server)
             return proxy
         }
-        guard let proxy else { return }
+        if let proxy { await self.stop(proxy) }
+    }
+
+    /// Repeating it does nothing.
+    private func stop(_ proxy: RunningProxy) async {
         for upstream in proxy.upstreams { upstream.stop() }
         await proxy.log?.finish()
     }

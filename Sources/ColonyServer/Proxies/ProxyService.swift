@@ -81,7 +81,7 @@ final class ProxyService: Sendable {
                 try upstream.core.setWeight(weight == 0 ? nil : weight, of: endpoint)
             }
             if let state = request.state {
-                try balancer.setState(state.administrative, of: endpoint)
+                try upstream.core.setState(state.administrative, of: endpoint)
                 // Whoever says that it is to take calls does not want to wait for the end of an ejection.
                 if state == .enabled { try balancer.restore(endpoint) }
             }
@@ -103,7 +103,12 @@ final class ProxyService: Sendable {
         return self.answer(answer)
     }
 
-    func reload() async throws(Problem) -> Answer {
+    func reload(token: AccessToken?) async throws(Problem) -> Answer {
+        if let token, !token.prefixes.isEmpty {
+            throw Problem(
+                .forbidden,
+                "token \(NameRules.quoted(token.name)) is for some names only, and this would change all proxies")
+        }
         let changes: ProxyFleet.Changes
         do throws(DaemonError) {
             changes = try await self.fleet.reload()

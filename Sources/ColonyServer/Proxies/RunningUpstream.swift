@@ -12,6 +12,7 @@ struct RunningUpstream: Sendable {
     let checker: HealthChecker?
     let source: (any EndpointSource)?
     fileprivate let tag: UpstreamCore.SourceTag?
+    fileprivate let checkTag: UpstreamCore.SourceTag?
     /// What runs for it, by what it is.
     fileprivate let watch: StoppableTask
     fileprivate let checking: StoppableTask?
@@ -38,14 +39,17 @@ extension RunningUpstream {
         /// Endpoints of the file for a balancer that stays, and the checks that are no longer made.
         fileprivate let endpoints: [Endpoint]?
         fileprivate let endedChecks: [String]
+        /// What the upstream had before, if it has a balancer of its own now.
+        fileprivate let replaced: UpstreamCore?
 
         /// Makes the new settings hold. What can be refused was tried before.
         func commit(logger: Logger) {
             do throws(BalancingError) {
-                for check in self.endedChecks { try self.upstream.core.balancer.forgetHealth(by: check) }
                 self.upstream.core.setSource(self.upstream.tag)
+                if let replaced { try self.upstream.core.takeOver(from: replaced) }
                 if let endpoints { try self.upstream.core.use(endpoints) }
-                self.upstream.core.setChecker(self.upstream.checker)
+                self.upstream.core.setChecker(self.upstream.checker, self.upstream.checkTag)
+                try self.upstream.core.forget(self.endedChecks)
             } catch {
                 logger.error(
                     "endpoints could not be used",
@@ -73,7 +77,10 @@ extension RunningUpstream {
         } else {
             if let old {
                 let first = if case .fixed(let fixed) = definition.source { fixed } else { old.core.found }
-                core = try UpstreamCore(first, options: definition.options, clock: place.clock, like: old.core)
+                let isRegistry = if case .registry = definition.source { true } else { false }
+                core = try UpstreamCore(
+                    first, options: definition.options, clock: place.clock, like: old.core, keepsFindings: isRegistry,
+                    checks: Set(definition.checks.map(\.name)))
                 stopping.append(old.watch)
             } else {
                 core = try UpstreamCore(
@@ -82,16 +89,17 @@ extension RunningUpstream {
             watch = Self.watch(core.balancer, of: definition.name, in: place)
             starting.append(watch)
         }
-        var (checker, checking) = (old?.checker, old?.checking)
+        var (checker, checking, checkTag) = (old?.checker, old?.checking, old?.checkTag)
         if !isKept || old?.definition.checks != definition.checks {
             stopping += [checking].compactMap { $0 }
-            (checker, checking) = (nil, nil)
+            (checker, checking, checkTag) = (nil, nil, nil)
             if !definition.checks.isEmpty {
+                let fresh = UpstreamCore.SourceTag()
                 let made = try HealthChecker(
                     definition.checks, probe: NetworkProbe(clock: place.clock), clock: place.clock
-                ) { core.balancer.note($0) }
+                ) { core.note($0, from: fresh) }
                 let task = StoppableTask { await made.run() }
-                (checker, checking) = (made, task)
+                (checker, checking, checkTag) = (made, task, fresh)
                 starting.append(task)
             }
         }
@@ -108,12 +116,12 @@ extension RunningUpstream {
         }
         let names = Set(definition.checks.map(\.name))
         let upstream = RunningUpstream(
-            definition: definition, core: core, checker: checker, source: source, tag: tag, watch: watch,
-            checking: checking,
-            finding: finding)
+            definition: definition, core: core, checker: checker, source: source, tag: tag, checkTag: checkTag,
+            watch: watch, checking: checking, finding: finding)
         return Preparation(
             upstream: upstream, starting: starting, stopping: stopping, endpoints: endpoints,
-            endedChecks: isKept ? (old?.definition.checks ?? []).map(\.name).filter { !names.contains($0) } : [])
+            endedChecks: isKept ? (old?.definition.checks ?? []).map(\.name).filter { !names.contains($0) } : [],
+            replaced: isKept ? nil : old?.core)
     }
 
     /// Ends everything that runs for the upstream.

@@ -13,7 +13,11 @@ final class UpstreamCore: Sendable {
         var found: DiscoveredEndpoints
         /// Weights that operators have set.
         var weights: [EndpointName: Int] = [:]
+        /// What operators have said of endpoints, also of such that are not there at present and may come back.
+        var administrative: [EndpointName: AdministrativeState] = [:]
         var checker: HealthChecker?
+        /// Whose verdicts count.
+        var checking: SourceTag?
         /// Whose findings count.
         var source: SourceTag?
     }
@@ -29,26 +33,27 @@ final class UpstreamCore: Sendable {
     }
 
     /// Takes over what is known from a balancer with other settings. Its counts and ejections are not.
+    ///
+    /// - Parameters:
+    ///   - keepsFindings: Whether a source goes on to tell how its instances are; otherwise nobody would ever take back what it has said.
+    ///   - checks: The checks that go on to be made, by their names.
     init(
-        _ endpoints: [Endpoint], options: BalancerOptions, clock: any MonotonicClock, like other: UpstreamCore
+        _ endpoints: [Endpoint], options: BalancerOptions, clock: any MonotonicClock, like other: UpstreamCore,
+        keepsFindings: Bool, checks: Set<String>
     ) throws(BalancingError) {
         let before = other.state.withLock { $0 }
         self.balancer = try LoadBalancer([], options: options, clock: clock)
         self.state = Mutex(
             State(
-                found: DiscoveredEndpoints(endpoints: endpoints, unhealthy: before.found.unhealthy),
-                weights: before.weights))
+                found: DiscoveredEndpoints(
+                    endpoints: endpoints, unhealthy: keepsFindings ? before.found.unhealthy : [:]),
+                weights: before.weights, administrative: before.administrative))
         try self.apply()
         let present = Set(self.balancer.endpoints.map(\.name))
-        for status in other.balancer.status where present.contains(status.endpoint.name) {
-            switch status.state {
-            case .draining: try self.balancer.setState(.draining, of: status.endpoint.name)
-            case .maintenance: try self.balancer.setState(.maintenance, of: status.endpoint.name)
-            default: break
-            }
-        }
         for status in before.checker?.status ?? []
-        where status.hasVerdict && !status.isHealthy && present.contains(status.endpoint) {
+        where status.hasVerdict && !status.isHealthy && present.contains(status.endpoint)
+            && checks.contains(status.check)
+        {
             try self.balancer.setHealth(
                 of: status.endpoint, isHealthy: false, by: status.check, reason: status.reason)
         }
@@ -62,14 +67,21 @@ final class UpstreamCore: Sendable {
 
     /// What the file says now.
     func use(_ endpoints: [Endpoint]) throws(BalancingError) {
-        try self.change { $0.found = DiscoveredEndpoints(endpoints: endpoints) }
+        try self.change { Self.replace(&$0.found, by: DiscoveredEndpoints(endpoints: endpoints)) }
     }
 
     /// What a source has found. It is passed over if the source does not count any more.
     func use(_ found: DiscoveredEndpoints, from source: SourceTag) throws(BalancingError) {
         try self.change { state in
-            if state.source === source { state.found = found }
+            if state.source === source { Self.replace(&state.found, by: found) }
         }
+    }
+
+    /// What was said against an endpoint before, perhaps by another source, and is said no more, is taken back.
+    private static func replace(_ found: inout DiscoveredEndpoints, by next: DiscoveredEndpoints) {
+        let forgotten = found.unhealthy.keys.filter { next.unhealthy[$0] == nil && !next.recovered.contains($0) }
+        found = DiscoveredEndpoints(
+            endpoints: next.endpoints, unhealthy: next.unhealthy, recovered: next.recovered + forgotten)
     }
 
     /// Whose findings count from now on; `nil` for nobody's.
@@ -78,6 +90,38 @@ final class UpstreamCore: Sendable {
     /// Sets the weight of an endpoint in place of its own, or gives its own back.
     func setWeight(_ weight: Int?, of name: EndpointName) throws(BalancingError) {
         try self.change { $0.weights[name] = weight }
+    }
+
+    /// Says what an operator says of an endpoint. It holds when the endpoint goes and comes back, too.
+    func setState(_ administrative: AdministrativeState, of name: EndpointName) throws(BalancingError) {
+        try self.order.withLock { _ throws(BalancingError) in
+            try self.balancer.setState(administrative, of: name)
+            self.state.withLock { $0.administrative[name] = administrative == .active ? nil : administrative }
+        }
+    }
+
+    /// Takes over what operators have said while this one was prepared.
+    func takeOver(from other: UpstreamCore) throws(BalancingError) {
+        let before = other.state.withLock { $0 }
+        try self.change { $0.weights = before.weights }
+        for name in self.balancer.endpoints.map(\.name) {
+            let administrative = before.administrative[name] ?? .active
+            guard administrative != self.state.withLock({ $0.administrative[name] ?? .active }) else { continue }
+            try self.setState(administrative, of: name)
+        }
+    }
+
+    /// What a checker has found. It is passed over if the checker does not count any more.
+    func note(_ transition: HealthTransition, from checking: SourceTag) {
+        self.order.withLock { _ in
+            guard self.state.withLock({ $0.checking === checking }) else { return }
+            self.balancer.note(transition)
+        }
+    }
+
+    /// Forgets what checks said that are made no more.
+    func forget(_ checks: [String]) throws(BalancingError) {
+        for check in checks { try self.balancer.forgetHealth(by: check) }
     }
 
     private func change(_ body: (inout State) -> Void) throws(BalancingError) {
@@ -97,13 +141,22 @@ final class UpstreamCore: Sendable {
     }
 
     /// Who probes the endpoints from now on.
-    func setChecker(_ checker: HealthChecker?) {
-        self.state.withLock { $0.checker = checker }
+    func setChecker(_ checker: HealthChecker?, _ checking: SourceTag?) {
+        // When this is done, the one before has said its last word.
+        self.order.withLock { _ in
+            self.state.withLock { state in
+                state.checker = checker
+                state.checking = checking
+            }
+        }
         checker?.setEndpoints(self.balancer.endpoints)
     }
 
     private func apply() throws(BalancingError) {
-        let (found, weights, checker) = self.state.withLock { ($0.found, $0.weights, $0.checker) }
+        let (found, weights, checker, administrative) = self.state.withLock {
+            ($0.found, $0.weights, $0.checker, $0.administrative)
+        }
+        let before = Set(self.balancer.endpoints.map(\.name))
         var endpoints: [Endpoint] = []
         for endpoint in found.endpoints {
             guard let weight = weights[endpoint.name], weight != endpoint.weight else {
@@ -117,6 +170,9 @@ final class UpstreamCore: Sendable {
         }
         try self.balancer.take(
             DiscoveredEndpoints(endpoints: endpoints, unhealthy: found.unhealthy, recovered: found.recovered))
+        for name in self.balancer.endpoints.map(\.name) where !before.contains(name) {
+            if let said = administrative[name] { try self.balancer.setState(said, of: name) }
+        }
         checker?.setEndpoints(self.balancer.endpoints)
     }
 }

@@ -17,7 +17,8 @@ enum ProxiesDocument {
         for member in members {
             let proxy = try ProxyDocument.read(member.key, member.value)
             for address in proxy.listen where address.port != 0 {
-                if let other = takenBy.updateValue(proxy.name, forKey: address), !proxy.settings.sharesPort {
+                // Also where ports are shared: the system would give each of them a part of the connections.
+                if let other = takenBy.updateValue(proxy.name, forKey: address) {
                     throw member.value.refused(
                         other == proxy.name
                             ? "\(member.value.path) listens at \(address) twice"

@@ -21,7 +21,7 @@ enum ProxyTimeoutsDocument {
 enum ProxyLimitsDocument {
     private static let keys: [SectionKey<ProxyLimits>] = [
         .integer("connections", \.connections), .integer("request_line_bytes", \.requestLineBytes),
-        .integer("head_bytes", \.headBytes), .integer("head_fields", \.headFields),
+        .integer("head_bytes", \.headBytes), .integer("head_fields", \.headFields), .integer("streams", \.streams),
         SectionKey("body_bytes") { value, limits throws(DaemonError) in limits.bodyBytes = Int64(try value.integer()) },
     ]
 
