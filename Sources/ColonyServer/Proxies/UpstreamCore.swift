@@ -16,14 +16,15 @@ final class UpstreamCore: Sendable {
         /// What operators have said of endpoints, also of such that are not there at present and may come back.
         var administrative: [EndpointName: AdministrativeState] = [:]
         var checker: HealthChecker?
-        /// Whose verdicts count.
-        var checking: SourceTag?
         /// Whose findings count.
         var source: SourceTag?
     }
 
     let balancer: LoadBalancer
     private let state: Mutex<State>
+    /// Whose verdicts count. Held while one is noted, so that none is when another checker has taken over. Changes of endpoints make checkers
+    /// speak, so it is another lock than the next one.
+    private let checking = Mutex<SourceTag?>(nil)
     /// Held while endpoints are handed on, so that the last one to be heard is the last one to be used.
     private let order = Mutex(())
 
@@ -113,9 +114,8 @@ final class UpstreamCore: Sendable {
 
     /// What a checker has found. It is passed over if the checker does not count any more.
     func note(_ transition: HealthTransition, from checking: SourceTag) {
-        self.order.withLock { _ in
-            guard self.state.withLock({ $0.checking === checking }) else { return }
-            self.balancer.note(transition)
+        self.checking.withLock { present in
+            if present === checking { self.balancer.note(transition) }
         }
     }
 
@@ -143,12 +143,8 @@ final class UpstreamCore: Sendable {
     /// Who probes the endpoints from now on.
     func setChecker(_ checker: HealthChecker?, _ checking: SourceTag?) {
         // When this is done, the one before has said its last word.
-        self.order.withLock { _ in
-            self.state.withLock { state in
-                state.checker = checker
-                state.checking = checking
-            }
-        }
+        self.checking.withLock { $0 = checking }
+        self.state.withLock { $0.checker = checker }
         checker?.setEndpoints(self.balancer.endpoints)
     }
 
