@@ -12,6 +12,14 @@ public struct HealthTransition: Hashable, Sendable {
     public let reason: String
     /// When it was reached, on the clock of the checker.
     public let at: MonotonicInstant
+
+    package init(check: String, endpoint: EndpointName, isHealthy: Bool, reason: String, at: MonotonicInstant) {
+        self.check = check
+        self.endpoint = endpoint
+        self.isHealthy = isHealthy
+        self.reason = reason
+        self.at = at
+    }
 }
 
 /// How an endpoint stands under one check, all of one moment.

@@ -15,6 +15,19 @@ extension DaemonConfiguration {
     public static func load(
         file: String?, environment: [String: String], overrides: [String: String] = [:]
     ) throws(DaemonError) -> DaemonConfiguration {
+        var configuration = try Self.read(file, environment, overrides)
+        try configuration.joinCertificate()
+        return configuration
+    }
+
+    /// The proxies of a file that is read again. The rest of it must be as it should be, but for what variables and flags may have completed.
+    static func proxies(of file: String) throws(DaemonError) -> [ProxyDefinition] {
+        try Self.read(file, [:], [:]).proxies
+    }
+
+    private static func read(
+        _ file: String?, _ environment: [String: String], _ overrides: [String: String]
+    ) throws(DaemonError) -> DaemonConfiguration {
         let contents = try ConfigurationFile.read(file)
         try Self.checkNames(of: environment)
         let variables = environment.filter { $0.key.hasPrefix(ConfigurationKey.variablePrefix) }
@@ -48,7 +61,6 @@ extension DaemonConfiguration {
                 break
             }
         }
-        try configuration.joinCertificate()
         return configuration
     }
 

@@ -164,8 +164,7 @@ final class ProxyFleet: Sendable {
         let result = await Task(executorPreference: DedicatedExecutor(named: "colony-reload")) {
             () -> Result<[ProxyDefinition], DaemonError> in
             do throws(DaemonError) {
-                // The rest of the configuration may have been completed by variables and flags, and is not read again.
-                return .success(try ConfigurationFile.read(file).proxies)
+                return .success(try DaemonConfiguration.proxies(of: file))
             } catch {
                 return .failure(error)
             }

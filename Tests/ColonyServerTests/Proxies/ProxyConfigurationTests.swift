@@ -195,10 +195,25 @@ struct ProxyConfigurationTests {
         #expect(misspelt.contains("line 7, column 7") && misspelt.contains("did you mean http2?"), "\(misspelt)")
     }
 
+    @Test("No error shows a value that may be a secret, also where the file is no YAML")
+    func errorsKeepSecrets() {
+        let route = """
+                routes: [{forward: {upstream: app, rewrite: {request: {set: {Authorization: "Bearer s3cret\\n"}}}}}]
+                upstreams:
+            """
+        let badValue = self.refusal(Self.simple.replacingOccurrences(of: "    upstreams:", with: route))
+        #expect(badValue.contains("Authorization") && !badValue.contains("s3cret"), "\(badValue)")
+        let badYAML = self.refusal(Self.simple + "    secret: \"s3cret: [}\n  - {\n")
+        #expect(badYAML.contains("is not YAML: line") && !badYAML.contains("s3cret"), "\(badYAML)")
+    }
+
     @Test("Two proxies cannot listen at one address")
     func sameAddress() {
         let two = Self.simple + "  other:\n    listen: 127.0.0.1:8080\n    upstreams: {a: {endpoints: [h:1]}}\n"
         #expect(self.refusal(two).contains("where the proxy web listens already"))
+        // The system would give each of them a part of the connections.
+        let shared = two.replacingOccurrences(of: "  other:\n", with: "  other:\n    shares_port: true\n")
+        #expect(self.refusal(shared).contains("where the proxy web listens already"))
         let misspelt = Self.simple.replacingOccurrences(of: "proxies:", with: "proxis:")
         #expect(self.refusal(misspelt).contains("did you mean proxies?"))
     }
