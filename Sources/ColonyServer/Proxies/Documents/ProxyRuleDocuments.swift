@@ -51,7 +51,8 @@ enum ProxyRetriesDocument {
 enum ForwardingDocument {
     private static let keys: [SectionKey<ForwardingOptions>] = [
         .other("trusted", \.trusted) { value throws(DaemonError) in try TrustedSourcesDocument.read(value) },
-        .flag("x_forwarded", \.sendsXForwarded), .flag("forwarded", \.sendsForwarded), .text("via", \.via),
+        .integer("trusted_hops", \.trustedHops), .flag("x_forwarded", \.sendsXForwarded),
+        .flag("forwarded", \.sendsForwarded), .text("via", \.via),
     ]
 
     static func read(_ value: SectionValue) throws(DaemonError) -> ForwardingOptions {
