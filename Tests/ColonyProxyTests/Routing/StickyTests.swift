@@ -84,7 +84,7 @@ struct StickyTests {
         let cookie = try StickyCookie("s", secret: "a secret of many bytes")
         try await withProxy(routes: [Self.route(sticky: cookie)], upstreams: [upstream]) { _, port in
             let client = try await TestConnection.open(port: port)
-            let value = StickyPlan(cookie, upstream: "origin", earlier: nil)
+            let value = StickyPlan(cookie, upstream: "origin", chance: SipHash(key: 1, 2))
                 .value(of: upstream.balancer.endpoints[0].name)
             var text = ByteBuffer()
             value.write(to: &text)
