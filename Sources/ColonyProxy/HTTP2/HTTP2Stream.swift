@@ -173,7 +173,8 @@ final class HTTP2Stream: ChannelDuplexHandler, DeadlineOwner, @unchecked Sendabl
     /// The library has told the client, or the client has told us, and the channel is closed next; or it has refused what was to be written, and
     /// nobody would ever hear of it.
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard self.phase != .closed else { return }
+        // The client has given the stream up: the channel is closed next, and that counts it.
+        guard self.phase != .closed, !(error is NIOHTTP2Errors.StreamClosed) else { return }
         self.exchange.abandon()
         self.breakOff()
     }
