@@ -6,7 +6,7 @@ import Testing
 struct HTTP2EndTests {
     @Test("a client whose socket takes nothing loses its connection, and nothing of its streams is left")
     func takesNothing() async throws {
-        let timeouts = ProxyTimeouts(clientIdle: .milliseconds(300))
+        let timeouts = ProxyTimeouts(clientIdle: .seconds(2))
         try await HTTP2RelayTests.with(timeouts: timeouts) { proxy, endpoint, certificates in
             // Windows are no reason for the proxy to wait.
             let client = try await HTTP2Wire.open(certificates, port: proxy.port, settings: [(4, 0x7FFF_FFFF)])

@@ -136,7 +136,7 @@ struct RoutePolicyTests {
         let upstream = try ProxyUpstream(
             "origin", balancer: balancer,
             pool: UpstreamPoolOptions(connections: 1, idleConnections: 1, waitingTimeout: .seconds(60)))
-        let route = try Self.forward(timeouts: RouteTimeouts(total: .milliseconds(700)))
+        let route = try Self.forward(timeouts: RouteTimeouts(total: .seconds(2)))
         try await withProxy(routes: [route], upstreams: [upstream]) { server, port in
             let client = try await TestConnection.open(port: port)
             try await client.send(HTTPRelayTests.request())
