@@ -62,7 +62,8 @@ struct PathReadingTests {
             ("/a..b/...", "/a..b/..."),
             ("/.", nil), ("/..", nil), ("/a/./b", nil), ("/a/..;x", nil), ("/a;/..", nil), ("/%2E.", nil),
             ("/%2f", nil),
-            ("/%5C", nil), ("/%00", nil), ("/%", nil), ("/%1", nil), ("/%g0", nil), ("/\\", nil), ("/;..", "/;.."),
+            ("/%5C", nil), ("/%00", nil), ("/%", nil), ("/%1", nil), ("/%g0", nil), ("/\\", nil), ("/;..", "/"),
+            ("/a;x=1/b;y", "/a/b"), ("/a;/;b/c", "/a/c"),
         ]
         for (path, expected) in cases {
             var bytes = Array(path.utf8)

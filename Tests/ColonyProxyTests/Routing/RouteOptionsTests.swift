@@ -43,7 +43,7 @@ struct RouteOptionsTests {
         Self.refused("65 methods") { _ = try RouteMatch(methods: [String](repeating: "GET", count: 65)) }
         Self.refused("1025 hosts") { _ = try RouteMatch(hosts: [String](repeating: "a", count: 1_025)) }
         Self.refused("\"X:\"") { _ = try HeaderMatch("X:") }
-        Self.refused("\"a\\r\\nb\"") { _ = try HeaderMatch("X", .exact("a\r\nb")) }
+        Self.refused("the value of X, of 4 bytes") { _ = try HeaderMatch("X", .exact("a\r\nb")) }
         Self.refused("\"a/b\"") { _ = try ProxyRoute("a/b", .any, .respond(RouteAnswer(status: 200))) }
         Self.refused("\"\"") { _ = try ProxyUpstream("", balancer: LoadBalancer([])) }
     }
@@ -51,8 +51,13 @@ struct RouteOptionsTests {
     @Test("nothing that a route writes can end a line, frame a message, or belong to a connection")
     func edits() {
         for value in ["a\r\nX-Evil: 1", "a\nb", "\0", "ä", String(repeating: "a", count: 5_000)] {
-            Self.refused(value.debugDescription) { _ = try HeaderEdits(set: [.init("X", value)]) }
-            Self.refused(value.debugDescription) { _ = try HeaderEdits(add: [.init("X", value)]) }
+            // It may be a secret, so only its length is told.
+            Self.refused("the value of X, of \(value.utf8.count) bytes") {
+                _ = try HeaderEdits(set: [.init("X", value)])
+            }
+            Self.refused("the value of X, of \(value.utf8.count) bytes") {
+                _ = try HeaderEdits(add: [.init("X", value)])
+            }
         }
         for name in [
             "Content-Length", "transfer-encoding", "Connection", "Keep-Alive", "Upgrade", "TE", "Trailer", "Host",
