@@ -223,7 +223,7 @@ struct RoutePolicyTests {
         let endpoint = try await TestServer.start()
         let balancer = try RunningProxy.balancer(to: [endpoint.port])
         let route = try Self.forward(
-            timeouts: RouteTimeouts(total: .milliseconds(500)),
+            timeouts: RouteTimeouts(total: .seconds(2)),
             breaker: CircuitBreakerOptions(
                 window: .calls(2), failureRate: 0.5, minimumCalls: 1))
         let upstream = try ProxyUpstream("origin", balancer: balancer)
