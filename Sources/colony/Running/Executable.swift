@@ -42,12 +42,13 @@ enum Executable {
     private static func checked(_ path: [UInt8]) throws(Failure) -> [UInt8] {
         let text = String(decoding: path, as: UTF8.self)
         let terminated = path.map { CChar(bitPattern: $0) } + [0]
-        var status = stat()
-        guard stat(terminated, &status) == 0 else {
+        guard access(terminated, F_OK) == 0 else {
             if errno == EACCES { throw .notExecutable(path: text, reason: "its directory may not be searched") }
             throw .notFound(text)
         }
-        if status.st_mode & S_IFMT == S_IFDIR { throw .notExecutable(path: text, reason: "it is a directory") }
+        // Only directories have a `.` in them, though it may not be allowed to look at it.
+        let isDirectory = access(path.map { CChar(bitPattern: $0) } + [CChar(bitPattern: 0x2F), 0x2E, 0], F_OK) == 0
+        if isDirectory || errno == EACCES { throw .notExecutable(path: text, reason: "it is a directory") }
         guard access(terminated, X_OK) == 0 else {
             throw .notExecutable(path: text, reason: "it may not be executed")
         }

@@ -42,8 +42,7 @@ struct DataDirectory {
             made += made.isEmpty && !self.path.hasPrefix("/") ? String(part) : "/\(part)"
             guard mkdir(made, 0o700) != 0, errno != EEXIST, errno != EISDIR else { continue }
             let reason = String(cString: strerror(errno))
-            var status = stat()
-            if stat(made, &status) == 0 { continue }
+            if access(made, F_OK) == 0 { continue }
             throw Failure(
                 "storage_failed", "The data directory \(NameRules.quoted(made)) could not be made: \(reason).")
         }
