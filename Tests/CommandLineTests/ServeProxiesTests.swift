@@ -131,7 +131,7 @@ import Testing
                     }
                     let answer = try await scene.shell("curl -sS -w '%{http_code}' -X POST \(api)proxies/reload")
                     #expect(
-                        answer.output.hasSuffix("400") && answer.output.contains("line 8, column 9"), "\(answer.output)"
+                        answer.output.hasSuffix("409") && answer.output.contains("line 8, column 9"), "\(answer.output)"
                     )
                     #expect(try await self.tools.ask(scene, port, 8) == ["a": 8])
                     try scene.write(self.yaml(ports, listen: port), to: "colony.yaml")

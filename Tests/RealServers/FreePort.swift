@@ -33,10 +33,12 @@ package enum FreePort {
     }
 
     private static func isFree(_ port: Int) -> Bool {
+        // A process that is started at this moment would otherwise hold on to the port for as long as it lives.
         #if canImport(Glibc)
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         #else
         let descriptor = socket(AF_INET, SOCK_STREAM, 0)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
         #endif
         defer { close(descriptor) }
         var address = sockaddr_in()

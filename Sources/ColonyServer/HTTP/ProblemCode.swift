@@ -64,13 +64,15 @@ enum ProblemCode: String, CaseIterable, Sendable {
 
     var status: Int {
         switch self {
-        case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID, .invalidConfiguration: 400
+        case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
         case .notFound, .unknownQueue, .unknownExchange: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
-        case .held, .permitsHeld, .recordConflict, .lost, .schemeMismatch, .segmentsExhausted, .epochOver: 409
+        case .invalidConfiguration, .held, .permitsHeld, .recordConflict, .lost, .schemeMismatch, .segmentsExhausted,
+            .epochOver:
+            409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
         case .unroutable, .impossibleLimit: 422
         case .versionMismatch: 412

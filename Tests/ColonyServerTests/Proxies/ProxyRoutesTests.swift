@@ -207,7 +207,7 @@ struct ProxyReloadTests {
             ] {
                 try file.write(yaml)
                 let answer = try await server.post("/v1/proxies/reload", "")
-                #expect(answer.status == 400 && answer.code == "invalid_configuration", "\(answer.text)")
+                #expect(answer.status == 409 && answer.code == "invalid_configuration", "\(answer.text)")
                 #expect(answer.detail.contains(hint), "\(answer.detail)")
             }
             let names = try await server.send(.GET, "/v1/proxies").json["proxies"] as? [[String: Any]]
