@@ -368,8 +368,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyProxyTests",
             dependencies: [
-                "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyMemory", "ColonyProxy", "ColonyResilience",
-                "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
+                "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyMemory", "ColonyProxy",
+                "ColonyResilience", "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
