@@ -369,7 +369,8 @@ var tests: [Target] {
             name: "ColonyProxyTests",
             dependencies: [
                 "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyMemory", "ColonyProxy",
-                "ColonyResilience", "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL, .serviceLifecycle,
+                "ColonyResilience", "ColonySimulation", "RealServers", .log, .nioCore, .nioHPACK, .nioPosix, .nioSSL,
+                .serviceLifecycle,
             ],
             swiftSettings: settings
         ),
