@@ -2,6 +2,7 @@ import ColonyBalancing
 import ColonyCore
 import NIOCore
 import NIOPosix
+import RealServers
 import Testing
 
 @testable import ColonyProxy
@@ -11,7 +12,9 @@ struct ListenerTests {
     @Test("connections that the system has made, and nobody has accepted, are served though the socket is closed")
     func backlogIsServed() async throws {
         let endpoint = try await AnsweringServer.start(HTTPRelayTests.answer("a"))
-        let options = try ProxyOptions(mode: .http, listen: [ListenAddress(host: "127.0.0.1", port: 0)])
+        // A port that the system chooses may be given to another test as soon as it is free.
+        let options = try ProxyOptions(
+            mode: .http, listen: [ListenAddress(host: "127.0.0.1", port: FreePort.take())])
         let balancer = try RunningProxy.balancer(to: [endpoint.port])
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         let clock = HostClock()
