@@ -348,7 +348,8 @@ var tests: [Target] {
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
                 "ColonyMemory", "ColonySQLite",
-                "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "colony-crash-probe", "colony-queue-probe",
+                "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
+                "colony-queue-probe",
             ],
             swiftSettings: settings
         ),

@@ -17,13 +17,12 @@ struct EnginePitfallTests {
     func pausedHolderCannotWrite(store: StoreUnderTest) async throws {
         let (scene, running) = try await Self.scene(store)
         defer { for server in running.servers { server.kill() } }
-        // One that writes on whatever it hears. Whoever comes after it has opened the register before, which a holder that is
-        // stopped in the middle of a write locks.
+        // One that writes on whatever it hears.
         try scene.start("1.0", on: running.url, lease: store.lease, isSleeper: true)
         try await scene.waitForGrant(to: "1.0")
         try scene.start("2.0", on: running.url, lease: store.lease)
         try await Self.waitForRequest(of: "2.0", in: scene)
-        scene.suspend("1.0")
+        try await scene.suspend("1.0")
         try await scene.waitForGrant(to: "2.0")
         scene.resume("1.0")
         try await scene.wait(until: "the late write is refused") {
@@ -33,7 +32,7 @@ struct EnginePitfallTests {
         // One that hears of the loss, and stops.
         try scene.start("3.0", on: running.url, lease: store.lease)
         try await Self.waitForRequest(of: "3.0", in: scene)
-        scene.suspend("2.0")
+        try await scene.suspend("2.0")
         try await scene.waitForGrant(to: "3.0")
         scene.resume("2.0")
         try await scene.wait(until: "the holder hears of its loss, or sees it and gives back what it has not") {
@@ -53,7 +52,7 @@ struct EnginePitfallTests {
         try await scene.waitForGrant(to: "1.0")
         try scene.start("2.0", on: running.url, lease: store.lease)
         try await Self.waitForRequest(of: "2.0", in: scene)
-        scene.suspend("2.0")
+        try await scene.suspend("2.0")
         try scene.start("3.0", on: running.url, lease: store.lease)
         try await Self.waitForRequest(of: "3.0", in: scene)
         scene.kill("1.0")

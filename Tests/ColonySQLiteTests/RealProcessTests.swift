@@ -1,5 +1,6 @@
 import ColonyCore
 import ColonySQLite
+import RealServers
 import Testing
 
 #if canImport(Glibc)
@@ -116,7 +117,7 @@ struct RealProcessTests {
         try await eventually("it stands in the queue", within: .seconds(30)) {
             try await engine.inspect("job")?.waiters.count == 1
         }
-        probe.send(SIGSTOP)
+        try await StoppedProcess.stop(probe.pid)
         try await engine.release("job", owner: "holder", token: lease.token)
         let answer = try await engine.acquire("job", owner: "living", for: .seconds(600), upTo: .seconds(60))
         let mine = try #require(answer.lease)

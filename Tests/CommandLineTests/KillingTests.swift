@@ -15,7 +15,7 @@ import Testing
                 colony: "lock", "run", "job", "--ttl", "2s", "--", "/bin/sh", "-c", script
             ) { holder in
                 try await eventually("the first write arrives") { resource.accepted.map(\.writer) == ["first"] }
-                holder.send(SIGSTOP)
+                try await holder.stop()
                 let next = try await scene.colony(
                     "lock", "run", "job", "--wait", "20s", "--", "/bin/sh", "-c",
                     "echo second $COLONY_FENCING_TOKEN > $DIR/resource")

@@ -152,7 +152,7 @@ import Testing
             ) { child in
                 try await eventually("the command starts") { scene.number(in: "token") != nil }
                 let token = try #require(scene.number(in: "token"))
-                child.send(SIGSTOP)
+                try await child.stop()
                 let next = try await scene.colony(
                     "lock", "run", "job", "--wait", "20s", "--", "/bin/sh", "-c", "echo $COLONY_FENCING_TOKEN")
                 #expect(next.code == 0)

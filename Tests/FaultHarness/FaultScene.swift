@@ -50,8 +50,13 @@ package final class FaultScene: Sendable {
         self.contenders.withLock { $0[who] }?.kill()
     }
 
-    /// Stops a contender where it is.
-    package func suspend(_ who: String) { self.contenders.withLock { $0[who] }?.suspend() }
+    /// Stops a contender where it is, but in the middle of a write to a file that others write to as well.
+    package func suspend(_ who: String) async throws {
+        guard let number = self.contenders.withLock({ $0[who] })?.number else {
+            throw ServerFailure("\(who) does not run, and cannot be stopped")
+        }
+        try await StoppedProcess.stop(number)
+    }
 
     /// Lets it go on.
     package func resume(_ who: String) { self.contenders.withLock { $0[who] }?.resume() }

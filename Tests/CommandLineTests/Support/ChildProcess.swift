@@ -1,5 +1,6 @@
 import ColonyCore
 import Foundation
+import RealServers
 import Synchronization
 
 @testable import colony
@@ -65,6 +66,9 @@ final class ChildProcess: Sendable {
     func send(_ signal: CInt) {
         self.isOver.withLock { if !$0 { _ = kill(self.number, signal) } }
     }
+
+    /// Stops the process at a moment when it is not writing to a file that others write to as well.
+    func stop() async throws { try await StoppedProcess.stop(self.number) }
 
     /// Ends the process and what is in its group, for a test that has failed in the middle.
     func destroy() async {
