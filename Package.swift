@@ -44,6 +44,11 @@ let floor2: [Target] = [
         dependencies: ["ColonyCore", .deque, .instrumentation, .serviceLifecycle, .tracing],
         swiftSettings: settings
     ),
+    .target(
+        name: "ColonyTransactions",
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyResilience", .serviceLifecycle],
+        swiftSettings: settings
+    ),
 ]
 
 // MARK: Floor 3, engines
@@ -53,14 +58,15 @@ let floor3: [Target] = [
         name: "ColonyMemory",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-            .deque, .heap,
+            "ColonyTransactions", .deque, .heap,
         ],
         swiftSettings: settings
     ),
     .target(
         name: "ColonySQLite",
         dependencies: [
-            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience", .grdb, .sqlite,
+            "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            "ColonyTransactions", .grdb, .sqlite,
         ],
         swiftSettings: settings
     ),
@@ -219,6 +225,7 @@ let package = Package(
         .library(name: "ColonyEtcd", targets: ["ColonyEtcd"]),
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
+        .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -293,6 +300,11 @@ var tests: [Target] {
                 "ColonyCore", "ColonyMemory", "ColonyQueues", "ColonySimulation", .inMemoryTracing, .instrumentation,
                 .log, .serviceLifecycle, .tracing,
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyTransactionsTests",
+            dependencies: ["ColonyCore", "ColonyMemory", "ColonyResilience", "ColonySimulation", "ColonyTransactions"],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),

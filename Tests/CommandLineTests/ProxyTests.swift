@@ -11,6 +11,8 @@ import Testing
         name, mode = sys.argv[1], sys.argv[2]
         class Answer(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # An answer leaves whole. Of one that is broken off in the middle the client would hear, whatever the proxy does.
+            wbufsize = 65536
             def do_GET(self):
                 if mode == "slow": time.sleep(0.2)
                 bad = mode == "flapping" and int(time.monotonic() * 2) % 2 == 0

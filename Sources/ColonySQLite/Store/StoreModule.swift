@@ -15,7 +15,7 @@ protocol StoreModule: Sendable {
 enum StoreModules {
     static let all: [any StoreModule.Type] = [
         LeaseSchema.self, SegmentSchema.self, QueueSchema.self, PermitSchema.self, RegistrySchema.self,
-        IdempotencySchema.self, RateLimitSchema.self,
+        IdempotencySchema.self, RateLimitSchema.self, TransactionSchema.self,
     ]
 
     static var migrator: DatabaseMigrator {

@@ -1,0 +1,233 @@
+import ColonyCore
+import Synchronization
+
+/// How the work on a transaction ended in this process.
+enum RunEnd: Sendable {
+    /// The transaction has ended.
+    case final(TransactionProgress, values: [(any Sendable)?])
+    /// It waits for a person.
+    case stuck(TransactionProgress.Trouble)
+    /// It belongs to another coordinator, or the journal was closed.
+    case lost
+    /// It was handed back.
+    case released
+}
+
+extension RunWork {
+    /// Works until there is nothing more to do here.
+    mutating func run() async -> RunEnd {
+        while true {
+            self.decide()
+            if !self.decisions.isEmpty {
+                guard await self.write() else { return self.abandon(.lost) }
+            }
+            if self.progress.end != nil { return .final(self.progress, values: self.values) }
+            if let trouble = self.progress.trouble { return .stuck(trouble) }
+            self.launch()
+            if self.isReleased, self.calls.isEmpty { return .released }
+            var events = self.mailbox.take()
+            if events.isEmpty {
+                await self.waitForEvents()
+                events = self.mailbox.take()
+            }
+            for event in events {
+                if let end = self.handle(event) { return self.abandon(end) }
+            }
+            self.passTime()
+        }
+    }
+
+    private func abandon(_ end: RunEnd) -> RunEnd {
+        for call in self.calls.values { call.task.cancel() }
+        return end
+    }
+
+    private func waitForEvents() async {
+        var next = self.progress.isTurnedBack || self.wish != nil ? nil : self.deadline
+        for call in self.calls.values { next = min(next ?? call.deadline, call.deadline) }
+        // While it is about to stop nobody is called again.
+        if self.trouble == nil, !self.isReleased {
+            for failures in self.failures.values {
+                if let until = failures.restsUntil { next = min(next ?? until, until) }
+            }
+        }
+        guard let next else { return await self.mailbox.wait() }
+        let (clock, mailbox) = (self.services.clock, self.mailbox)
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
+        let timer = Task(executorPreference: executor) {
+            guard (try? await clock.sleep(until: next, tolerance: nil)) != nil else { return }
+            mailbox.send(.tick)
+        }
+        await self.mailbox.wait()
+        timer.cancel()
+    }
+
+    // MARK: What happens
+
+    private mutating func handle(_ event: RunEvent) -> RunEnd? {
+        switch event {
+        case .answered(let step, let direction, let attempt, let result):
+            let isCurrent = self.calls[step].map { $0.attempt == attempt } ?? false
+            if isCurrent { self.calls[step] = nil }
+            self.answered(step, direction, result, isCurrent: isCurrent)
+        case .turnBack(let cause, let reason):
+            if self.wish == nil { self.wish = (cause, reason) }
+        case .lost:
+            return .lost
+        case .release:
+            if self.isReleased { return .released }
+            self.isReleased = true
+        case .tick:
+            break
+        }
+        return nil
+    }
+
+    /// An answer to a call that was given up counts as well if it says that the step was done, because all calls of a step are one.
+    private mutating func answered(
+        _ step: Int, _ direction: StepDirection, _ result: Result<StepResult, any Error>, isCurrent: Bool
+    ) {
+        switch (direction, result) {
+        case (.action, .success(let result)):
+            guard !self.progress.isTurnedBack else {
+                // Too late, but its compensation can use it.
+                self.values[step + 1] = result.value
+                return
+            }
+            guard self.progress.steps[step] == .started else { return }
+            self.giveUpCall(of: step)
+            self.complete(step, result)
+        case (.compensation, .success):
+            guard self.progress.isTurnedBack, self.progress.steps[step] != .compensated else { return }
+            self.giveUpCall(of: step)
+            self.failures[step] = nil
+            self.record(.compensated(step: step))
+        case (_, .failure(let error)):
+            guard isCurrent else { return }
+            if direction == .action, self.progress.isTurnedBack { return }
+            if let refusal = error as? Refusal {
+                self.refused(step, direction, refusal)
+            } else {
+                self.failed(step, direction, Self.reason("\(error)"))
+            }
+        }
+    }
+
+    private mutating func giveUpCall(of step: Int) {
+        self.calls.removeValue(forKey: step)?.task.cancel()
+    }
+
+    private mutating func refused(_ step: Int, _ direction: StepDirection, _ refusal: Refusal) {
+        let reason = Self.reason(refusal.reason)
+        if direction == .action {
+            self.record(.refused(step: step, reason: reason, leavesEffects: refusal.leavesEffects))
+            self.failures[step] = nil
+            if self.progress.mayTurnBack {
+                return self.turnBack(.refused, "\(self.plan.steps[step].shape.name): \(reason)")
+            }
+        }
+        // A compensation must not be refused, and neither must a step after the pivot.
+        self.trouble = TransactionProgress.Trouble(step: step, direction: direction, reason: "refused: \(reason)")
+    }
+
+    private mutating func failed(_ step: Int, _ direction: StepDirection, _ reason: String) {
+        let policy = self.plan.steps[step].policy
+        var failures = self.failures[step] ?? Failures()
+        failures.count += 1
+        failures.rest = self.services.rest(after: failures.count, by: policy, previous: failures.rest)
+        failures.restsUntil = self.services.clock.now.advanced(by: failures.rest)
+        self.failures[step] = failures
+        self.services.statistics.withLock { $0.unknownOutcomes += 1 }
+        if let attempts = policy.attempts, failures.count >= attempts {
+            let sentence = "it has failed \(failures.count) times, at last: \(reason)"
+            if direction == .action, policy.exhaustion == .turnBack, self.progress.mayTurnBack {
+                self.wish = (.exhausted, Self.reason("\(self.plan.steps[step].shape.name): \(sentence)"))
+            } else {
+                self.trouble = TransactionProgress.Trouble(
+                    step: step, direction: direction, reason: Self.reason(sentence))
+            }
+            return
+        }
+        // So that a call that fails for days does not fill the journal.
+        if failures.count & (failures.count - 1) == 0 {
+            self.record(.failed(step: step, direction: direction, attempt: failures.count, reason: reason))
+        }
+        self.services.hub.send(
+            .retrying(
+                self.id, self.plan.steps[step].shape.name, direction, attempt: failures.count, reason: reason))
+    }
+
+    /// Gives up calls whose time is over, and the whole if its time is.
+    private mutating func passTime() {
+        let now = self.services.clock.now
+        for (step, call) in self.calls where call.deadline <= now {
+            call.task.cancel()
+            self.calls[step] = nil
+            if call.direction == .action, self.progress.isTurnedBack { continue }
+            let limit = self.plan.steps[step].policy.timeout
+            self.failed(step, call.direction, "there was no answer within \(limit)")
+        }
+        if let deadline, deadline <= now, self.wish == nil, !self.progress.isTurnedBack {
+            self.wish = (.timedOut, "it was not done within \(self.plan.timeout ?? .zero)")
+        }
+    }
+}
+
+// MARK: - The journal
+
+extension RunWork {
+    /// Writes the decisions down.
+    ///
+    /// - Returns: `false` if the transaction is not this coordinator's any more.
+    private mutating func write() async -> Bool {
+        let now = self.services.wall.now
+        let entries = self.decisions.map { JournalEntry(at: now, $0) }
+        // A note about a call that failed is worth no sync of its own.
+        let isNote = self.decisions.allSatisfy { if case .failed = $0 { true } else { false } }
+        var failures = 0
+        while true {
+            do throws(TransactionError) {
+                guard
+                    try await self.services.journal.append(
+                        entries, to: self.id, state: self.progress.state,
+                        durability: isNote ? .written : .synced, by: self.coordinator)
+                else { return false }
+                break
+            } catch {
+                if error.code == .closed { return false }
+                failures += 1
+                self.services.hub.send(.journalFailed(error))
+                switch await self.lookAfter(error, failures: failures, adding: entries.count) {
+                case .append: continue
+                case .isThere: break
+                case .lost: return false
+                }
+                break
+            }
+        }
+        self.written += entries.count
+        self.decisions = []
+        return true
+    }
+
+    private enum Finding { case append, isThere, lost }
+
+    /// Finds out whether the entries are in the journal after all, which an error may leave open.
+    private func lookAfter(_ error: TransactionError, failures: Int, adding count: Int) async -> Finding {
+        var failures = failures
+        while true {
+            let pause = self.services.pause(after: failures)
+            try? await self.services.clock.sleep(for: pause)
+            if self.mailbox.isOver { return .lost }
+            do throws(TransactionError) {
+                guard let record = try await self.services.journal.read(self.id) else { return .lost }
+                if record.entries.count == self.written + count { return .isThere }
+                return record.entries.count == self.written ? .append : .lost
+            } catch {
+                if error.code == .closed { return .lost }
+                failures += 1
+                self.services.hub.send(.journalFailed(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,132 @@
+import ColonyCore
+import Synchronization
+
+extension TransactionCoordinator {
+    /// Takes over transactions that belong to nobody, as many at a time as there is room for.
+    func claimWhatIsLeft() async {
+        let clock = self.services.clock
+        while !Task.isCancelled {
+            let isMore = await self.claim()
+            if isMore { continue }
+            guard (try? await clock.sleep(for: self.options.pollInterval)) != nil else { return }
+        }
+    }
+
+    /// - Returns: Whether there may be more.
+    private func claim() async -> Bool {
+        let (token, room) = self.state.withLock { state -> (FencingToken?, Int) in
+            guard case .running(let token) = state.phase else { return (nil, 0) }
+            return (token, self.options.maximumInFlight - state.runs.count)
+        }
+        guard let token else {
+            // Not for a whole interval: those who wait for a takeover should not wait for the look as well.
+            try? await self.services.clock.sleep(for: min(self.options.pollInterval, .milliseconds(10)))
+            return !Task.isCancelled
+        }
+        guard room > 0 else { return false }
+        let limit = min(room, TransactionLimits.batch)
+        do throws(TransactionError) {
+            let outcome = try await self.journal.claim(upTo: limit, of: Set(self.definitions.keys), by: token)
+            for record in outcome.claimed { self.resume(record, token) }
+            self.report(outcome.unknown)
+            return outcome.claimed.count == limit
+        } catch {
+            if error.code != .cancelled { self.services.hub.send(.journalFailed(error)) }
+            return false
+        }
+    }
+
+    private func report(_ unknown: Set<DefinitionKey>) {
+        let new = self.state.withLock { state in
+            defer { state.unknown = unknown }
+            return unknown.subtracting(state.unknown)
+        }
+        for key in new { self.services.hub.send(.unknownDefinition(key)) }
+    }
+
+    /// Goes on with a transaction where the journal says that it is.
+    private func resume(_ record: TransactionRecord, _ token: FencingToken) {
+        let id = record.summary.id
+        guard let definition = self.definitions[record.definition] else { return }
+        let run = TransactionRun(id, RunMailbox())
+        let isNew = self.state.withLock { state in
+            // Draining: it is handed back with everything else.
+            guard case .running(token) = state.phase, state.runs[id] == nil else { return false }
+            state.runs[id] = run
+            return true
+        }
+        guard isNew else { return }
+        self.services.statistics.withLock { $0.claimed += 1 }
+        self.services.hub.send(.claimed(id, record.definition))
+        self.launch(run, self.work(on: record, by: definition, token, run.mailbox))
+    }
+
+    private func work(
+        on record: TransactionRecord, by definition: TransactionDefinition, _ token: FencingToken,
+        _ mailbox: RunMailbox
+    ) -> RunWork {
+        do {
+            let (plan, input) = try Self.prepare(definition, record.input, nil)
+            var work = RunWork(
+                id: record.summary.id, key: record.definition, plan: plan, coordinator: token,
+                services: self.services, mailbox: mailbox, startedAt: record.summary.startedAt)
+            work.values[0] = input
+            try work.replay(record)
+            work.deadline = record.timeout.map { self.services.clock.now.advanced(by: self.rest(of: $0, record)) }
+            if record.isCancellationRequested { work.wish = (.cancelled, "somebody asked for it") }
+            return work
+        } catch {
+            return self.unworkable(record, RunWork.reason("\(error)"), token, mailbox)
+        }
+    }
+
+    /// What is left of the time of a transaction. The civil clock may have been stepped, so never more than the whole.
+    private func rest(of timeout: Duration, _ record: TransactionRecord) -> Duration {
+        let passed = self.services.wall.now.millisecondsSince1970 &- record.summary.startedAt.millisecondsSince1970
+        return min(timeout, max(.zero, timeout - .milliseconds(max(0, passed))))
+    }
+
+    /// A transaction whose journal this definition cannot go on with: it is handed to a person.
+    private func unworkable(
+        _ record: TransactionRecord, _ reason: String, _ token: FencingToken, _ mailbox: RunMailbox
+    ) -> RunWork {
+        let steps = record.outline.map { outline in
+            PlannedStep(
+                shape: outline, policy: .standard, action: { _ in throw Refusal(reason) }, decodeOutput: { _ in () })
+        }
+        let plan = TransactionPlan(steps: steps, timeout: nil) { _ in () }
+        var work = RunWork(
+            id: record.summary.id, key: record.definition, plan: plan, coordinator: token, services: self.services,
+            mailbox: mailbox, startedAt: record.summary.startedAt)
+        work.written = record.entries.count
+        work.trouble = TransactionProgress.Trouble(step: 0, direction: .action, reason: reason)
+        return work
+    }
+}
+
+extension RunWork {
+    /// Brings a transaction to where the journal says that it is.
+    mutating func replay(_ record: TransactionRecord) throws {
+        guard record.outline == self.progress.shape.steps else {
+            throw TransactionError(
+                .definitionChanged,
+                "\(record.definition) has other steps than when this was begun; bring those back, and give the new ones "
+                    + "another version")
+        }
+        for entry in record.entries {
+            do {
+                try self.progress.apply(entry.event)
+            } catch {
+                throw TransactionError(.definitionChanged, "its journal does not fit \(record.definition): \(error)")
+            }
+            guard case .completed(let step, let output) = entry.event else { continue }
+            do {
+                self.values[step + 1] = try self.plan.steps[step].decodeOutput(output)
+            } catch {
+                throw TransactionError(
+                    .undecodable, "what the step \"\(self.plan.steps[step].shape.name)\" gave cannot be read: \(error)")
+            }
+        }
+        self.written = record.entries.count
+    }
+}

@@ -1,0 +1,219 @@
+import ColonyCore
+import Synchronization
+
+extension TransactionCoordinator {
+    /// Begins a saga, and returns when it is durable that it will come to its end.
+    ///
+    /// - Parameters:
+    ///   - input: What it is worked on with.
+    ///   - id: Its name. With one of your own, starting again finds what was begun before; one that was begun with another input or
+    ///     definition is a conflict. Without, a name is made.
+    /// - Returns: What tells how it ended.
+    /// - Throws: ``TransactionError``: `unknownDefinition`, `tooLarge`, `conflict`, `overloaded`, `notRunning`; after `unavailable`
+    ///   or `cancelled` it may or may not have begun: start it again with the same name.
+    public func start<Input, Output>(
+        _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
+    ) async throws(TransactionError) -> TransactionHandle<Output> {
+        let bytes: [UInt8]
+        do {
+            bytes = try JSONCoding.encode(input)
+        } catch {
+            throw TransactionError(.invalidRequest, "the input of \(saga.key) cannot be written: \(error)", cause: error)
+        }
+        let id = id ?? .unique()
+        let run = try await self.start(id, saga.key, label: saga.key.name, input: bytes, value: input)
+        return TransactionHandle(id: id, coordinator: self, run: run, output: saga.output) { bytes in
+            try JSONCoding.decode(Output.self, from: bytes)
+        }
+    }
+
+    /// Begins a saga, and waits for its result. If the calling task is cancelled, the saga is cancelled with it, and what was done
+    /// is undone before this returns.
+    ///
+    /// - Returns: What the saga gives.
+    /// - Throws: ``TransactionFailure`` if it was compensated or is stuck, ``TransactionError`` if it was not begun.
+    public func execute<Input, Output>(
+        _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
+    ) async throws -> Output {
+        let handle = try await self.start(saga, input, id: id)
+        return try await withTaskCancellationHandler {
+            // The end is waited for also after a cancellation.
+            let waiting = self.spawn { () -> Result<Output, any Error> in
+                do { return .success(try await handle.result()) } catch { return .failure(error) }
+            }
+            return try await waiting.value.get()
+        } onCancel: {
+            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
+        }
+    }
+
+    /// Cancels a transaction that is worked on here: what was done is undone, unless the pivot was begun.
+    ///
+    /// - Returns: Whether it is worked on here. Elsewhere, ``TransactionAdministration/requestCancellation(of:)`` reaches its owner.
+    @discardableResult
+    public func cancel(_ id: TransactionID) -> Bool {
+        self.turnBack(id, .cancelled, reason: "it was cancelled")
+    }
+
+    @discardableResult
+    func turnBack(_ id: TransactionID, _ cause: JournalEvent.TurnBack, reason: String) -> Bool {
+        let run = self.state.withLock { $0.runs[id] }
+        run?.mailbox.send(.turnBack(cause, reason: reason))
+        return run != nil
+    }
+
+    // MARK: Beginning
+
+    /// - Parameter value: The input, if it need not be read from its bytes.
+    func start(
+        _ id: TransactionID, _ key: DefinitionKey, label: DefinitionName, input: [UInt8], value: (any Sendable)? = nil
+    ) async throws(TransactionError) -> TransactionRun? {
+        guard let definition = self.definitions[key] else {
+            throw TransactionError(
+                .unknownDefinition, "this coordinator has no \(key): name it when you make the coordinator")
+        }
+        guard input.count <= TransactionLimits.payloadBytes else {
+            throw TransactionError(
+                .tooLarge,
+                "an input of \(input.count) bytes is too large: \(TransactionLimits.payloadBytes) at the most")
+        }
+        let token = try await self.token()
+        let (plan, present) = try Self.prepare(definition, input, value)
+        let run = TransactionRun(id, RunMailbox())
+        var work = RunWork(
+            id: id, key: key, plan: plan, coordinator: token, services: self.services, mailbox: run.mailbox,
+            startedAt: self.services.wall.now)
+        work.values[0] = present
+        work.decide()
+        let new = NewTransaction(
+            id: id, kind: definition.kind, label: label, definition: key, outline: plan.shape.steps,
+            input: input, timeout: plan.timeout, startedAt: work.startedAt,
+            entries: work.decisions.map { JournalEntry(at: work.startedAt, $0) }, state: work.progress.state)
+        try self.admit(run)
+        let outcome: BeginOutcome
+        do throws(TransactionError) {
+            outcome = try await self.journal.begin(new, by: token)
+        } catch {
+            self.dismiss(run, .lost)
+            throw error
+        }
+        switch outcome {
+        case .begun:
+            work.written = work.decisions.count
+            work.decisions = []
+            work.deadline = plan.timeout.map { self.services.clock.now.advanced(by: $0) }
+            self.services.statistics.withLock { $0.begun += 1 }
+            self.services.hub.send(.began(id, key))
+            self.launch(run, work)
+            return run
+        case .exists(let record):
+            self.dismiss(run, .lost)
+            guard record.definition == key, record.input == input else {
+                throw TransactionError(
+                    .conflict,
+                    "there is a transaction \(id) of \(record.definition) already, which was begun with something else")
+            }
+            return self.state.withLock { $0.runs[id] }
+        }
+    }
+
+    static func prepare(
+        _ definition: TransactionDefinition, _ input: [UInt8], _ value: (any Sendable)?
+    ) throws(TransactionError) -> (TransactionPlan, any Sendable) {
+        do {
+            let plan = try definition.plan(input)
+            return (plan, try value ?? plan.decodeInput(input))
+        } catch let error as TransactionError {
+            throw error
+        } catch {
+            throw TransactionError(
+                .undecodable, "the input of \(definition.key) is not what it takes: \(error)", cause: error)
+        }
+    }
+
+    /// The token under which transactions are begun; waits for a coordinator that has only just been run.
+    private func token() async throws(TransactionError) -> FencingToken {
+        let clock = self.services.clock
+        let deadline = clock.now.advanced(by: self.options.lease)
+        while true {
+            let signal = OneShotSignal()
+            let found = try self.state.withLock { state throws(TransactionError) -> FencingToken? in
+                switch state.phase {
+                case .running(let token): return token
+                case .idle, .enlisting:
+                    state.starters.append(signal)
+                    return nil
+                case .draining, .ended:
+                    throw TransactionError(.closed, "the coordinator has been asked to end")
+                }
+            }
+            if let found { return found }
+            let isThere: Bool
+            do {
+                isThere = try await signal.wait(until: deadline, on: clock)
+            } catch {
+                throw TransactionError(
+                    .cancelled, "the task was cancelled before the transaction was begun", cause: error)
+            }
+            guard isThere else {
+                throw TransactionError(
+                    .notRunning,
+                    "the coordinator was not running within \(self.options.lease): run it, or see why its journal "
+                        + "cannot be reached")
+            }
+        }
+    }
+
+    /// Counts a transaction before it is begun, so that there are never more than the limit.
+    func admit(_ run: TransactionRun) throws(TransactionError) {
+        let limit = self.options.maximumInFlight
+        let isFull = self.state.withLock { state in
+            if state.runs.count >= limit { return true }
+            // The one that is there goes on, and this attempt will find it in the journal.
+            if state.runs[run.id] == nil { state.runs[run.id] = run }
+            return false
+        }
+        if isFull {
+            throw TransactionError(
+                .overloaded, "\(limit) transactions are in flight, which is the limit; start it again later")
+        }
+    }
+
+    func dismiss(_ run: TransactionRun, _ end: RunEnd) {
+        run.end(end)
+        let emptied = self.state.withLock { state -> OneShotSignal? in
+            if state.runs[run.id] === run { state.runs[run.id] = nil }
+            return state.runs.isEmpty ? state.emptied : nil
+        }
+        emptied?.fire()
+    }
+
+    func launch(_ run: TransactionRun, _ work: RunWork) {
+        let start = self.services.clock.now
+        _ = self.spawn {
+            var work = work
+            let end = await work.run()
+            self.tell(end, of: work, after: start.duration(to: self.services.clock.now))
+            self.dismiss(run, end)
+        }
+    }
+
+    private func tell(_ end: RunEnd, of work: RunWork, after duration: Duration) {
+        let (id, services) = (work.id, self.services)
+        switch end {
+        case .final(let progress, _):
+            services.statistics.withLock { statistics in
+                if progress.state == .completed { statistics.completed += 1 } else { statistics.compensated += 1 }
+            }
+            services.hub.send(.finished(id, progress.state, after: duration))
+        case .stuck(let trouble):
+            services.statistics.withLock { $0.stuck += 1 }
+            services.hub.send(
+                .stuck(id, work.plan.steps[trouble.step].shape.name, trouble.direction, reason: trouble.reason))
+        case .lost:
+            services.hub.send(.lost(id))
+        case .released:
+            break
+        }
+    }
+}
