@@ -182,7 +182,7 @@ let floor5: [Target] = [
 let beside: [Target] = [
     .target(
         name: "ColonySimulation",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", "ColonyTransactions"],
         swiftSettings: settings
     ),
     .target(
@@ -196,7 +196,7 @@ let beside: [Target] = [
         name: "ColonyWorkloads",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyBalancing", "ColonyCaches", "ColonyCoordination",
-            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation", "ColonyTransactions",
         ],
         swiftSettings: settings
     ),
