@@ -359,7 +359,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonyMemory", "ColonySQLite",
+                "ColonyTransactions", "ColonyMemory", "ColonySQLite",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
                 "colony-queue-probe",
             ],
@@ -484,6 +484,7 @@ var tests: [Target] {
             name: "colony-crash-probe",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyIdentifiers", "ColonyResilience", "ColonySQLite",
+                "ColonyTransactions",
             ],
             path: "Tests/colony-crash-probe",
             swiftSettings: settings

@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyIdentifiers
 import ColonyResilience
 import ColonySQLite
+import ColonyTransactions
 
 #if canImport(Darwin)
 import Darwin
@@ -26,12 +27,14 @@ import Glibc
 ///   Never ends.
 /// - `limits FILE NAME COUNT`: takes permits of a limit of so many in a thousand hours, one by one from eight tasks at once, and
 ///   prints a line for each that was granted. Never ends.
+/// - `sagas FILE COUNT`: begins so many sagas, the same in each process, and works on whatever it can claim; prints the name of the saga and
+///   of the step for each call of a participant, with a sign before those that undo. Every third saga is refused. Ends when all have.
 @main
 struct CrashProbe {
     static func main() async throws {
         let arguments = CommandLine.arguments
         guard arguments.count >= 4 else {
-            say("usage: colony-crash-probe churn|blocks|turn|stand|segments|numbers|limits FILE …")
+            say("usage: colony-crash-probe churn|blocks|turn|stand|segments|numbers|limits|sagas FILE …")
             exit(64)
         }
         let engine = SQLiteLeaseEngine.sqlite(path: arguments[2])
@@ -48,6 +51,7 @@ struct CrashProbe {
         case "limits":
             try await Self.takeLimits(
                 .sqlite(path: arguments[2]), RateLimitName(arguments[3]), count: Int(arguments[4]) ?? 1)
+        case "sagas": try await SagaProbe.run(.sqlite(path: arguments[2]), count: Int(arguments[3]) ?? 1)
         case "stand": try await Self.stand(engine, LeaseName(arguments[3]), owner: OwnerID(arguments[4]))
         default: exit(64)
         }
@@ -162,7 +166,7 @@ struct CrashProbe {
 }
 
 /// Writes a line at once and in one piece.
-private func say(_ line: String) {
+func say(_ line: String) {
     let bytes = Array((line + "\n").utf8)
     _ = bytes.withUnsafeBytes { write(STDOUT_FILENO, $0.baseAddress, $0.count) }
 }
