@@ -95,7 +95,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .deque,
+            "ColonyCore", "ColonyCoordination", "ColonyTransactions", .deque,
             .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
@@ -171,7 +171,7 @@ let floor5: [Target] = [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
             "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
-            "ColonyBalancing", "ColonyProxy", .argumentParser, .log, .serviceLifecycle, .unixSignals,
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", .argumentParser, .log, .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
     )
@@ -189,6 +189,7 @@ let beside: [Target] = [
         name: "ColonyConformance",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            "ColonyTransactions",
         ],
         swiftSettings: settings
     ),
@@ -304,7 +305,10 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyTransactionsTests",
-            dependencies: ["ColonyCore", "ColonyMemory", "ColonyResilience", "ColonySimulation", "ColonyTransactions"],
+            dependencies: [
+                "ColonyCore", "ColonyConformance", "ColonyMemory", "ColonyResilience", "ColonySimulation",
+                "ColonyTransactions",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
@@ -359,7 +363,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonyMemory", "ColonySQLite",
+                "ColonyMemory", "ColonySQLite", "ColonyTransactions",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
                 "colony-queue-probe",
             ],
@@ -428,7 +432,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyPostgresTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyConformance", "RealServers",
+                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyResilience", "ColonyTransactions",
+                "ColonyConformance", "RealServers",
                 .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
             ],
             swiftSettings: settings

@@ -166,13 +166,12 @@ public final class MemoryTransactionJournal: TransactionJournal {
     ) async throws(TransactionError) {
         let signal = OneShotSignal()
         let mustWait = self.state.withLock { state in
-            guard let stored = state.transactions[transaction], stored.record.entries.count == entries else {
-                return false
-            }
+            guard limit > .zero, let stored = state.transactions[transaction], stored.record.entries.count == entries
+            else { return false }
             state.waiters[transaction, default: []].append(signal)
             return true
         }
-        guard mustWait, limit > .zero else { return }
+        guard mustWait else { return }
         defer { self.forget(signal, of: transaction) }
         do {
             _ = try await signal.wait(until: self.clock.now.advanced(by: limit), on: self.clock)

@@ -20,6 +20,12 @@ package enum TransactionRequests {
             throw TransactionError(
                 .invalidRequest, "a transaction cannot have a time of \(timeout): it must be greater than zero")
         }
+        // A journal that took more could not read it any more.
+        guard transaction.outline.count <= TransactionLimits.steps else {
+            throw TransactionError(
+                .invalidRequest,
+                "a definition of \(transaction.outline.count) steps is too long: \(TransactionLimits.steps) at the most")
+        }
         try Self.check(transaction.entries)
     }
 

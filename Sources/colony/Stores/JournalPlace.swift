@@ -1,0 +1,25 @@
+import ColonyCore
+import ColonyMemory
+import ColonySQLite
+import ColonyTransactions
+
+#if Postgres
+import ColonyPostgres
+#endif
+
+extension StorePlace {
+    /// The journal of transactions at this place, or `nil` if it has none. Nothing is opened yet, but the data directory is made.
+    func makeJournal() throws -> (any TransactionAdministration)? {
+        switch self {
+        case .file(let directory):
+            try directory.create()
+            return SQLiteTransactionJournal(path: directory.store)
+        case .url(let url) where url.scheme == "sqlite":
+            return SQLiteTransactionJournal(path: url.path)
+        case .url(let url) where url.scheme == "memory":
+            return MemoryTransactionJournal()
+        case .url:
+            return nil
+        }
+    }
+}
