@@ -171,7 +171,8 @@ let floor5: [Target] = [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
             "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
-            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", .argumentParser, .log, .serviceLifecycle, .unixSignals,
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", .argumentParser, .log, .serviceLifecycle,
+            .unixSignals,
         ],
         swiftSettings: settings
     )

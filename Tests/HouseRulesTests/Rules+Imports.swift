@@ -105,7 +105,7 @@ extension Rule {
         "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
         "ColonyConformance": [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
-            "ColonyResilience",
+            "ColonyResilience", "ColonyTransactions",
         ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches",

@@ -110,7 +110,8 @@ public struct TransactionJournalCaseContext: Sendable {
 
     /// Adds decisions that have to be taken.
     public func append(
-        _ events: JournalEvent..., to id: TransactionID, state: TransactionState = .running, by coordinator: FencingToken,
+        _ events: JournalEvent..., to id: TransactionID, state: TransactionState = .running,
+        by coordinator: FencingToken,
         on journal: (any TransactionAdministration)? = nil
     ) async throws {
         let entries = events.map { JournalEntry(at: Self.start, $0) }
@@ -126,7 +127,8 @@ public struct TransactionJournalCaseContext: Sendable {
     ) async throws {
         let before = try await self.journal.read(id)
         let isDone = try await (journal ?? self.journal).append(
-            self.entries(.completed(step: 0, output: [])), to: id, state: .running, durability: .synced, by: coordinator)
+            self.entries(.completed(step: 0, output: [])), to: id, state: .running, durability: .synced, by: coordinator
+        )
         try expect(!isDone, "\(who) could add to \(id)")
         try expect(try await self.journal.read(id) == before, "what \(who) was refused changed \(id)")
     }

@@ -54,7 +54,9 @@ public final class MemoryTransactionJournal: TransactionJournal {
     }
 
     /// Keeps a coordinator enlisted, or ends its membership.
-    public func renew(_ coordinator: FencingToken, for lease: Duration) async throws(TransactionError) -> [TransactionID]? {
+    public func renew(_ coordinator: FencingToken, for lease: Duration) async throws(TransactionError)
+        -> [TransactionID]?
+    {
         if lease != .zero { try TransactionRequests.check(lease: lease) }
         let now = self.clock.now
         return self.state.withLock { state in
@@ -176,7 +178,8 @@ public final class MemoryTransactionJournal: TransactionJournal {
         do {
             _ = try await signal.wait(until: self.clock.now.advanced(by: limit), on: self.clock)
         } catch {
-            throw TransactionError(.cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
+            throw TransactionError(
+                .cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
         }
     }
 

@@ -9,7 +9,8 @@ package enum TransactionRequests {
     }
 
     package static func check(batch: Int) throws(TransactionError) {
-        if let defect = SettingRange.defect(of: batch, in: 1...TransactionLimits.batch, as: "a number of transactions") {
+        if let defect = SettingRange.defect(of: batch, in: 1...TransactionLimits.batch, as: "a number of transactions")
+        {
             throw TransactionError(.invalidRequest, defect)
         }
     }
@@ -24,7 +25,8 @@ package enum TransactionRequests {
         guard transaction.outline.count <= TransactionLimits.steps else {
             throw TransactionError(
                 .invalidRequest,
-                "a definition of \(transaction.outline.count) steps is too long: \(TransactionLimits.steps) at the most")
+                "a definition of \(transaction.outline.count) steps is too long: \(TransactionLimits.steps) at the most"
+            )
         }
         try Self.check(transaction.entries)
     }
@@ -53,6 +55,7 @@ package enum TransactionRequests {
 
     package static func notEnlisted(_ coordinator: FencingToken) -> TransactionError {
         TransactionError(
-            .invalidRequest, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned")
+            .invalidRequest, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned"
+        )
     }
 }

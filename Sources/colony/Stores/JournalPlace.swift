@@ -18,8 +18,22 @@ extension StorePlace {
             return SQLiteTransactionJournal(path: url.path)
         case .url(let url) where url.scheme == "memory":
             return MemoryTransactionJournal()
-        case .url:
-            return nil
+        case .url(let url):
+            return try Self.postgresJournal(url)
         }
+    }
+
+    /// A journal on PostgreSQL; `nil` for another kind of server, or if this build has none.
+    private static func postgresJournal(_ url: EngineURL) throws -> (any TransactionAdministration)? {
+        #if Postgres
+        guard EngineCatalogue.entry(url.scheme)?.schemes.contains("postgres") == true else { return nil }
+        do {
+            return try PostgresTransactionJournal(url: url)
+        } catch {
+            throw Failure("invalid_request", "\(error)", exitCode: .usage)
+        }
+        #else
+        return nil
+        #endif
     }
 }

@@ -5,7 +5,8 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks, permits, records, limits, segments, queues, and transactions really guarantees.",
+        abstract:
+            "Measure what a store of locks, permits, records, limits, segments, queues, and transactions really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 

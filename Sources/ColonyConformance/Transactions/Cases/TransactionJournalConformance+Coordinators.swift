@@ -3,7 +3,9 @@ import ColonyTransactions
 
 extension TransactionJournalConformance {
     static let coordinatorCases: [TransactionJournalCase] = [
-        TransactionJournalCase("tokens rise with each enlisting, whoever it is and through whatever client", .coordinators) {
+        TransactionJournalCase(
+            "tokens rise with each enlisting, whoever it is and through whatever client", .coordinators
+        ) {
             context in
             var tokens: [FencingToken] = []
             for index in 0..<8 {
@@ -71,7 +73,9 @@ extension TransactionJournalConformance {
             try expect(try await context.record(of: id).summary.coordinator == owner, "it has another owner now")
             try await context.append(.completed(step: 0, output: []), to: id, by: owner)
         },
-        TransactionJournalCase("what belonged to one that has resigned is claimed at once, with all decisions", .takeover) {
+        TransactionJournalCase(
+            "what belonged to one that has resigned is claimed at once, with all decisions", .takeover
+        ) {
             context in
             let owner = try await context.enlist(1)
             let id = try await context.begin(by: owner)
@@ -125,7 +129,9 @@ extension TransactionJournalConformance {
             try expect(claimed.map(\.summary.id) == [id], "\(id) was to be claimed, and \(claimed) was")
             try expect(claimed.first?.summary.state == .compensating, "it does not turn back any more")
         },
-        TransactionJournalCase("claims give the oldest first, whoever began them, and no more than was asked for", .takeover) {
+        TransactionJournalCase(
+            "claims give the oldest first, whoever began them, and no more than was asked for", .takeover
+        ) {
             context in
             let owners = [try await context.enlist(1), try await context.enlist(2, on: context.other)]
             var ids: [TransactionID] = []
@@ -138,7 +144,9 @@ extension TransactionJournalConformance {
             }
             try expect(try await context.claim(by: successor).isEmpty, "something was claimed a second time")
         },
-        TransactionJournalCase("a transaction is taken over again and again, and only the last owner adds to it", .takeover) {
+        TransactionJournalCase(
+            "a transaction is taken over again and again, and only the last owner adds to it", .takeover
+        ) {
             context in
             var owners = [try await context.enlist(0)]
             let id = try await context.begin(by: owners[0])

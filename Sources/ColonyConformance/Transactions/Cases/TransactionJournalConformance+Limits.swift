@@ -96,7 +96,8 @@ extension TransactionJournalConformance {
                 try context.id(String(repeating: "x", count: room)), try context.id("ä\"'\\{}, $1 %🏦"),
             ]
             let key = try context.definition(
-                String(repeating: "y", count: DefinitionName.maximumBytes - context.prefix.utf8.count), version: 1 << 30)
+                String(repeating: "y", count: DefinitionName.maximumBytes - context.prefix.utf8.count), version: 1 << 30
+            )
             for id in ids {
                 var new = try context.saga(id, key)
                 new.label = try DefinitionName(String(repeating: "ü", count: DefinitionName.maximumBytes / 2))

@@ -25,7 +25,9 @@ extension TransactionJournalCaseContext {
 
 extension TransactionJournalConformance {
     /// Two of each state, in turn.
-    private static func fill(_ context: TransactionJournalCaseContext) async throws -> [TransactionState: [TransactionID]] {
+    private static func fill(_ context: TransactionJournalCaseContext) async throws -> [TransactionState:
+        [TransactionID]]
+    {
         let owner = try await context.enlist()
         var ids: [TransactionState: [TransactionID]] = [:]
         for round in 0..<2 {
@@ -46,7 +48,8 @@ extension TransactionJournalConformance {
     }
 
     static let listingCases: [TransactionJournalCase] = [
-        TransactionJournalCase("what is stuck is listed first, then what is open, then what has ended lately", .listing) {
+        TransactionJournalCase("what is stuck is listed first, then what is open, then what has ended lately", .listing)
+        {
             context in
             let ids = try await Self.fill(context)
             let all = try await context.summaries()
@@ -137,7 +140,8 @@ extension TransactionJournalConformance {
             try expect(isDone, "the decision was refused")
             try await context.promptOutcome(of: waiting, "a wait for a decision").get()
         },
-        TransactionJournalCase("a wait for what has changed already, or is not there, ends at once", .waiting) { context in
+        TransactionJournalCase("a wait for what has changed already, or is not there, ends at once", .waiting) {
+            context in
             let owner = try await context.enlist()
             let id = try await context.begin(by: owner)
             try await context.append(.completed(step: 0, output: []), to: id, by: owner)

@@ -22,7 +22,8 @@ extension TransactionJournalConformance {
             let decision = context.entries(.intervened(.retry, by: "ann", note: "the bank works again"))
             for count in [before.entries.count - 1, before.entries.count + 1, 0] {
                 let isDone = try await context.journal.intervene(decision, in: id, state: .running, after: count)
-                try expect(!isDone, "a decision about \(count) entries was taken, and there are \(before.entries.count)")
+                try expect(
+                    !isDone, "a decision about \(count) entries was taken, and there are \(before.entries.count)")
             }
             try expect(try await context.record(of: id) == before, "what was refused changed it")
             let isDone = try await context.other.intervene(
@@ -35,7 +36,8 @@ extension TransactionJournalConformance {
             let record = try await context.record(of: id)
             try expect(record.entries == before.entries + decision, "it reads as \(record.entries)")
             try expect(
-                record.summary.state == .running && record.summary.coordinator == nil, "it goes on as \(record.summary)")
+                record.summary.state == .running && record.summary.coordinator == nil, "it goes on as \(record.summary)"
+            )
             try await context.expectNothingAdded(to: id, by: owner, "its former owner")
             let claimed = try await context.claim(by: owner)
             try expect(claimed.map(\.entries) == [record.entries], "it was claimed as \(claimed)")
