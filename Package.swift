@@ -183,7 +183,7 @@ let floor5: [Target] = [
 let beside: [Target] = [
     .target(
         name: "ColonySimulation",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", "ColonyTransactions"],
         swiftSettings: settings
     ),
     .target(
@@ -198,7 +198,7 @@ let beside: [Target] = [
         name: "ColonyWorkloads",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyHashing", "ColonyBalancing", "ColonyCaches", "ColonyCoordination",
-            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation", "ColonyTransactions",
         ],
         swiftSettings: settings
     ),

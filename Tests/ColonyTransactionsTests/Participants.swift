@@ -23,6 +23,7 @@ final class Participants: Sendable {
         var calls: [String] = []
         var effects: Set<String> = []
         var answers: [String: [Answer]] = [:]
+        var standing: [String: Answer] = [:]
     }
 
     private let state = Mutex(State())
@@ -43,6 +44,11 @@ final class Participants: Sendable {
         self.state.withLock { $0.answers[call] = answers }
     }
 
+    /// The answer to every call from here on.
+    func answerAlways(_ call: String, _ answer: Answer) {
+        self.state.withLock { $0.standing[call] = answer }
+    }
+
     func act(_ step: String, key: IdempotencyKey) async throws {
         try await self.call(step) { $0.insert(step) }
     }
@@ -54,7 +60,7 @@ final class Participants: Sendable {
     private func call(_ name: String, _ effect: @Sendable (inout Set<String>) -> Void) async throws {
         let answer = self.state.withLock { state -> Answer in
             state.calls.append(name)
-            guard var answers = state.answers[name], !answers.isEmpty else { return .done }
+            guard var answers = state.answers[name], !answers.isEmpty else { return state.standing[name] ?? .done }
             defer { state.answers[name] = answers }
             return answers.removeFirst()
         }

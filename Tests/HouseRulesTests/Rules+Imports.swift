@@ -102,14 +102,16 @@ extension Rule {
     private static let beside: [String: Set<String>] = [
         "ColonyHummingbird": ["ColonyCore", "ColonyResilience"],
         "ColonyAsyncHTTPClient": ["ColonyCore", "ColonyResilience"],
-        "ColonySimulation": ["ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues"],
+        "ColonySimulation": [
+            "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", "ColonyTransactions",
+        ],
         "ColonyConformance": [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyTransactions",
         ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches",
-            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation", "ColonyTransactions",
         ],
     ]
 

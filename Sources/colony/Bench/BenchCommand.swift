@@ -106,6 +106,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     case queues
     case resilience
     case balancing
+    case transactions
 
     var workloads: [Workload] {
         switch self {
@@ -116,6 +117,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
         case .queues: QueueWorkloads.all
         case .resilience: ResilienceWorkload.all
         case .balancing: PickWorkload.all + FleetTable.all
+        case .transactions: TransactionWorkloads.all
         }
     }
 
@@ -123,7 +125,7 @@ enum BenchBlock: String, CaseIterable, ExpressibleByArgument {
     var onRequest: [Workload] {
         switch self {
         case .queues: QueueWorkloads.onRequest
-        case .locks, .ids, .hashing, .caches, .resilience, .balancing: []
+        case .locks, .ids, .hashing, .caches, .resilience, .balancing, .transactions: []
         }
     }
 }
