@@ -95,7 +95,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .deque,
+            "ColonyCore", "ColonyCoordination", "ColonyTransactions", .deque,
             .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
@@ -171,7 +171,8 @@ let floor5: [Target] = [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
             "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
-            "ColonyBalancing", "ColonyProxy", .argumentParser, .log, .serviceLifecycle, .unixSignals,
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", .argumentParser, .log, .serviceLifecycle,
+            .unixSignals,
         ],
         swiftSettings: settings
     )
@@ -189,6 +190,7 @@ let beside: [Target] = [
         name: "ColonyConformance",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
+            "ColonyTransactions",
         ],
         swiftSettings: settings
     ),
@@ -304,7 +306,10 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyTransactionsTests",
-            dependencies: ["ColonyCore", "ColonyMemory", "ColonyResilience", "ColonySimulation", "ColonyTransactions"],
+            dependencies: [
+                "ColonyCore", "ColonyConformance", "ColonyMemory", "ColonyResilience", "ColonySimulation",
+                "ColonyTransactions",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
@@ -428,7 +433,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyPostgresTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyConformance", "RealServers",
+                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyResilience", "ColonyTransactions",
+                "ColonyConformance", "RealServers",
                 .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
             ],
             swiftSettings: settings

@@ -107,7 +107,7 @@ extension Rule {
         ],
         "ColonyConformance": [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
-            "ColonyResilience",
+            "ColonyResilience", "ColonyTransactions",
         ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches",

@@ -20,6 +20,8 @@ public struct ConformanceReport: Hashable, Sendable, Codable {
         case registry
         /// Those of ``RateLimitConformance``.
         case rateLimits = "rate limits"
+        /// Those of ``TransactionJournalConformance``.
+        case transactions
     }
 
     /// How a case ended.

@@ -54,7 +54,9 @@ public final class MemoryTransactionJournal: TransactionJournal {
     }
 
     /// Keeps a coordinator enlisted, or ends its membership.
-    public func renew(_ coordinator: FencingToken, for lease: Duration) async throws(TransactionError) -> [TransactionID]? {
+    public func renew(_ coordinator: FencingToken, for lease: Duration) async throws(TransactionError)
+        -> [TransactionID]?
+    {
         if lease != .zero { try TransactionRequests.check(lease: lease) }
         let now = self.clock.now
         return self.state.withLock { state in
@@ -166,18 +168,18 @@ public final class MemoryTransactionJournal: TransactionJournal {
     ) async throws(TransactionError) {
         let signal = OneShotSignal()
         let mustWait = self.state.withLock { state in
-            guard let stored = state.transactions[transaction], stored.record.entries.count == entries else {
-                return false
-            }
+            guard limit > .zero, let stored = state.transactions[transaction], stored.record.entries.count == entries
+            else { return false }
             state.waiters[transaction, default: []].append(signal)
             return true
         }
-        guard mustWait, limit > .zero else { return }
+        guard mustWait else { return }
         defer { self.forget(signal, of: transaction) }
         do {
             _ = try await signal.wait(until: self.clock.now.advanced(by: limit), on: self.clock)
         } catch {
-            throw TransactionError(.cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
+            throw TransactionError(
+                .cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
         }
     }
 

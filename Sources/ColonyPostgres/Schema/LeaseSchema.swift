@@ -22,11 +22,9 @@ enum LeaseSchema {
     /// How long an engine may be silent until its waiters count as dead, as an interval.
     static let deadAfter = "interval '3 seconds'"
 
-    static func statements(schema: String) -> String {
-        (Self.tables + Self.decisions + Self.waiting + PermitSchema.statements + RegistrySchema.statements
-            + AdvisorySchema.statements
-            + Self.sweeping).replacing("$schema$", with: "\"\(schema)\"")
-    }
+    static let statements =
+        Self.tables + Self.decisions + Self.waiting + PermitSchema.statements + RegistrySchema.statements
+        + AdvisorySchema.statements + Self.sweeping
 
     private static let tables = """
         CREATE SEQUENCE IF NOT EXISTS $schema$.token;

@@ -14,10 +14,12 @@ final class SchemaGate: Sendable {
     }
 
     private let pool: PostgresPool
+    private let part: SchemaPart
     private let state = Mutex(State.closed)
 
-    init(_ pool: PostgresPool) {
+    init(_ pool: PostgresPool, of part: SchemaPart = .leases) {
         self.pool = pool
+        self.part = part
     }
 
     /// Returns when the schema is there.
@@ -62,7 +64,7 @@ final class SchemaGate: Sendable {
             PostgresFailure(kind: .refused(sqlState: "55000"), message: message)
         }
         guard values[0] == "UTF8" else {
-            throw refused("the database has the encoding \(values[0]); leases need one that was created with UTF8")
+            throw refused("the database has the encoding \(values[0]); one that was created with UTF8 is needed")
         }
         guard let number = Int(values[3]), number >= 120_000 else {
             throw refused("the server is older than PostgreSQL 12")
@@ -81,17 +83,18 @@ final class SchemaGate: Sendable {
     /// - Throws: If the schema was made by a later version, whose rules this one does not know.
     private func isCurrent() async throws(PostgresFailure) -> Bool {
         let schema = self.pool.options.schema
-        let found = try await self.pool.run(script: "SELECT to_regclass('\"\(schema)\".meta') IS NOT NULL")
+        let found = try await self.pool.run(script: "SELECT to_regclass('\"\(schema)\".\(self.part.meta)') IS NOT NULL")
         guard found.rows.first?.first == "t" else { return false }
-        let answer = try await self.pool.run(script: "SELECT max(version) FROM \"\(schema)\".meta")
+        let answer = try await self.pool.run(script: "SELECT max(version) FROM \"\(schema)\".\(self.part.meta)")
         guard let text = answer.rows.first?.first ?? nil, let version = Int(text) else { return false }
-        guard version <= LeaseSchema.version else {
+        guard version <= self.part.version else {
             throw PostgresFailure(
                 kind: .refused(sqlState: "55000"),
-                message: "the schema \(schema) has version \(version), and this program knows \(LeaseSchema.version): "
-                    + "it was made by a later version of Colony")
+                message:
+                    "the tables of \(self.part.subject) in the schema \(schema) have version \(version), and this program "
+                    + "knows \(self.part.version): they were made by a later version of Colony")
         }
-        return version == LeaseSchema.version
+        return version == self.part.version
     }
 
     /// One block, so one transaction, whose end is that of the lock. The key of the lock is the word "Colony" as a number.
@@ -100,21 +103,23 @@ final class SchemaGate: Sendable {
     /// the other, and who already works with them locks them in another order.
     private var migration: String {
         let schema = self.pool.options.schema
+        let (meta, version) = (self.part.meta, self.part.version)
+        let statements = self.part.statements.replacing("$schema$", with: "\"\(schema)\"")
         return """
             DO $migration$
             BEGIN
                 PERFORM pg_advisory_xact_lock(\(0x436F_6C6F_6E79));
                 -- Read from the catalogue itself: what this session remembers of names is as old as the start of this statement.
-                IF EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = '\(schema)' AND tablename = 'meta') THEN
-                    IF (SELECT max(version) >= \(LeaseSchema.version) FROM "\(schema)".meta) THEN
+                IF EXISTS (SELECT FROM pg_catalog.pg_tables WHERE schemaname = '\(schema)' AND tablename = '\(meta)') THEN
+                    IF (SELECT max(version) >= \(version) FROM "\(schema)".\(meta)) THEN
                         RETURN;
                     END IF;
                 END IF;
                 EXECUTE $statements$
                     CREATE SCHEMA IF NOT EXISTS "\(schema)";
-                    CREATE TABLE IF NOT EXISTS "\(schema)".meta (version int NOT NULL PRIMARY KEY);
-                    \(LeaseSchema.statements(schema: schema))
-                    INSERT INTO "\(schema)".meta (version) VALUES (\(LeaseSchema.version)) ON CONFLICT DO NOTHING;
+                    CREATE TABLE IF NOT EXISTS "\(schema)".\(meta) (version int NOT NULL PRIMARY KEY);
+                    \(statements)
+                    INSERT INTO "\(schema)".\(meta) (version) VALUES (\(version)) ON CONFLICT DO NOTHING;
                 $statements$;
             END
             $migration$

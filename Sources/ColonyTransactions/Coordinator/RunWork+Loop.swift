@@ -197,7 +197,7 @@ extension RunWork {
                 if error.code == .closed { return false }
                 failures += 1
                 self.services.hub.send(.journalFailed(error))
-                switch await self.lookAfter(error, failures: failures, adding: entries.count) {
+                switch await self.lookAfter(failures: failures, adding: entries) {
                 case .append: continue
                 case .isThere: break
                 case .lost: return false
@@ -213,7 +213,7 @@ extension RunWork {
     private enum Finding { case append, isThere, lost }
 
     /// Finds out whether the entries are in the journal after all, which an error may leave open.
-    private func lookAfter(_ error: TransactionError, failures: Int, adding count: Int) async -> Finding {
+    private func lookAfter(failures: Int, adding entries: [JournalEntry]) async -> Finding {
         var failures = failures
         while true {
             let pause = self.services.pause(after: failures)
@@ -221,8 +221,9 @@ extension RunWork {
             if self.mailbox.isOver { return .lost }
             do throws(TransactionError) {
                 guard let record = try await self.services.journal.read(self.id) else { return .lost }
-                if record.entries.count == self.written + count { return .isThere }
-                return record.entries.count == self.written ? .append : .lost
+                if record.entries.count == self.written { return .append }
+                // As many of somebody who has taken over are not these.
+                return record.entries.dropFirst(self.written).elementsEqual(entries) ? .isThere : .lost
             } catch {
                 if error.code == .closed { return .lost }
                 failures += 1

@@ -29,11 +29,45 @@ extension TransactionCoordinator {
             let outcome = try await self.journal.claim(upTo: limit, of: Set(self.definitions.keys), by: token)
             for record in outcome.claimed { self.resume(record, token) }
             self.report(outcome.unknown)
+            try await self.resumeUnheard(of: token)
             return outcome.claimed.count == limit
         } catch {
             if error.code != .cancelled { self.services.hub.send(.journalFailed(error)) }
+            if error.code == .unavailable { self.mayHaveBeenGivenMore() }
             return false
         }
+    }
+
+    /// The answer to a beginning or a claim was lost. What was stored belongs to this coordinator, so nobody else would take it.
+    func mayHaveBeenGivenMore() {
+        // A request that is still under way has come to its end by then.
+        let end = self.services.clock.now.advanced(by: max(self.options.lease, .seconds(30)))
+        self.state.withLock { $0.looksUntil = end }
+    }
+
+    /// Goes on with transactions that belong to this coordinator and that it has not heard of.
+    ///
+    /// - Complexity: O(*n*) in how many are open, for some time after an answer was lost.
+    private func resumeUnheard(of token: FencingToken) async throws(TransactionError) {
+        guard let until = self.state.withLock({ $0.looksUntil }),
+            let journal = self.journal as? any TransactionAdministration
+        else { return }
+        let isLast = self.services.clock.now >= until
+        var last: TransactionSummary?
+        while true {
+            let page = try await journal.list([.running, .compensating], limit: TransactionLimits.batch, after: last)
+            for summary in page where summary.coordinator == token {
+                if self.state.withLock({ $0.runs[summary.id] != nil }) { continue }
+                // It may have ended since.
+                guard let record = try await journal.read(summary.id), record.summary.coordinator == token,
+                    self.definitions[record.definition] != nil
+                else { continue }
+                self.resume(record, token)
+            }
+            if page.count < TransactionLimits.batch { break }
+            last = page.last
+        }
+        if isLast { self.state.withLock { if $0.looksUntil == until { $0.looksUntil = nil } } }
     }
 
     private func report(_ unknown: Set<DefinitionKey>) {

@@ -18,7 +18,8 @@ extension TransactionCoordinator {
         do {
             bytes = try JSONCoding.encode(input)
         } catch {
-            throw TransactionError(.invalidRequest, "the input of \(saga.key) cannot be written: \(error)", cause: error)
+            throw TransactionError(
+                .invalidRequest, "the input of \(saga.key) cannot be written: \(error)", cause: error)
         }
         let id = id ?? .unique()
         let run = try await self.start(id, saga.key, label: saga.key.name, input: bytes, value: input)
@@ -95,6 +96,7 @@ extension TransactionCoordinator {
             outcome = try await self.journal.begin(new, by: token)
         } catch {
             self.dismiss(run, .lost)
+            if error.code == .unavailable || error.code == .cancelled { self.mayHaveBeenGivenMore() }
             throw error
         }
         switch outcome {

@@ -41,6 +41,8 @@ public final class TransactionCoordinator: Service {
         var unknown: Set<DefinitionKey> = []
         /// Under which token it drains.
         var draining: FencingToken?
+        /// Until when it looks for transactions that it may have been given without hearing of it.
+        var looksUntil: MonotonicInstant?
     }
 
     /// The journal behind it.

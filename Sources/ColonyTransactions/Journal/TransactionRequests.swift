@@ -9,7 +9,8 @@ package enum TransactionRequests {
     }
 
     package static func check(batch: Int) throws(TransactionError) {
-        if let defect = SettingRange.defect(of: batch, in: 1...TransactionLimits.batch, as: "a number of transactions") {
+        if let defect = SettingRange.defect(of: batch, in: 1...TransactionLimits.batch, as: "a number of transactions")
+        {
             throw TransactionError(.invalidRequest, defect)
         }
     }
@@ -19,6 +20,13 @@ package enum TransactionRequests {
         if let timeout = transaction.timeout, timeout <= .zero {
             throw TransactionError(
                 .invalidRequest, "a transaction cannot have a time of \(timeout): it must be greater than zero")
+        }
+        // A journal that took more could not read it any more.
+        guard transaction.outline.count <= TransactionLimits.steps else {
+            throw TransactionError(
+                .invalidRequest,
+                "a definition of \(transaction.outline.count) steps is too long: \(TransactionLimits.steps) at the most"
+            )
         }
         try Self.check(transaction.entries)
     }
@@ -47,6 +55,7 @@ package enum TransactionRequests {
 
     package static func notEnlisted(_ coordinator: FencingToken) -> TransactionError {
         TransactionError(
-            .invalidRequest, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned")
+            .invalidRequest, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned"
+        )
     }
 }

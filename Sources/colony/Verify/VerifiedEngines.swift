@@ -6,6 +6,7 @@ import ColonyMemory
 import ColonyQueues
 import ColonyRemote
 import ColonyResilience
+import ColonyTransactions
 
 /// Makes the clients of a place that is verified.
 struct VerifiedEngines: Sendable {
@@ -15,6 +16,7 @@ struct VerifiedEngines: Sendable {
     private let segments = MemorySegmentEngine()
     private let queues = MemoryQueueEngine()
     private let limits = MemoryRateLimitEngine()
+    private let journal = MemoryTransactionJournal()
     private let shelf = EngineShelf()
 
     init(_ place: StorePlace) {
@@ -45,7 +47,7 @@ struct VerifiedEngines: Sendable {
             case .registry:
                 guard let engine = leases as? any RegistryEngine else { return false }
                 _ = try await engine.snapshot(of: "colony")
-            case .leases, .segments, .queues, .exchanges, .topics, .schedules, .rateLimits: break
+            case .leases, .segments, .queues, .exchanges, .topics, .schedules, .rateLimits, .transactions: break
             }
             return true
         } catch {
@@ -66,6 +68,17 @@ struct VerifiedEngines: Sendable {
         }
     }
 
+    /// Whether the place keeps transactions.
+    var haveTransactions: Bool { (try? self.place.makeJournal()) != nil }
+
+    func makeJournal() throws -> any TransactionAdministration {
+        if self.isMemory { return self.journal }
+        guard let journal = try self.place.makeJournal() else {
+            throw Failure("invalid_request", "\(self.place) keeps no transactions.", exitCode: .usage)
+        }
+        return journal
+    }
+
     /// Whether the queues of the place have a power: of a daemon, whether its clients have.
     func offersQueues(with port: ConformanceReport.Port) async -> Bool {
         guard self.haveQueues, let engine = try? await self.makeQueues() else { return false }
@@ -74,7 +87,7 @@ struct VerifiedEngines: Sendable {
         case .topics: engine is any TopicEngine
         case .schedules: engine is any ScheduleEngine
         case .queues: true
-        case .leases, .segments, .permits, .registry, .rateLimits: false
+        case .leases, .segments, .permits, .registry, .rateLimits, .transactions: false
         }
     }
 

@@ -5,13 +5,14 @@ import ColonyCore
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify",
-        abstract: "Measure what a store of locks, permits, records, limits, segments, and queues really guarantees.",
+        abstract:
+            "Measure what a store of locks, permits, records, limits, segments, queues, and transactions really guarantees.",
         discussion: """
             Example: colony verify sqlite:/var/lib/app/colony.db
 
             Puts the store to every promise of the interfaces that it has and prints what held, a table for each. The locks, permits, \
-            groups, limits, tags, queues, exchanges, topics, and schedules it uses have names of their own; what was held is given back and \
-            queues are removed, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
+            groups, limits, tags, queues, exchanges, topics, schedules, and transactions it uses have names of their own; what was held is \
+            given back, queues are removed, and transactions are ended, but tags stay, and queues whose messages are under way. Exits with 1 if a promise was broken.
             """
     )
 
@@ -22,7 +23,7 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Only leases, segments, queues, exchanges, topics, schedules, permits, registry, or \"rate limits\"; may be given several times. (default: all that the store has)",
+            "Only leases, segments, queues, exchanges, topics, schedules, permits, registry, \"rate limits\", or transactions; may be given several times. (default: all that the store has)",
             valueName: "port"),
         transform: { try Self.port($0) })
     var only: [ConformanceReport.Port] = []
@@ -84,7 +85,12 @@ struct VerifyCommand: AsyncParsableCommand {
                     await RateLimitConformance.run(
                         on: LiveRateLimitHarness(resolution: .milliseconds(2)) { try engines.makeLimits() },
                         title: "\(place)", reporting: show))
-            case .segments, .queues, .exchanges, .topics, .schedules, .rateLimits:
+            case .transactions where engines.haveTransactions:
+                reports.append(
+                    await TransactionJournalConformance.run(
+                        on: LiveTransactionJournalHarness { try engines.makeJournal() }, title: "\(place)",
+                        reporting: show))
+            case .segments, .queues, .exchanges, .topics, .schedules, .rateLimits, .transactions:
                 if !self.only.isEmpty {
                     throw Failure("invalid_request", "\(place) has no \(port.rawValue).", exitCode: .usage)
                 }
