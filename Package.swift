@@ -46,7 +46,7 @@ let floor2: [Target] = [
     ),
     .target(
         name: "ColonyTransactions",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyResilience", .serviceLifecycle],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", "ColonyResilience", .serviceLifecycle],
         swiftSettings: settings
     ),
 ]
@@ -95,7 +95,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .deque,
+            "ColonyCore", "ColonyCoordination", "ColonyQueues", "ColonyTransactions", .deque,
             .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
@@ -359,9 +359,9 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonyMemory", "ColonySQLite",
-                "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
-                "colony-queue-probe",
+                "ColonyMemory", "ColonySQLite", "ColonyTransactions",
+                "ColonyConformance", "ColonySimulation", .grdb, .serviceLifecycle, .sqlite, "RealServers",
+                "colony-crash-probe", "colony-outbox-probe", "colony-queue-probe",
             ],
             swiftSettings: settings
         ),
@@ -428,7 +428,9 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyPostgresTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyConformance", "RealServers",
+                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyPostgres", "ColonyQueues",
+                "ColonySimulation",
+                "ColonyTransactions", "ColonyConformance", "RealServers",
                 .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
             ],
             swiftSettings: settings
@@ -492,6 +494,12 @@ var tests: [Target] {
             name: "colony-queue-probe",
             dependencies: ["ColonyCore", "ColonyQueues", "ColonySQLite"],
             path: "Tests/colony-queue-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-outbox-probe",
+            dependencies: ["ColonyCore", "ColonyQueues", "ColonySQLite", "ColonyTransactions", .grdb],
+            path: "Tests/colony-outbox-probe",
             swiftSettings: settings
         ),
         .executableTarget(
