@@ -31,6 +31,7 @@ extension SQLiteOutbox {
         SettingRange.defect(of: lease, in: TransactionLimits.lease, as: "the lease of a relay")
     }
 
+    /// Queues for which messages wait, each found by one step in the index.
     public func queues(limit: Int) async throws(TransactionError) -> [QueueName] {
         try await self.desk.read { database in
             let statement = try database.cachedStatement(sql: OutboxTables.lanes)
@@ -39,6 +40,7 @@ extension SQLiteOutbox {
         }
     }
 
+    /// The messages for a queue that come first, in the order of their numbers.
     public func next(_ limit: Int, for queue: QueueName) async throws(TransactionError) -> [OutboxMessage] {
         try await self.desk.read { database in
             let statement = try database.cachedStatement(
@@ -76,6 +78,7 @@ extension SQLiteOutbox {
             addedAt: WallTime(millisecondsSince1970: row[10]))
     }
 
+    /// Removes messages that were sent, in one transaction.
     public func remove(_ messages: [OutboxMessage]) async throws(TransactionError) {
         try await self.desk.write { database in
             let statement = try database.cachedStatement(sql: "DELETE FROM colony_outbox WHERE number = ?")
@@ -83,6 +86,7 @@ extension SQLiteOutbox {
         }
     }
 
+    /// Sets a message aside.
     public func park(_ message: OutboxMessage, reason: String) async throws(TransactionError) {
         try await self.desk.write { database in
             try database.execute(
@@ -90,6 +94,7 @@ extension SQLiteOutbox {
         }
     }
 
+    /// How much waits, and for how long; nothing is counted but what is parked.
     public func status() async throws(TransactionError) -> OutboxStatus {
         try await self.desk.read { database in
             let messages = try Int.fetchOne(database, sql: "SELECT messages FROM colony_outbox_state WHERE id = 1") ?? 0
@@ -119,6 +124,7 @@ extension SQLiteOutbox {
 }
 
 extension SQLiteOutbox: OutboxAdministration {
+    /// Messages that are parked, in the order of their numbers.
     public func parked(after number: Int64, limit: Int) async throws(TransactionError) -> [ParkedMessage] {
         if let defect = SettingRange.defect(of: limit, in: 1...1_000, as: "the length of a page") {
             throw TransactionError(.invalidRequest, defect)
@@ -134,6 +140,7 @@ extension SQLiteOutbox: OutboxAdministration {
         }
     }
 
+    /// Has a parked message tried again, in its old place.
     public func release(_ number: Int64) async throws(TransactionError) -> Bool {
         try await self.desk.write { database in
             try database.execute(
@@ -143,6 +150,7 @@ extension SQLiteOutbox: OutboxAdministration {
         }
     }
 
+    /// Throws a parked message away.
     public func drop(_ number: Int64) async throws(TransactionError) -> Bool {
         try await self.desk.write { database in
             try database.execute(

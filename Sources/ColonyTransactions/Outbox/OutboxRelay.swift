@@ -31,7 +31,8 @@ import Synchronization
 /// **Once in a cluster.** Any number of relays may run on one outbox; one of them works, and another takes over when its lease has run out. The
 /// lease lies in the outbox itself, because who can reach the outbox can then reach the lease, and nothing else has to be installed or can
 /// fail. It saves work and is not what order and completeness rest on: a relay that was paused and goes on without the lease publishes only
-/// second copies of what its successor has published before, each after the first copies of all its predecessors.
+/// second copies of what its successor has published before, each after the first copies of all its predecessors. All relays of an outbox
+/// publish to the same engine.
 ///
 /// **What cannot be sent.** A queue that is full, unknown, or out of reach rests, with growing pauses, and holds up no other; the messages of
 /// one queue never overtake one another. Only a message that its queue refuses for what it is, is set aside and told of.
