@@ -182,7 +182,9 @@ import Testing
         let relay = OutboxRelay(outbox, to: memory, options: OutboxBench.quick)
         let run = Task { try await relay.run() }
         try await eventually("it has failed") { relay.statistics.failures > 1 }
-        let database = try DatabaseQueue(path: path)
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(20)
+        let database = try DatabaseQueue(path: path, configuration: configuration)
         try await database.write { db in
             try SQLiteOutbox.install(in: db)
             try outbox.add(OutgoingMessage([7]), to: "work", in: db)
