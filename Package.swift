@@ -46,7 +46,7 @@ let floor2: [Target] = [
     ),
     .target(
         name: "ColonyTransactions",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyResilience", .serviceLifecycle],
+        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", "ColonyResilience", .serviceLifecycle],
         swiftSettings: settings
     ),
 ]
@@ -95,7 +95,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", "ColonyTransactions", .deque,
+            "ColonyCore", "ColonyCoordination", "ColonyTransactions", .deque, "ColonyQueues",
             .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
@@ -364,9 +364,9 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonyTransactions", "ColonyMemory", "ColonySQLite",
-                "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
-                "colony-queue-probe",
+                "ColonyTransactions", "ColonyMemory", "ColonySQLite", "ColonyConformance", "ColonySimulation", .grdb,
+                .sqlite, "RealServers", "colony-crash-probe", "colony-queue-probe", .serviceLifecycle,
+                "colony-outbox-probe",
             ],
             swiftSettings: settings
         ),
@@ -434,7 +434,7 @@ var tests: [Target] {
             name: "ColonyPostgresTests",
             dependencies: [
                 "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyResilience", "ColonyTransactions",
-                "ColonyConformance", "RealServers",
+                "ColonyConformance", "RealServers", "ColonyMemory", "ColonyQueues", "ColonySimulation",
                 .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
             ],
             swiftSettings: settings
@@ -499,6 +499,12 @@ var tests: [Target] {
             name: "colony-queue-probe",
             dependencies: ["ColonyCore", "ColonyQueues", "ColonySQLite"],
             path: "Tests/colony-queue-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-outbox-probe",
+            dependencies: ["ColonyCore", "ColonyQueues", "ColonySQLite", "ColonyTransactions", .grdb],
+            path: "Tests/colony-outbox-probe",
             swiftSettings: settings
         ),
         .executableTarget(

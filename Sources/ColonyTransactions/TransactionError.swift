@@ -30,7 +30,7 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
         public static let undecodable = Self(wrapped: .undecodable)
         /// Only a transaction that is stuck takes what a person decides. *Not done*.
         public static let notStuck = Self(wrapped: .notStuck)
-        /// As many transactions are in flight as may be. *Not done*; start it again later.
+        /// As many transactions are in flight, or as many messages wait in an outbox, as may be. *Not done*; try it again later.
         public static let overloaded = Self(wrapped: .overloaded)
         /// The coordinator does not run. *Not done*; run it, or start the transaction in a process that does.
         public static let notRunning = Self(wrapped: .notRunning)

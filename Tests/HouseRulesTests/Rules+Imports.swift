@@ -54,8 +54,10 @@ extension Rule {
     private static func mayShowClientLibrary(_ file: SourceFile) -> Bool {
         // What these two are for is to stand in the pipeline of another framework.
         if ["ColonyHummingbird", "ColonyAsyncHTTPClient"].contains(file.target) { return true }
+        let guards = ["FencedResource", "SQLiteOutbox", "SQLiteInbox", "SQLiteBarrier"]
         return file.target == "ColonySQLite"
-            && (file.fileName.hasPrefix("FencedResource") || file.fileName == "SQLiteQueueEngine+Transaction.swift")
+            && (guards.contains { file.fileName.hasPrefix($0) }
+                || file.fileName == "SQLiteQueueEngine+Transaction.swift")
     }
 
     private static let clientLibraries = Rule(
@@ -83,6 +85,7 @@ extension Rule {
         kept: [
             Example("Sources/ColonySQLite/A.swift", "import GRDB\ninternal import struct GRDB.Row"),
             Example("Sources/ColonySQLite/Fencing/FencedResource.swift", "public import GRDB"),
+            Example("Sources/ColonySQLite/Outbox/SQLiteOutbox.swift", "public import GRDB"),
             Example("Sources/ColonyServer/A.swift", "import Hummingbird // not GRDB"),
         ]
     )

@@ -1,0 +1,45 @@
+import ColonyCore
+import ColonyQueues
+
+/// Which queues a relay may publish to: one that fails rests, and holds up no other.
+struct OutboxLanes: Sendable {
+    private struct Rest {
+        var failures: Int
+        var until: MonotonicInstant
+    }
+
+    private var rests: [QueueName: Rest] = [:]
+    /// What was published and is still in the outbox, because it could not be removed. It is removed before anything else of its queue.
+    private var sent: [QueueName: [OutboxMessage]] = [:]
+
+    /// Those that may be worked on now, of those for which messages wait. Others are forgotten: nothing of theirs is left.
+    mutating func due(_ queues: [QueueName], at now: MonotonicInstant) -> [QueueName] {
+        let present = Set(queues)
+        self.rests = self.rests.filter { present.contains($0.key) }
+        self.sent = self.sent.filter { present.contains($0.key) }
+        return queues.filter { queue in self.rests[queue].map { $0.until <= now } ?? true }
+    }
+
+    /// What is to be removed from the outbox before more is read for a queue.
+    func unremoved(of queue: QueueName) -> [OutboxMessage] { self.sent[queue] ?? [] }
+
+    mutating func worked(_ queue: QueueName, unremoved: [OutboxMessage]) {
+        self.sent[queue] = unremoved.isEmpty ? nil : unremoved
+    }
+
+    /// Everything that was asked for went well.
+    mutating func recovered(_ queue: QueueName) {
+        self.rests[queue] = nil
+    }
+
+    /// Has a queue rest.
+    ///
+    /// - Parameter rest: Given how often it has failed in a row, this time included.
+    mutating func failed(_ queue: QueueName, at now: MonotonicInstant, _ rest: (Int) -> Duration) {
+        let failures = (self.rests[queue]?.failures ?? 0) + 1
+        self.rests[queue] = Rest(failures: failures, until: now.advanced(by: rest(failures)))
+    }
+
+    /// When the next rest is over; `nil` if none rests.
+    var nextEnd: MonotonicInstant? { self.rests.values.map(\.until).min() }
+}

@@ -1,0 +1,137 @@
+import ColonyCore
+import ColonyQueues
+
+/// What became of the work on one queue in one round.
+struct LaneReport: Sendable {
+    let queue: QueueName
+    var sent = 0
+    var duplicates = 0
+    var parked = 0
+    var mayHaveMore = false
+    /// What keeps the queue from taking more.
+    var hindrance: QueueError?
+    /// What keeps the outbox from being read or written.
+    var failure: TransactionError?
+    /// Published, and still in the outbox.
+    var unremoved: [OutboxMessage] = []
+}
+
+extension OutboxRelay {
+    /// Publishes the next batch for a queue and removes it.
+    func work(on queue: QueueName, removingFirst unremoved: [OutboxMessage]) async -> LaneReport {
+        var report = LaneReport(queue: queue, unremoved: unremoved)
+        do throws(TransactionError) {
+            if !unremoved.isEmpty {
+                try await self.outbox.remove(unremoved)
+                report.unremoved = []
+            }
+            if try await self.move(queue, &report) { return report }
+            let messages = try await self.outbox.next(self.options.batch, for: queue)
+            if messages.isEmpty { return report }
+            // Fewer than were asked for may have been too large together.
+            report.mayHaveMore = true
+            try await self.publish(messages, to: queue, &report)
+        } catch {
+            report.failure = error
+        }
+        return report
+    }
+
+    /// Has the store move messages in one transaction, if it can.
+    ///
+    /// - Returns: Whether it could.
+    private func move(_ queue: QueueName, _ report: inout LaneReport) async throws(TransactionError) -> Bool {
+        guard let direct = self.outbox as? any DirectOutboxStore else { return false }
+        let move: OutboxMove?
+        do throws(QueueError) {
+            move = try await direct.move(self.options.batch, for: queue, into: self.engine)
+        } catch {
+            report.hindrance = error
+            return true
+        }
+        guard let move else { return false }
+        report.sent += move.moved
+        report.duplicates += move.duplicates
+        if move.isFull { report.hindrance = Self.noRoom(in: queue) }
+        report.mayHaveMore = move.moved > 0 || move.refused != nil
+        if let refused = move.refused {
+            var reason = "the message cannot be published"
+            do throws(QueueError) {
+                try refused.outgoing(at: self.wall.now).validate()
+            } catch {
+                reason = error.message
+            }
+            try await self.park(refused, reason, &report)
+        }
+        return true
+    }
+
+    private func publish(
+        _ messages: [OutboxMessage], to queue: QueueName, _ report: inout LaneReport
+    ) async throws(TransactionError) {
+        let outcomes: [PublishOutcome]
+        do throws(QueueError) {
+            outcomes = try await self.publish(messages, to: queue)
+        } catch {
+            guard error.code == .invalidRequest || error.code == .tooLarge else {
+                report.hindrance = error
+                return
+            }
+            if messages.count == 1 {
+                try await self.park(messages[0], error.message, &report)
+                report.mayHaveMore = true
+                return
+            }
+            // One of them is refused for what it is, and nothing was stored: each for itself then, in their order.
+            for message in messages {
+                try await self.publish([message], to: queue, &report)
+                if report.hindrance != nil { return }
+            }
+            return
+        }
+        var sent: [OutboxMessage] = []
+        for (message, outcome) in zip(messages, outcomes) {
+            if case .full = outcome {
+                report.hindrance = Self.noRoom(in: queue)
+                break
+            }
+            if case .duplicate = outcome { report.duplicates += 1 }
+            sent.append(message)
+        }
+        report.sent += sent.count
+        // They are not published again, even if they cannot be removed now.
+        report.unremoved = sent
+        if sent.isEmpty { return }
+        try await self.outbox.remove(sent)
+        report.unremoved = []
+    }
+
+    private func publish(
+        _ messages: [OutboxMessage], to queue: QueueName
+    ) async throws(QueueError) -> [PublishOutcome] {
+        let now = self.wall.now
+        let outgoing = messages.map { $0.outgoing(at: now) }
+        let engine = self.engine
+        return try await BoundedCall.run(
+            upTo: self.options.publishTimeout, on: self.clock,
+            timeOut: QueueError(
+                .unavailable,
+                "the queue \"\(queue)\" did not take \(messages.count) messages within \(self.options.publishTimeout)")
+        ) { () throws(QueueError) in
+            try await engine.publish(outgoing, to: queue)
+        }
+    }
+
+    private func park(
+        _ message: OutboxMessage, _ reason: String, _ report: inout LaneReport
+    ) async throws(TransactionError) {
+        let reason = String(String.UnicodeScalarView(reason.unicodeScalars.prefix(MessageLimits.reasonLength)))
+        try await self.outbox.park(message, reason: reason)
+        report.parked += 1
+        self.hub.send(.parked(message.queue, number: message.number, reason: reason))
+    }
+
+    private static func noRoom(in queue: QueueName) -> QueueError {
+        QueueError(.full, "the queue \"\(queue)\" has no room; its messages wait in the outbox")
+    }
+}
