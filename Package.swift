@@ -95,7 +95,7 @@ let floor3: [Target] = [
     .target(
         name: "ColonyPostgres",
         dependencies: [
-            "ColonyCore", "ColonyCoordination", .deque,
+            "ColonyCore", "ColonyCoordination", "ColonyTransactions", .deque,
             .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
         ],
         swiftSettings: settings
@@ -359,7 +359,7 @@ var tests: [Target] {
             name: "ColonySQLiteTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-                "ColonyMemory", "ColonySQLite",
+                "ColonyMemory", "ColonySQLite", "ColonyTransactions",
                 "ColonyConformance", "ColonySimulation", .grdb, .sqlite, "RealServers", "colony-crash-probe",
                 "colony-queue-probe",
             ],
@@ -428,7 +428,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyPostgresTests",
             dependencies: [
-                "ColonyCore", "ColonyCoordination", "ColonyPostgres", "ColonyConformance", "RealServers",
+                "ColonyCore", "ColonyCoordination", "ColonyMemory", "ColonyPostgres", "ColonyResilience",
+                "ColonyTransactions", "ColonyConformance", "RealServers",
                 .target(name: "CLibPQ", condition: .when(traits: ["Postgres"])),
             ],
             swiftSettings: settings

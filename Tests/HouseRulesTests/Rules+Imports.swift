@@ -55,7 +55,8 @@ extension Rule {
         // What these two are for is to stand in the pipeline of another framework.
         if ["ColonyHummingbird", "ColonyAsyncHTTPClient"].contains(file.target) { return true }
         return file.target == "ColonySQLite"
-            && (file.fileName.hasPrefix("FencedResource") || file.fileName == "SQLiteQueueEngine+Transaction.swift")
+            && (file.fileName.hasPrefix("FencedResource") || file.fileName.hasPrefix("SQLiteBarrier")
+                || file.fileName == "SQLiteQueueEngine+Transaction.swift")
     }
 
     private static let clientLibraries = Rule(

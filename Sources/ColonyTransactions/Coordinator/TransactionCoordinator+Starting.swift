@@ -14,17 +14,7 @@ extension TransactionCoordinator {
     public func start<Input, Output>(
         _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
     ) async throws(TransactionError) -> TransactionHandle<Output> {
-        let bytes: [UInt8]
-        do {
-            bytes = try JSONCoding.encode(input)
-        } catch {
-            throw TransactionError(.invalidRequest, "the input of \(saga.key) cannot be written: \(error)", cause: error)
-        }
-        let id = id ?? .unique()
-        let run = try await self.start(id, saga.key, label: saga.key.name, input: bytes, value: input)
-        return TransactionHandle(id: id, coordinator: self, run: run, output: saga.output) { bytes in
-            try JSONCoding.decode(Output.self, from: bytes)
-        }
+        try await self.begin(saga.key, saga.output, input, id)
     }
 
     /// Begins a saga, and waits for its result. If the calling task is cancelled, the saga is cancelled with it, and what was done
@@ -35,16 +25,7 @@ extension TransactionCoordinator {
     public func execute<Input, Output>(
         _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
     ) async throws -> Output {
-        let handle = try await self.start(saga, input, id: id)
-        return try await withTaskCancellationHandler {
-            // The end is waited for also after a cancellation.
-            let waiting = self.spawn { () -> Result<Output, any Error> in
-                do { return .success(try await handle.result()) } catch { return .failure(error) }
-            }
-            return try await waiting.value.get()
-        } onCancel: {
-            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
-        }
+        try await self.result(of: self.start(saga, input, id: id))
     }
 
     /// Cancels a transaction that is worked on here: what was done is undone, unless the pivot was begun.
@@ -63,6 +44,36 @@ extension TransactionCoordinator {
     }
 
     // MARK: Beginning
+
+    /// Begins a transaction whose input and result are JSON.
+    func begin<Input: Encodable & Sendable, Output: Decodable & Sendable>(
+        _ key: DefinitionKey, _ output: StepOutput<Output>, _ input: Input, _ id: TransactionID?
+    ) async throws(TransactionError) -> TransactionHandle<Output> {
+        let bytes: [UInt8]
+        do {
+            bytes = try JSONCoding.encode(input)
+        } catch {
+            throw TransactionError(.invalidRequest, "the input of \(key) cannot be written: \(error)", cause: error)
+        }
+        let id = id ?? .unique()
+        let run = try await self.start(id, key, label: key.name, input: bytes, value: input)
+        return TransactionHandle(id: id, coordinator: self, run: run, output: output) { bytes in
+            try JSONCoding.decode(Output.self, from: bytes)
+        }
+    }
+
+    /// Waits for the result; a cancellation of the calling task cancels the transaction, whose end is waited for nevertheless.
+    func result<Output>(of handle: TransactionHandle<Output>) async throws -> Output {
+        try await withTaskCancellationHandler {
+            // The end is waited for also after a cancellation.
+            let waiting = self.spawn { () -> Result<Output, any Error> in
+                do { return .success(try await handle.result()) } catch { return .failure(error) }
+            }
+            return try await waiting.value.get()
+        } onCancel: {
+            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
+        }
+    }
 
     /// - Parameter value: The input, if it need not be read from its bytes.
     func start(
