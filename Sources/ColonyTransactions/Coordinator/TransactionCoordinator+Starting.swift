@@ -118,14 +118,37 @@ extension TransactionCoordinator {
             self.launch(run, work)
             return run
         case .exists(let record):
-            self.dismiss(run, .lost)
             guard record.definition == key, record.input == input else {
+                self.dismiss(run, .lost)
                 throw TransactionError(
                     .conflict,
                     "there is a transaction \(id) of \(record.definition) already, which was begun with something else")
             }
-            return self.state.withLock { $0.runs[id] }
+            return try await self.join(run, definition, token)
         }
+    }
+
+    /// Finds who works on a transaction that was begun before; or does so, if it belongs to this coordinator and nobody does: then the answer
+    /// to an earlier attempt to begin it was lost, and no other coordinator would ever claim it.
+    private func join(
+        _ run: TransactionRun, _ definition: TransactionDefinition, _ token: FencingToken
+    ) async throws(TransactionError) -> TransactionRun? {
+        let present = self.state.withLock { $0.runs[run.id] }
+        guard present === run else { return present }
+        // From here on nobody else in this process begins to work on it.
+        do throws(TransactionError) {
+            if let record = try await self.journal.read(run.id), record.summary.coordinator == token,
+                record.summary.state == .running || record.summary.state == .compensating
+            {
+                self.launch(run, self.work(on: record, by: definition, token, run.mailbox))
+                return run
+            }
+        } catch {
+            self.dismiss(run, .lost)
+            throw error
+        }
+        self.dismiss(run, .lost)
+        return nil
     }
 
     static func prepare(
