@@ -4,13 +4,13 @@ import ColonyTransactions
 import Synchronization
 
 /// A journal whose calls take their time now and then, before or after they have their effect, or whose answers are lost.
-final class SlowJournal: TransactionJournal {
-    private let base: any TransactionJournal
+final class SlowJournal: TransactionAdministration {
+    private let base: any TransactionAdministration
     private let simulation: Simulation
     private let chance: Mutex<SeededGenerator>
     private let isHealed = Atomic<Bool>(false)
 
-    init(_ base: any TransactionJournal, _ simulation: Simulation, _ name: String) {
+    init(_ base: any TransactionAdministration, _ simulation: Simulation, _ name: String) {
         self.base = base
         self.simulation = simulation
         self.chance = Mutex(simulation.generator(for: "journal \(name)"))
@@ -84,5 +84,23 @@ final class SlowJournal: TransactionJournal {
         of transaction: TransactionID, since entries: Int, upTo limit: Duration
     ) async throws(TransactionError) {
         try await self.base.waitForChange(of: transaction, since: entries, upTo: limit)
+    }
+
+    func list(
+        _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?
+    ) async throws(TransactionError) -> [TransactionSummary] {
+        try await self.base.list(states, limit: limit, after: last)
+    }
+
+    func counts() async throws(TransactionError) -> [TransactionState: Int] { try await self.base.counts() }
+
+    func requestCancellation(of transaction: TransactionID) async throws(TransactionError) -> Bool {
+        try await self.base.requestCancellation(of: transaction)
+    }
+
+    func intervene(
+        _ entries: [JournalEntry], in transaction: TransactionID, state: TransactionState, after count: Int
+    ) async throws(TransactionError) -> Bool {
+        try await self.base.intervene(entries, in: transaction, state: state, after: count)
     }
 }

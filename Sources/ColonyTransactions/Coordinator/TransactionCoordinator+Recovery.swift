@@ -95,7 +95,8 @@ extension TransactionCoordinator {
         self.launch(run, self.work(on: record, by: definition, token, run.mailbox))
     }
 
-    private func work(
+    /// The work on a transaction from where its journal says that it is.
+    func work(
         on record: TransactionRecord, by definition: TransactionDefinition, _ token: FencingToken,
         _ mailbox: RunMailbox
     ) -> RunWork {

@@ -14,18 +14,7 @@ extension TransactionCoordinator {
     public func start<Input, Output>(
         _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
     ) async throws(TransactionError) -> TransactionHandle<Output> {
-        let bytes: [UInt8]
-        do {
-            bytes = try JSONCoding.encode(input)
-        } catch {
-            throw TransactionError(
-                .invalidRequest, "the input of \(saga.key) cannot be written: \(error)", cause: error)
-        }
-        let id = id ?? .unique()
-        let run = try await self.start(id, saga.key, label: saga.key.name, input: bytes, value: input)
-        return TransactionHandle(id: id, coordinator: self, run: run, output: saga.output) { bytes in
-            try JSONCoding.decode(Output.self, from: bytes)
-        }
+        try await self.begin(saga.key, saga.output, input, id)
     }
 
     /// Begins a saga, and waits for its result. If the calling task is cancelled, the saga is cancelled with it, and what was done
@@ -36,16 +25,7 @@ extension TransactionCoordinator {
     public func execute<Input, Output>(
         _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
     ) async throws -> Output {
-        let handle = try await self.start(saga, input, id: id)
-        return try await withTaskCancellationHandler {
-            // The end is waited for also after a cancellation.
-            let waiting = self.spawn { () -> Result<Output, any Error> in
-                do { return .success(try await handle.result()) } catch { return .failure(error) }
-            }
-            return try await waiting.value.get()
-        } onCancel: {
-            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
-        }
+        try await self.result(of: self.start(saga, input, id: id))
     }
 
     /// Cancels a transaction that is worked on here: what was done is undone, unless the pivot was begun.
@@ -64,6 +44,36 @@ extension TransactionCoordinator {
     }
 
     // MARK: Beginning
+
+    /// Begins a transaction whose input and result are JSON.
+    func begin<Input: Encodable & Sendable, Output: Decodable & Sendable>(
+        _ key: DefinitionKey, _ output: StepOutput<Output>, _ input: Input, _ id: TransactionID?
+    ) async throws(TransactionError) -> TransactionHandle<Output> {
+        let bytes: [UInt8]
+        do {
+            bytes = try JSONCoding.encode(input)
+        } catch {
+            throw TransactionError(.invalidRequest, "the input of \(key) cannot be written: \(error)", cause: error)
+        }
+        let id = id ?? .unique()
+        let run = try await self.start(id, key, label: key.name, input: bytes, value: input)
+        return TransactionHandle(id: id, coordinator: self, run: run, output: output) { bytes in
+            try JSONCoding.decode(Output.self, from: bytes)
+        }
+    }
+
+    /// Waits for the result; a cancellation of the calling task cancels the transaction, whose end is waited for nevertheless.
+    func result<Output>(of handle: TransactionHandle<Output>) async throws -> Output {
+        try await withTaskCancellationHandler {
+            // The end is waited for also after a cancellation.
+            let waiting = self.spawn { () -> Result<Output, any Error> in
+                do { return .success(try await handle.result()) } catch { return .failure(error) }
+            }
+            return try await waiting.value.get()
+        } onCancel: {
+            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
+        }
+    }
 
     /// - Parameter value: The input, if it need not be read from its bytes.
     func start(
@@ -109,14 +119,37 @@ extension TransactionCoordinator {
             self.launch(run, work)
             return run
         case .exists(let record):
-            self.dismiss(run, .lost)
             guard record.definition == key, record.input == input else {
+                self.dismiss(run, .lost)
                 throw TransactionError(
                     .conflict,
                     "there is a transaction \(id) of \(record.definition) already, which was begun with something else")
             }
-            return self.state.withLock { $0.runs[id] }
+            return try await self.join(run, definition, token)
         }
+    }
+
+    /// Finds who works on a transaction that was begun before; or does so, if it belongs to this coordinator and nobody does: then the answer
+    /// to an earlier attempt to begin it was lost, and no other coordinator would ever claim it.
+    private func join(
+        _ run: TransactionRun, _ definition: TransactionDefinition, _ token: FencingToken
+    ) async throws(TransactionError) -> TransactionRun? {
+        let present = self.state.withLock { $0.runs[run.id] }
+        guard present === run else { return present }
+        // From here on nobody else in this process begins to work on it.
+        do throws(TransactionError) {
+            if let record = try await self.journal.read(run.id), record.summary.coordinator == token,
+                record.summary.state == .running || record.summary.state == .compensating
+            {
+                self.launch(run, self.work(on: record, by: definition, token, run.mailbox))
+                return run
+            }
+        } catch {
+            self.dismiss(run, .lost)
+            throw error
+        }
+        self.dismiss(run, .lost)
+        return nil
     }
 
     static func prepare(

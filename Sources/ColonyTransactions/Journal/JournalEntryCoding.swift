@@ -82,6 +82,7 @@ package enum JournalEntryCoding {
                 throw Damage(description: "\(kind) is no kind of step")
             }
             let flags = try reader.byte()
+            guard flags < 4 else { throw Damage(description: "\(flags) is no set of marks of a step") }
             var dependencies: [Int] = []
             for _ in 0..<min(try reader.length(), TransactionLimits.steps) {
                 let dependency = try reader.step()
@@ -163,7 +164,7 @@ package enum JournalEntryCoding {
         case .completed: return .completed(step: try reader.step(), output: try reader.blob())
         case .refused:
             return .refused(
-                step: try reader.step(), reason: try reader.text(), leavesEffects: try reader.byte() != 0)
+                step: try reader.step(), reason: try reader.text(), leavesEffects: try reader.flag())
         case .failed:
             return .failed(
                 step: try reader.step(), direction: try reader.word(StepDirection.self),
@@ -250,6 +251,14 @@ private struct ByteReader {
             value |= UInt64(next & 0x7F) << shift
             if next & 0x80 == 0 { return value }
             shift += 7
+        }
+    }
+
+    mutating func flag() throws(Damage) -> Bool {
+        switch try self.byte() {
+        case 0: return false
+        case 1: return true
+        case let byte: throw Damage(description: "\(byte) is neither yes nor no")
         }
     }
 

@@ -15,3 +15,17 @@ public struct DefinitionKey: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { "\(self.name) version \(self.version)" }
 }
+
+extension DefinitionKey {
+    /// A key from what a definition says of itself.
+    init(checking name: String, version: Int) throws(TransactionError) {
+        guard version >= 1 else {
+            throw TransactionError(.invalidDefinition, "a definition cannot have the version \(version): from 1")
+        }
+        do {
+            self.init(try DefinitionName(name), version: version)
+        } catch {
+            throw TransactionError(.invalidDefinition, "\(error)", cause: error)
+        }
+    }
+}

@@ -93,6 +93,8 @@ package struct RawCall: Sendable {
     package var frame: Int
     /// The place of the step's own output in ``values``.
     package var place: Int
+    /// By what the participant's barrier tells it from other calls.
+    package var barrier: BarrierCall
 
     package init(
         transaction: TransactionID, step: StepName, direction: StepDirection, attempt: Int,
@@ -106,5 +108,7 @@ package struct RawCall: Sendable {
         self.values = values
         self.frame = frame
         self.place = place
+        self.barrier = BarrierCall(
+            transaction: transaction, branch: step, operation: direction == .action ? .try : .cancel)
     }
 }

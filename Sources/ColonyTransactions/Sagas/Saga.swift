@@ -48,7 +48,7 @@ public struct Saga<Input: Codable & Sendable, Result: Codable & Sendable>: Senda
         _ name: String, version: Int = 1, timeout: Duration? = nil,
         _ build: (consuming SagaSteps<Input>) throws -> StepOutput<Result>
     ) throws {
-        self.key = try Self.key(name, version: version)
+        self.key = try DefinitionKey(checking: name, version: version)
         if let timeout, timeout <= .zero {
             throw TransactionError(
                 .invalidDefinition, "a saga cannot have a time of \(timeout): it must be greater than zero")
@@ -57,17 +57,6 @@ public struct Saga<Input: Codable & Sendable, Result: Codable & Sendable>: Senda
         let draft = SagaDraft(saga: name)
         self.output = try build(SagaSteps(draft: draft, frontier: Frontier([])))
         self.steps = try draft.finished()
-    }
-
-    private static func key(_ name: String, version: Int) throws(TransactionError) -> DefinitionKey {
-        guard version >= 1 else {
-            throw TransactionError(.invalidDefinition, "a definition cannot have the version \(version): from 1")
-        }
-        do {
-            return DefinitionKey(try DefinitionName(name), version: version)
-        } catch {
-            throw TransactionError(.invalidDefinition, "\(error)", cause: error)
-        }
     }
 
     /// Whether each of its steps can be undone, so that it can be a part of what another saga undoes.

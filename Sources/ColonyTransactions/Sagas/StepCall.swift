@@ -33,6 +33,8 @@ public struct StepCall<Input: Sendable>: Sendable {
     /// What tells this action from every other one, the same each time that it is called. Hand it to the participant, which does what
     /// it is asked once for each key.
     public var idempotencyKey: IdempotencyKey { self.raw.idempotencyKey }
+    /// The same for a barrier in the participant's database, such as that of ColonySQLite or ColonyPostgres.
+    public var barrier: BarrierCall { self.raw.barrier }
 
     /// What an earlier step gave.
     ///
@@ -70,6 +72,8 @@ public struct CompensationCall<Input: Sendable, Output: Sendable>: Sendable {
     public var idempotencyKey: IdempotencyKey { self.raw.idempotencyKey }
     /// The key with which the action was called, for a participant that finds what it did by it.
     public var actionKey: IdempotencyKey { self.raw.key(.action) }
+    /// What a barrier in the participant's database tells this compensation by.
+    public var barrier: BarrierCall { self.raw.barrier }
 
     /// What an earlier step gave.
     ///
@@ -94,7 +98,8 @@ extension RawCall {
         guard let input = self.values[self.frame] as? Input else {
             throw TransactionError(
                 .undecodable,
-                "the step \"\(self.step)\" of \(self.transaction) needs an input of type \(Input.self), and there is another")
+                "the step \"\(self.step)\" of \(self.transaction) needs an input of type \(Input.self), and there is another"
+            )
         }
         return input
     }
