@@ -16,6 +16,8 @@ struct PostgresAnswer: Sendable {
     /// A moment before the request left.
     let sentAt: MonotonicInstant
     let rows: [[String?]]
+    /// What the server says that it has done, such as `UPDATE 3`; of the last statement, if there were several.
+    var command = ""
 }
 
 /// One request to the server, from the call until its answer, time-out, or cancellation, whichever comes first.
@@ -24,6 +26,8 @@ final class PostgresCall: Sendable {
         /// Statements without parameters, as one transaction.
         case script(String)
         case prepared(PostgresStatement, [String?])
+        /// A statement of somebody else's making, which is not kept.
+        case direct(String, [String?])
         /// Wants to be answered when the pool's channel is being listened to.
         case listen
     }
@@ -40,12 +44,15 @@ final class PostgresCall: Sendable {
     let deadline: MonotonicInstant
     /// Whether it goes before those that are not: what keeps leases and places in queues alive must not wait behind a crowd.
     let isUrgent: Bool
+    /// The session whose connection it goes to; `nil` for any that is free.
+    let session: PostgresSession?
     private let state = Mutex(State.open)
 
-    init(_ work: Work, deadline: MonotonicInstant, isUrgent: Bool = false) {
+    init(_ work: Work, deadline: MonotonicInstant, isUrgent: Bool = false, session: PostgresSession? = nil) {
         self.work = work
         self.deadline = deadline
         self.isUrgent = isUrgent
+        self.session = session
     }
 
     /// Whether nobody waits for it any more. It may still be under way on the server.

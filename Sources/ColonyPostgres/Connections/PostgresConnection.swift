@@ -26,6 +26,8 @@ final class PostgresConnection {
     private(set) var deadline: MonotonicInstant
     /// Whether the channel is listened to here.
     private(set) var isListening = false
+    /// Whose it is until the transaction ends; nobody else uses it meanwhile.
+    private(set) var session: PostgresSession?
     /// Whether the server ever let us in.
     private(set) var wasConnected = false
     private var prepared: Set<String> = []
@@ -49,6 +51,8 @@ final class PostgresConnection {
     var socket: Int32 { PQsocket(self.handle) }
 
     var isIdle: Bool { if case .idle = self.phase { true } else { false } }
+    /// Whether it has no work and belongs to no session.
+    var isFree: Bool { self.isIdle && self.session == nil }
     var isConnecting: Bool { if case .connecting = self.phase { true } else { false } }
 
     /// Whether the channel is going to be listened to here.
@@ -116,6 +120,7 @@ extension PostgresConnection {
     func send(_ call: PostgresCall, listenCommand: String, at now: MonotonicInstant) {
         self.deadline = call.deadline
         self.answer = nil
+        self.session = call.session
         let isSent: Bool
         switch call.work {
         case .listen:
@@ -123,6 +128,11 @@ extension PostgresConnection {
             self.phase = .busy(call, since: now)
         case .script(let sql):
             isSent = PQsendQuery(self.handle, sql) == 1
+            self.phase = .busy(call, since: now)
+        case .direct(let sql, let parameters):
+            isSent = Self.withPointers(to: parameters) { pointers in
+                PQsendQueryParams(self.handle, sql, Int32(parameters.count), nil, pointers, nil, nil, 0) == 1
+            }
             self.phase = .busy(call, since: now)
         case .prepared(let statement, _) where !self.prepared.contains(statement.name):
             isSent = PQsendPrepare(self.handle, statement.name, statement.sql, 0, nil) == 1
@@ -135,6 +145,14 @@ extension PostgresConnection {
     }
 
     private func execute(_ statement: PostgresStatement, _ parameters: [String?]) -> Bool {
+        Self.withPointers(to: parameters) { pointers in
+            PQsendQueryPrepared(self.handle, statement.name, Int32(parameters.count), pointers, nil, nil, 0) == 1
+        }
+    }
+
+    private static func withPointers(
+        to parameters: [String?], _ body: ([UnsafePointer<CChar>?]) -> Bool
+    ) -> Bool {
         var pointers: [UnsafePointer<CChar>?] = []
         pointers.reserveCapacity(parameters.count)
         // All values in one buffer, each ended by a zero.
@@ -150,8 +168,7 @@ extension PostgresConnection {
         }
         return bytes.withUnsafeBufferPointer { buffer in
             for offset in offsets { pointers.append(offset.flatMap { buffer.baseAddress?.advanced(by: $0) }) }
-            return PQsendQueryPrepared(
-                self.handle, statement.name, Int32(parameters.count), pointers, nil, nil, 0) == 1
+            return body(pointers)
         }
     }
 
@@ -242,7 +259,7 @@ extension PostgresConnection {
             }
         switch PQresultStatus(result) {
         case PGRES_COMMAND_OK, PGRES_EMPTY_QUERY:
-            return .success(PostgresAnswer(sentAt: sentAt, rows: []))
+            return .success(PostgresAnswer(sentAt: sentAt, rows: [], command: Self.command(of: result)))
         case PGRES_TUPLES_OK:
             let columns = PQnfields(result)
             var rows: [[String?]] = []
@@ -254,7 +271,7 @@ extension PostgresConnection {
                         return PQgetvalue(result, row, column).map { String(cString: $0) }
                     })
             }
-            return .success(PostgresAnswer(sentAt: sentAt, rows: rows))
+            return .success(PostgresAnswer(sentAt: sentAt, rows: rows, command: Self.command(of: result)))
         default:
             func field(_ code: UInt8) -> String? {
                 PQresultErrorField(result, Int32(code)).map { String(cString: $0) }
@@ -266,6 +283,10 @@ extension PostgresConnection {
         }
     }
 
+    private static func command(of result: OpaquePointer) -> String {
+        PQcmdStatus(result).map { String(cString: $0) } ?? ""
+    }
+
     /// The answer is complete.
     private func end(at now: MonotonicInstant) {
         let outcome =
@@ -274,8 +295,8 @@ extension PostgresConnection {
         switch self.phase {
         case .preparing(let call, let since):
             guard case .prepared(let statement, let parameters) = call.work, case .success = outcome else {
-                call.finish(outcome)
                 self.phase = .idle(since: now)
+                call.finish(outcome)
                 return
             }
             self.prepared.insert(statement.name)
@@ -284,6 +305,8 @@ extension PostgresConnection {
         case .busy(let call, _):
             if case .listen = call.work, case .success = outcome { self.isListening = true }
             self.phase = .idle(since: now)
+            // The session ends with its transaction, however that has ended.
+            if PQtransactionStatus(self.handle) == PQTRANS_IDLE { self.session = nil }
             call.finish(outcome)
         case .connecting, .idle, .broken:
             break

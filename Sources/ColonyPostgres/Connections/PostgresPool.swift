@@ -56,11 +56,11 @@ final class PostgresPool: Sendable {
         await self.reactor.waitUntilEnded()
     }
 
-    private func perform(
-        _ work: PostgresCall.Work, isUrgent: Bool = false
+    func perform(
+        _ work: PostgresCall.Work, isUrgent: Bool = false, in session: PostgresSession? = nil
     ) async throws(PostgresFailure) -> PostgresAnswer {
         let deadline = self.clock.now.advanced(by: self.options.timeout)
-        let call = PostgresCall(work, deadline: deadline, isUrgent: isUrgent)
+        let call = PostgresCall(work, deadline: deadline, isUrgent: isUrgent, session: session)
         self.reactor.submit(call)
         return try await call.outcome().get()
     }

@@ -13,6 +13,9 @@ extension PostgresReactor {
                 connection.breakOff(self.timeOut(what))
             } else if connection.isConnecting, connection.deadline <= now {
                 connection.breakOff(self.timeOut("the server, while connecting,"))
+            } else if let session = connection.session, session.deadline <= now {
+                // The server rolls the transaction back when its connection is gone.
+                connection.breakOff(self.timeOut("a transaction"))
             }
         }
         if case .asked(let until) = self.desk.resolution, until <= now {
@@ -68,7 +71,7 @@ extension PostgresReactor {
         let hasListener = self.desk.connections.contains(where: \.isListening)
         var kept = hasListener ? 1 : 0
         self.desk.connections.removeAll { connection in
-            guard case .idle(let since) = connection.phase, !connection.isListening else {
+            guard case .idle(let since) = connection.phase, !connection.isListening, connection.session == nil else {
                 if !connection.isListening { kept += 1 }
                 return false
             }
@@ -83,14 +86,15 @@ extension PostgresReactor {
     /// Gives work to connections without any, and opens what is missing.
     func dispatch(at now: MonotonicInstant) {
         if self.desk.wantsChannel { self.keepListening(at: now) }
-        for connection in self.desk.connections where connection.isIdle {
+        self.dispatchSessions(at: now)
+        for connection in self.desk.connections where connection.isFree {
             guard let call = self.nextCall() else { break }
             connection.send(call, listenCommand: self.listenCommand, at: now)
         }
         self.removeBroken(at: now)
         let mustListen =
             self.desk.wantsChannel && self.desk.nextListen <= now
-            && !self.desk.connections.contains { $0.isListening || $0.isAboutToListen || $0.isIdle }
+            && !self.desk.connections.contains { $0.isListening || $0.isAboutToListen || $0.isFree }
         let wanted = self.desk.urgent.count + self.desk.queue.count + (mustListen ? 1 : 0)
         let opening = self.desk.connections.count(where: \.isConnecting)
         // After a failure one attempt shows whether the server is back.
@@ -115,11 +119,26 @@ extension PostgresReactor {
             self.desk.listeners = []
         }
         guard now >= self.desk.nextListen, !self.desk.connections.contains(where: \.isAboutToListen),
-            let connection = self.desk.connections.first(where: \.isIdle)
+            let connection = self.desk.connections.first(where: \.isFree)
         else { return }
         let call = PostgresCall(.listen, deadline: now.advanced(by: self.options.timeout))
         self.desk.listenCall = call
         connection.send(call, listenCommand: self.listenCommand, at: now)
+    }
+
+    /// Sends what belongs to a transaction to its connection, or tells that there is none any more.
+    private func dispatchSessions(at now: MonotonicInstant) {
+        var waiting: [PostgresCall] = []
+        for call in self.desk.sessionCalls {
+            let own = self.desk.connections.first { $0.session != nil && $0.session === call.session }
+            guard let own else {
+                let message = "the connection of the transaction is gone, and the transaction with it"
+                call.finish(.failure(PostgresFailure(kind: .unreachable, message: message)))
+                continue
+            }
+            if own.isIdle { own.send(call, listenCommand: self.listenCommand, at: now) } else { waiting.append(call) }
+        }
+        self.desk.sessionCalls = waiting
     }
 
     private func nextCall() -> PostgresCall? {
@@ -136,14 +155,16 @@ extension PostgresReactor {
             switch connection.phase {
             case .connecting, .preparing, .busy: next = min(next, connection.deadline)
             case .idle(let since):
-                if self.desk.connections.count > 1, !connection.isListening {
+                if let session = connection.session {
+                    next = min(next, session.deadline)
+                } else if self.desk.connections.count > 1, !connection.isListening {
                     next = min(next, since.advanced(by: self.options.idleLimit))
                 }
             case .broken: return MonotonicInstant(nanoseconds: .min)
             }
         }
         if case .asked(let until) = self.desk.resolution { next = min(next, until) }
-        if self.desk.wantsChannel, !self.desk.hasListened, self.desk.connections.contains(where: \.isIdle) {
+        if self.desk.wantsChannel, !self.desk.hasListened, self.desk.connections.contains(where: \.isFree) {
             next = min(next, self.desk.nextListen)
         }
         let isShort =

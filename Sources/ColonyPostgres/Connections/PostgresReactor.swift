@@ -43,6 +43,8 @@ final class PostgresReactor: @unchecked Sendable {
         var queue = Deque<PostgresCall>()
         /// Those that go before the queue.
         var urgent = Deque<PostgresCall>()
+        /// Those that go to the connection of their session.
+        var sessionCalls: [PostgresCall] = []
         /// The earliest deadline in the queue, or earlier.
         var nextDeadline = MonotonicInstant(nanoseconds: .max)
         var generator: any RandomNumberGenerator & Sendable
@@ -188,6 +190,8 @@ final class PostgresReactor: @unchecked Sendable {
         if case .listen = call.work {
             self.desk.wantsChannel = true
             self.desk.listeners.append(call)
+        } else if let session = call.session, session.hasBegun {
+            self.desk.sessionCalls.append(call)
         } else if self.isFull {
             let message = "\(self.options.waitingCalls) calls wait for one of \(self.options.connections) connections"
             call.finish(.failure(PostgresFailure(kind: .unreachable, message: message)))
@@ -211,10 +215,13 @@ final class PostgresReactor: @unchecked Sendable {
         self.desk.queue.removeAll { $0.isFinished }
         self.desk.urgent.removeAll { $0.isFinished }
         self.desk.listeners.removeAll { $0.isFinished }
+        self.desk.sessionCalls.removeAll { $0.isFinished }
     }
 
     /// All that wait for a connection.
-    var waiting: [PostgresCall] { Array(self.desk.urgent) + Array(self.desk.queue) + self.desk.listeners }
+    var waiting: [PostgresCall] {
+        Array(self.desk.urgent) + Array(self.desk.queue) + self.desk.listeners + self.desk.sessionCalls
+    }
 
     /// Ends the wait of all that wait for a connection.
     func failWaiting(_ failure: PostgresFailure) {
@@ -222,6 +229,7 @@ final class PostgresReactor: @unchecked Sendable {
         self.desk.queue = []
         self.desk.urgent = []
         self.desk.listeners = []
+        self.desk.sessionCalls = []
         self.desk.nextDeadline = MonotonicInstant(nanoseconds: .max)
     }
 

@@ -180,6 +180,10 @@ struct SQLiteBarrierTests {
             }
             #expect(failure?.state == .compensated)
         }
+        // The journal says of it that it is over, and of another one nothing.
+        let journal = coordinator.journal
+        #expect(try await journal.ended(among: ["b-0", "b-1"]) == ["b-1"])
+        #expect(try await journal.ended(among: ["b-0", "b-1"], countingUnknown: true) == ["b-0", "b-1"])
         #expect(letters.withLock { $0 } == [])
         #expect(try await Self.seats(pool) == [5, 0, 0])
         let late = BarrierCall(transaction: "b-1", branch: "seats", operation: .try)
