@@ -49,7 +49,7 @@ private enum OutboxRows {
         outgoing.reserveCapacity(messages.count)
         var refused: OutboxMessage?
         for message in messages {
-            let published = message.outgoing(at: now)
+            let published = message.outgoing(at: now, mayComeAgain: false)
             guard (try? published.validate()) != nil else {
                 refused = message
                 break

@@ -31,12 +31,13 @@ public struct OutboxMessage: Hashable, Sendable {
 
     /// The message as it is published: known by its identity, and with what is left of its delay.
     ///
-    /// A deduplication identifier of the caller's own stays. What a delay has left is taken from the civil clock, and is between nothing and all of
+    /// A deduplication identifier of the caller's own stays. Without one, a message that may be published again gets its identity; one that is
+    /// moved within a transaction comes once and costs the queue no memory. What a delay has left is taken from the civil clock, and is between nothing and all of
     /// it whatever that clock does.
-    package func outgoing(at now: WallTime) -> OutgoingMessage {
+    package func outgoing(at now: WallTime, mayComeAgain: Bool = true) -> OutgoingMessage {
         var message = self.content
         message.headers[Self.identityHeader] = self.identity
-        if message.deduplicationID == nil { message.deduplicationID = self.identity }
+        if mayComeAgain, message.deduplicationID == nil { message.deduplicationID = self.identity }
         if case .after(let delay) = message.availability {
             let (passed, overflow) = now.millisecondsSince1970.subtractingReportingOverflow(
                 self.addedAt.millisecondsSince1970)

@@ -146,8 +146,19 @@ import Testing
             #expect(texts == ["0", "1", "2", "3", "4", "5", "7"])
             try await eventually("one is parked") { relay.statistics.parked == 1 }
             #expect(relay.statistics.duplicates == 0)
+            // A deduplication identifier of the caller's own still counts, and only that is remembered.
+            let outbox = bench.outbox
+            try await bench.database.write { db in
+                for _ in 0..<2 { try outbox.add(OutgoingMessage([1], deduplicationID: "mine"), to: "work", in: db) }
+            }
+            try await eventually("both are gone") { relay.statistics.sent == 4 }
+            #expect(relay.statistics.duplicates == 1)
+            let known = try await bench.database.read {
+                try String.fetchAll($0, sql: "SELECT text FROM queue_deduplication")
+            }
+            #expect(known == ["mine"])
         }
-        #expect(try await engine.inspect("work")?.totals.published == 7)
+        #expect(try await engine.inspect("work")?.totals.published == 8)
         await engine.close()
     }
 
