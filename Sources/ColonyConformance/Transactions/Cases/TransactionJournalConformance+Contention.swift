@@ -36,7 +36,7 @@ extension TransactionJournalConformance {
                 var mine: [TransactionRecord] = []
                 var empty = 0
                 // A claim may find what others are about to get, so it asks once more before it believes in the end.
-                while empty < 3 {
+                while empty < 3, mine.count <= count {
                     let claimed = try await client.claim(upTo: 5, of: [key], by: tokens[index]).claimed
                     empty = claimed.isEmpty ? empty + 1 : 0
                     mine += claimed
@@ -102,6 +102,7 @@ extension TransactionJournalConformance {
                 let writing = context.start {
                     // As long as it may; a claim ends it.
                     for attempt in 1...100_000 {
+                        try Task.checkCancellation()
                         let entry = JournalEntry(
                             at: TransactionJournalCaseContext.start,
                             .failed(step: 0, direction: .action, attempt: attempt, reason: "former"))
