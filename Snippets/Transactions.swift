@@ -34,7 +34,9 @@ struct Stock: Sendable {
 }
 
 struct Bank: Sendable {
-    func charge(_ total: Int, for reservation: String, key: IdempotencyKey) async throws -> Payment { Payment(number: 1) }
+    func charge(_ total: Int, for reservation: String, key: IdempotencyKey) async throws -> Payment {
+        Payment(number: 1)
+    }
 }
 
 struct Mail: Sendable {

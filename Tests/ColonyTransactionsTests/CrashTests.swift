@@ -37,7 +37,8 @@ struct CrashTests {
         #expect(back.count == 21)
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5] as [Seed]) func `or is cancelled, at every point, is done as a whole or not at all`(
+    @Test(arguments: [1, 2, 3, 4, 5] as [Seed])
+    func `or is cancelled, at every point, is done as a whole or not at all`(
         seed: Seed
     ) throws {
         let points = try Self.enumeration(seed) { _ in }.cancelEverywhere { world, end in

@@ -13,7 +13,9 @@ struct DefinitionTests {
     @Test func `that cannot work is refused when it is made, with the words that are wrong`() throws {
         self.expect("two steps of the name \"stock\"") {
             _ = try Saga<Int, Int>("order") { saga in
-                saga.step("stock") { _ in } compensation: { _ in }
+                saga.step("stock") { _ in
+                } compensation: { _ in
+                }
                 return saga.read("stock") { $0.input }
             }
         }

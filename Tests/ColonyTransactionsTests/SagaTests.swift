@@ -275,7 +275,10 @@ struct SagaTests {
                     #expect(call.output == 30)
                     try await participants.undo("first", key: call.idempotencyKey)
                 }
-                let second = saga.step("second") { call in try call[first] + call.input } compensation: { _ in }
+                let second = saga.step("second") { call in
+                    try call[first] + call.input
+                } compensation: { _ in
+                }
                 return saga.result { call in "\(try call[second])".count }
             }
             let outer = try Saga<Int, String>("outer") { saga in
@@ -291,7 +294,10 @@ struct SagaTests {
                 let result = try await coordinator.execute(outer, 1, id: "t-1")
                 #expect(result == "2 2")
                 let record = try #require(try await stage.journal.read("t-1"))
-                #expect(record.outline.map(\.name) == ["before", "inner/input", "inner/first", "inner/second", "inner/result", "last", "result"])
+                #expect(
+                    record.outline.map(\.name) == [
+                        "before", "inner/input", "inner/first", "inner/second", "inner/result", "last", "result",
+                    ])
                 participants.answer("last", .refuse)
                 await #expect(throws: TransactionFailure.self) { try await coordinator.execute(outer, 1) }
                 #expect(participants.calls.last == "-first")

@@ -16,7 +16,8 @@ struct TakeoverTests {
             let simulation = stage.simulation
             let chance = Mutex(simulation.generator(for: "answers"))
             let ledger = Ledger()
-            let policy = try StepPolicy(timeout: .seconds(20), delays: RetryDelays(from: .seconds(1), upTo: .seconds(9)))
+            let policy = try StepPolicy(
+                timeout: .seconds(20), delays: RetryDelays(from: .seconds(1), upTo: .seconds(9)))
             let saga = try ledger.saga(policy) { call in
                 let roll = chance.withLock { Int.random(in: 0..<12, using: &$0) }
                 switch roll {
@@ -146,7 +147,9 @@ struct TakeoverTests {
         }
     }
 
-    @Test func `hand a transaction to a person if the definition of its version has other steps, or reads other bytes`() throws {
+    @Test func `hand a transaction to a person if the definition of its version has other steps, or reads other bytes`()
+        throws
+    {
         try Stage.play { stage in
             stage.participants.answer("payment", .hang)
             let order = try stage.participants.order()

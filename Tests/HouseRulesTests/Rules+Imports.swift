@@ -114,7 +114,8 @@ extension Rule {
         ],
         "ColonyWorkloads": [
             "ColonyCore", "ColonyBalancing", "ColonyCoordination", "ColonyIdentifiers", "ColonyHashing", "ColonyCaches",
-            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation", "ColonyTransactions",
+            "ColonyMemory", "ColonyQueues", "ColonyResilience", "ColonySQLite", "ColonySimulation",
+            "ColonyTransactions",
         ],
     ]
 

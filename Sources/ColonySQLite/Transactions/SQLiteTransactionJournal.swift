@@ -171,7 +171,8 @@ public final class SQLiteTransactionJournal: TransactionJournal {
         do {
             _ = try await signal.wait(until: self.clock.now.advanced(by: limit), on: self.clock)
         } catch {
-            throw TransactionError(.cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
+            throw TransactionError(
+                .cancelled, "the wait for the transaction \(transaction) was cancelled", cause: error)
         }
     }
 

@@ -204,7 +204,9 @@ extension TransactionTable {
         defer { statement.reset() }
         var counts: [TransactionState: Int] = [:]
         while try statement.step() {
-            if let state = TransactionStateCode.state(statement.integer(0)) { counts[state] = Int(statement.integer(1)) }
+            if let state = TransactionStateCode.state(statement.integer(0)) {
+                counts[state] = Int(statement.integer(1))
+            }
         }
         return counts
     }

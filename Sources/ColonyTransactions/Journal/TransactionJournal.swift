@@ -34,7 +34,8 @@ public protocol TransactionJournal: AnyObject, Sendable {
     /// - Returns: Whether it was stored, or what is there.
     /// - Throws: ``TransactionError``; `invalidRequest` if the coordinator is not enlisted. After `unavailable` or `cancelled` it may or may
     ///   not be stored: begin it again.
-    func begin(_ transaction: NewTransaction, by coordinator: FencingToken) async throws(TransactionError) -> BeginOutcome
+    func begin(_ transaction: NewTransaction, by coordinator: FencingToken) async throws(TransactionError)
+        -> BeginOutcome
 
     /// Adds decisions to a transaction, in their order and in one step, if it still belongs to the coordinator.
     ///

@@ -26,7 +26,8 @@ public struct NewTransaction: Hashable, Sendable {
     /// Makes one.
     public init(
         id: TransactionID, kind: TransactionKind, label: DefinitionName, definition: DefinitionKey,
-        outline: [StepOutline], input: [UInt8], timeout: Duration?, startedAt: WallTime, entries: [JournalEntry], state: TransactionState
+        outline: [StepOutline], input: [UInt8], timeout: Duration?, startedAt: WallTime, entries: [JournalEntry],
+        state: TransactionState
     ) {
         self.id = id
         self.kind = kind

@@ -73,7 +73,9 @@ final class SagaDraft {
         let _: StepOutput<Void> = self.add(name, kind, policy, after: frontier, compensation: compensation) { raw in
             try await action(StepCall(raw))
             return StepResult((), bytes: [])
-        } decodeOutput: { _ in () }
+        } decodeOutput: { _ in
+            ()
+        }
     }
 
     /// Adds a value that follows from others.

@@ -6,8 +6,13 @@ enum SagaLoad {
     /// Three steps in a row, of which the last decides.
     static func saga() throws -> Saga<Int, Int> {
         try Saga<Int, Int>("bench") { saga in
-            let first = saga.step("first") { call in call.input + 1 } compensation: { _ in }
-            saga.step("second") { _ in } compensation: { _ in }
+            let first = saga.step("first") { call in
+                call.input + 1
+            } compensation: { _ in
+            }
+            saga.step("second") { _ in
+            } compensation: { _ in
+            }
             let (third, rest) = saga.pivot("third") { call in try call[first] + 1 }
             _ = rest
             return third
