@@ -3,11 +3,11 @@ import ColonyTransactions
 import Synchronization
 
 /// Counts what another journal has to write durably.
-final class CountingJournal: TransactionJournal {
-    private let base: any TransactionJournal
+final class CountingJournal: TransactionAdministration {
+    private let base: any TransactionAdministration
     private let count = Atomic<Int>(0)
 
-    init(_ base: any TransactionJournal) {
+    init(_ base: any TransactionAdministration) {
         self.base = base
     }
 
@@ -53,5 +53,25 @@ final class CountingJournal: TransactionJournal {
         of transaction: TransactionID, since entries: Int, upTo limit: Duration
     ) async throws(TransactionError) {
         try await self.base.waitForChange(of: transaction, since: entries, upTo: limit)
+    }
+
+    func list(
+        _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?
+    ) async throws(TransactionError) -> [TransactionSummary] {
+        try await self.base.list(states, limit: limit, after: last)
+    }
+
+    func counts() async throws(TransactionError) -> [TransactionState: Int] {
+        try await self.base.counts()
+    }
+
+    func requestCancellation(of transaction: TransactionID) async throws(TransactionError) -> Bool {
+        try await self.base.requestCancellation(of: transaction)
+    }
+
+    func intervene(
+        _ entries: [JournalEntry], in transaction: TransactionID, state: TransactionState, after count: Int
+    ) async throws(TransactionError) -> Bool {
+        try await self.base.intervene(entries, in: transaction, state: state, after: count)
     }
 }

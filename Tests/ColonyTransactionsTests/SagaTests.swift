@@ -17,7 +17,7 @@ struct Stage: Sendable {
     }
 
     func coordinator(
-        _ definitions: [any TransactionDefining], on journal: (any TransactionJournal)? = nil
+        _ definitions: [any TransactionDefining], on journal: (any TransactionAdministration)? = nil
     ) throws -> TransactionCoordinator {
         try TransactionCoordinator(
             journal ?? self.journal, definitions: definitions, clock: self.simulation.clock,

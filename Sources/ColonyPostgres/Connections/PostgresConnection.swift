@@ -96,6 +96,9 @@ final class PostgresConnection {
         return String(cString: text)
     }
 
+    private static let copies = PostgresFailure(
+        kind: .refused(sqlState: "0A000"), message: "COPY is not possible here: give rows as parameters")
+
     private var lostConnection: PostgresFailure {
         let lines = Self.message(of: self.handle).split(whereSeparator: \.isNewline).map {
             $0.drop(while: \.isWhitespace)
@@ -245,6 +248,13 @@ extension PostgresConnection {
         while PQisBusy(self.handle) == 0 {
             guard let result = PQgetResult(self.handle) else { return true }
             defer { PQclear(result) }
+            switch PQresultStatus(result) {
+            case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
+                // It goes on for as long as nobody copies, and nobody does.
+                self.breakOff(Self.copies)
+                return false
+            default: break
+            }
             if case .failure? = self.answer { continue }
             self.answer = self.outcome(of: result)
         }

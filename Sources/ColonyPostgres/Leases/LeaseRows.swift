@@ -5,9 +5,7 @@ import ColonyCore
 /// Text in the form that PostgreSQL reads as an array.
 enum PostgresArray {
     static func text(_ values: [String]) -> String {
-        let quoted = values.map { value in
-            "\"\(value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\""))\""
-        }
+        let quoted = values.map { "\"\(PostgresQuoting.element($0))\"" }
         return "{\(quoted.joined(separator: ","))}"
     }
 

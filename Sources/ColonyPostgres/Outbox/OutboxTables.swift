@@ -75,7 +75,7 @@ struct OutboxStatements: Sendable {
 
     /// - Parameter schema: Any name; it is quoted.
     init(schema: String) {
-        let quoted = "\"\(schema.replacing("\"", with: "\"\""))\""
+        let quoted = "\"\(PostgresQuoting.name(schema))\""
         func statement(_ name: String, _ sql: String) -> PostgresStatement {
             PostgresStatement(
                 name: "colony_outbox_\(name)", sql: sql.replacing("$schema$", with: quoted), isUrgent: name == "claim")

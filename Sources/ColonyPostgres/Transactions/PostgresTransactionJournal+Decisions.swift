@@ -87,6 +87,20 @@ extension PostgresTransactionJournal {
         by coordinator: FencingToken
     ) async throws(TransactionError) -> Bool {
         try await self.settle(transaction)
+        var isDone = try await self.send(entries, to: transaction, state: state, isSynced: isSynced, by: coordinator)
+        // It may have been raised by a look that this engine has not heard of, such as one of a claim without an answer.
+        if !isDone, let epoch = try await self.raise(transaction, of: coordinator) {
+            self.epochs.set(epoch, of: transaction, for: coordinator)
+            isDone = try await self.send(entries, to: transaction, state: state, isSynced: isSynced, by: coordinator)
+        }
+        if !isDone || TransactionStateCode.code(state) > 1 { self.epochs.forget(transaction, of: coordinator) }
+        return isDone
+    }
+
+    private func send(
+        _ entries: [JournalEntry], to transaction: TransactionID, state: TransactionState, isSynced: Bool,
+        by coordinator: FencingToken
+    ) async throws(TransactionError) -> Bool {
         let epoch = self.epochs.epoch(of: transaction, for: coordinator)
         let rows: [[String?]]
         do throws(TransactionError) {
@@ -102,20 +116,24 @@ extension PostgresTransactionJournal {
             if error.code == .unavailable { self.epochs.lose(transaction, of: coordinator) }
             throw error
         }
-        let isDone = rows.first?.first == "t"
-        if !isDone || TransactionStateCode.code(state) > 1 { self.epochs.forget(transaction, of: coordinator) }
-        return isDone
+        return rows.first?.first == "t"
+    }
+
+    /// Begins another epoch of a transaction; `nil` if the coordinator does not have it.
+    private func raise(
+        _ transaction: TransactionID, of coordinator: FencingToken
+    ) async throws(TransactionError) -> Int64? {
+        let rows = try await self.query(self.statements.fence, [transaction.rawValue, Self.number(coordinator)])
+        return try await self.reporting { () throws(PostgresFailure) -> Int64? in
+            guard let row = rows.first else { return nil }
+            return try LeaseRows.number(row, 0)
+        }
     }
 
     /// Sees to it that no decision of this process about a transaction is written down any more that is not by now.
     private func settle(_ transaction: TransactionID) async throws(TransactionError) {
         guard let holder = self.epochs.unsettled(transaction) else { return }
-        let rows = try await self.query(self.statements.fence, [transaction.rawValue, Self.number(holder)])
-        let epoch = try await self.reporting { () throws(PostgresFailure) -> Int64? in
-            guard let row = rows.first else { return nil }
-            return try LeaseRows.number(row, 0)
-        }
-        self.epochs.settle(transaction, of: holder, at: epoch)
+        self.epochs.settle(transaction, of: holder, at: try await self.raise(transaction, of: holder))
     }
 
     /// Gives what belongs to nobody to the coordinator, in one statement, and reads it with another.

@@ -12,24 +12,28 @@ import Synchronization
 final class TransactionEpochs: Sendable {
     private struct State {
         /// Those that are not zero.
-        var epochs: [TransactionID: (holder: FencingToken, epoch: Int64)] = [:]
+        var epochs: [Key: Int64] = [:]
         /// Transactions with a decision that has an unknown outcome, and who made it.
         var unsettled: [TransactionID: FencingToken] = [:]
+    }
+
+    private struct Key: Hashable {
+        let transaction: TransactionID
+        let holder: FencingToken
     }
 
     private let state = Mutex(State())
 
     /// The epoch in which a coordinator decides about a transaction.
     func epoch(of transaction: TransactionID, for holder: FencingToken) -> Int64 {
-        self.state.withLock { state in
-            guard let known = state.epochs[transaction], known.holder == holder else { return 0 }
-            return known.epoch
-        }
+        self.state.withLock { $0.epochs[Key(transaction: transaction, holder: holder)] ?? 0 }
     }
 
     /// Takes down in which epoch a transaction was given to a coordinator.
     func set(_ epoch: Int64, of transaction: TransactionID, for holder: FencingToken) {
-        self.state.withLock { $0.epochs[transaction] = epoch == 0 ? nil : (holder, epoch) }
+        let key = Key(transaction: transaction, holder: holder)
+        // Two looks may come back in another order; an epoch only rises.
+        self.state.withLock { if epoch > $0.epochs[key] ?? 0 { $0.epochs[key] = epoch } }
     }
 
     /// The answer to a decision was lost.
@@ -46,15 +50,14 @@ final class TransactionEpochs: Sendable {
     func settle(_ transaction: TransactionID, of holder: FencingToken, at epoch: Int64?) {
         self.state.withLock { state in
             if state.unsettled[transaction] == holder { state.unsettled[transaction] = nil }
-            state.epochs[transaction] = epoch.map { (holder, $0) }
+            let key = Key(transaction: transaction, holder: holder)
+            if let epoch { state.epochs[key] = max(epoch, state.epochs[key] ?? 0) } else { state.epochs[key] = nil }
         }
     }
 
     /// The coordinator has nothing more to do with the transaction.
     func forget(_ transaction: TransactionID, of holder: FencingToken) {
-        self.state.withLock { state in
-            if state.epochs[transaction]?.holder == holder { state.epochs[transaction] = nil }
-        }
+        self.state.withLock { $0.epochs[Key(transaction: transaction, holder: holder)] = nil }
     }
 }
 #endif

@@ -58,7 +58,7 @@ public final class PostgresParticipant: TwoPhaseParticipant {
     ///   - workLimit: Greater than zero.
     ///   - clock: What time limits are counted on; the host's clock outside tests.
     ///   - generator: Spreads attempts to connect.
-    /// - Throws: `InvalidName` for another prefix.
+    /// - Throws: `InvalidName` for another prefix, and for a name with a colon.
     public init(
         _ name: StepName, _ options: PostgresOptions, prefix: String = "colony", workLimit: Duration = .seconds(30),
         clock: any MonotonicClock = HostClock(),
@@ -73,6 +73,10 @@ public final class PostgresParticipant: TwoPhaseParticipant {
             throw InvalidName(
                 role: "prefix of prepared transactions", value: prefix,
                 reason: "1 to 32 letters, digits, _ and - are taken")
+        }
+        // The name ends at the colon in that of a prepared transaction.
+        guard !name.rawValue.utf8.contains(UInt8(ascii: ":")) else {
+            throw InvalidName(role: "participant", value: name.rawValue, reason: "it has a colon")
         }
         precondition(workLimit > .zero, "the work of a participant cannot take \(workLimit)")
         self.name = name
@@ -181,7 +185,7 @@ public final class PostgresParticipant: TwoPhaseParticipant {
                 .invalidRequest,
                 "PostgreSQL takes 199 bytes for the name of a prepared transaction, and \"\(text)\" is longer")
         }
-        return "E'\(text.replacing("\\", with: "\\\\").replacing("'", with: "''"))'"
+        return "E'\(PostgresQuoting.literal(text))'"
     }
 
     private func checkServer() async throws(TwoPhaseError) {

@@ -89,18 +89,28 @@ public final class SQLiteTransactionJournal: TransactionJournal {
     ) async throws(TransactionError) -> BeginOutcome {
         try TransactionRequests.check(transaction)
         let (clock, retention) = (self.clock, self.retention)
-        let outcome = try await self.write(.wholeBatch) { write throws(StoreError) -> BeginOutcome? in
+        enum Begun { case stored, present, notEnlisted }
+        let begun = try await self.write(.wholeBatch) { write throws(StoreError) -> Begun in
             let now = clock.now
+            // Looked up first: what is there is found also by one that is not enlisted any more.
+            if try TransactionTable.standing(transaction.id, on: write.connection) != nil { return .present }
             guard try TransactionTable.isEnlisted(coordinator, at: now, on: write.connection) else {
-                return try TransactionTable.record(transaction.id, on: write.connection).map { .exists($0) }
+                return .notEnlisted
             }
-            if try TransactionTable.begin(transaction, by: coordinator, keeping: retention, at: now, in: write) {
-                return .begun
-            }
-            return try TransactionTable.record(transaction.id, on: write.connection).map { .exists($0) }
+            let isStored = try TransactionTable.begin(
+                transaction, by: coordinator, keeping: retention, at: now, in: write)
+            return isStored ? .stored : .present
         }
-        guard let outcome else { throw TransactionRequests.notEnlisted(coordinator) }
-        return outcome
+        switch begun {
+        case .stored: return .begun
+        case .notEnlisted: throw TransactionRequests.notEnlisted(coordinator)
+        case .present:
+            guard let record = try await self.read(transaction.id) else {
+                throw TransactionError(
+                    .unavailable, "the transaction \(transaction.id) was there, and its time of retention has ended")
+            }
+            return .exists(record)
+        }
     }
 
     /// Adds decisions in one transaction, if the coordinator still has it.
@@ -117,13 +127,13 @@ public final class SQLiteTransactionJournal: TransactionJournal {
 
     private func change(
         _ transaction: TransactionID, to state: TransactionState, adding entries: [JournalEntry],
-        _ durability: Durability,
+        _ durability: Durability, _ isolation: WriteIsolation = .wholeBatch,
         if isAllowed:
             @escaping @Sendable (TransactionTable.Standing, Connection) throws(StoreError) -> Bool
     ) async throws(TransactionError) -> Bool {
         let clock = self.clock
         let news = Self.news(of: try self.opened())
-        return try await self.write(.wholeBatch, durability: durability) { write throws(StoreError) in
+        return try await self.write(isolation, durability: durability) { write throws(StoreError) in
             guard let standing = try TransactionTable.standing(transaction, on: write.connection),
                 try isAllowed(standing, write.connection)
             else { return false }
@@ -213,7 +223,7 @@ extension SQLiteTransactionJournal: TransactionAdministration {
         _ entries: [JournalEntry], in transaction: TransactionID, state: TransactionState, after count: Int
     ) async throws(TransactionError) -> Bool {
         try TransactionRequests.check(entries)
-        return try await self.change(transaction, to: state, adding: entries, .synced) {
+        return try await self.change(transaction, to: state, adding: entries, .synced, .savepoint) {
             standing, connection throws(StoreError) in
             guard standing.state == TransactionStateCode.code(.stuck) else { return false }
             return try TransactionTable.record(transaction, on: connection)?.entries.count == count

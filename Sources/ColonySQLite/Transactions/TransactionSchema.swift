@@ -40,7 +40,7 @@ enum TransactionSchema: StoreModule {
                     CREATE INDEX distributed_transaction_cancel ON distributed_transaction (holder)
                         WHERE cancels = 1 AND state < 2;
                     CREATE INDEX distributed_transaction_end ON distributed_transaction (ended_at) WHERE state > 2;
-                    CREATE INDEX distributed_transaction_stuck ON distributed_transaction (number) WHERE state = 2;
+                    CREATE INDEX distributed_transaction_state ON distributed_transaction (state, number);
 
                     CREATE TABLE transaction_decision (
                         number INTEGER NOT NULL,

@@ -129,11 +129,14 @@ extension TransactionTable {
         numbers.sort()
         var claimed: [TransactionRecord] = []
         for number in numbers.prefix(limit) {
+            // One that cannot be read stays where it is, and keeps nobody from the others.
+            guard var record = try? Self.record(number, on: connection) else { continue }
             let statement = try connection.prepared(Self.take)
             statement.bind(Int64(clamping: coordinator.rawValue), at: 1)
             statement.bind(number, at: 2)
             try statement.run()
-            if let record = try Self.record(number, on: connection) { claimed.append(record) }
+            record.summary.coordinator = coordinator
+            claimed.append(record)
         }
         return ClaimOutcome(claimed: claimed, unknown: numbers.count >= limit ? [] : unknown)
     }
@@ -166,15 +169,17 @@ extension TransactionTable {
         SELECT number, id, kind, label, state, started_ms,
             coalesce((SELECT at_ms FROM transaction_decision AS d WHERE d.number = t.number ORDER BY position DESC LIMIT 1),
                 changed_ms), holder
-        FROM distributed_transaction AS t WHERE state = ? AND number > ? ORDER BY number LIMIT ?
+        FROM distributed_transaction AS t INDEXED BY distributed_transaction_state
+        WHERE state = ? AND number > ? ORDER BY number LIMIT ?
         """)
     private static let selectEndedPage = SQL(
         """
         SELECT number, id, kind, label, state, started_ms, changed_ms, holder
-        FROM distributed_transaction WHERE state = ? AND number < ? ORDER BY number DESC LIMIT ?
+        FROM distributed_transaction INDEXED BY distributed_transaction_state
+        WHERE state = ? AND number < ? ORDER BY number DESC LIMIT ?
         """)
 
-    /// - Complexity: O(*n*) in how many there are.
+    /// - Complexity: O(log *n*), and O(1) for each that is given.
     static func list(
         _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?, on connection: Connection
     ) throws(StoreError) -> [TransactionSummary] {

@@ -59,7 +59,7 @@ public struct CrashEnumeration<World: Sendable>: Sendable {
     /// What the order of tasks follows from.
     public var seed: Seed
     private let makeWorld: @Sendable (Simulation) throws -> World
-    private let makeJournal: @Sendable (Simulation) throws -> any TransactionJournal
+    private let makeJournal: @Sendable (Simulation) throws -> any TransactionAdministration
     private let definitions: @Sendable (World) throws -> [any TransactionDefining]
     private let start: @Sendable (World, TransactionCoordinator) async throws -> TransactionID
 
@@ -73,7 +73,7 @@ public struct CrashEnumeration<World: Sendable>: Sendable {
     ///   - start: Starts the transaction, with an identifier of its own; it is called again after the crash.
     public init(
         seed: Seed = 1, makeWorld: @escaping @Sendable (Simulation) throws -> World,
-        makeJournal: @escaping @Sendable (Simulation) throws -> any TransactionJournal,
+        makeJournal: @escaping @Sendable (Simulation) throws -> any TransactionAdministration,
         definitions: @escaping @Sendable (World) throws -> [any TransactionDefining],
         start: @escaping @Sendable (World, TransactionCoordinator) async throws -> TransactionID
     ) {
@@ -177,7 +177,7 @@ public struct CrashEnumeration<World: Sendable>: Sendable {
 
     /// The life of the process that crashes.
     private func crash(
-        _ simulation: Simulation, _ world: World, _ journal: any TransactionJournal,
+        _ simulation: Simulation, _ world: World, _ journal: any TransactionAdministration,
         _ definitions: [TransactionDefinition], _ gate: CrashGate
     ) async throws {
         let coordinator = try self.coordinator(
@@ -202,14 +202,14 @@ public struct CrashEnumeration<World: Sendable>: Sendable {
     }
 
     private func coordinator(
-        _ simulation: Simulation, _ journal: any TransactionJournal, _ definitions: [TransactionDefinition]
+        _ simulation: Simulation, _ journal: any TransactionAdministration, _ definitions: [TransactionDefinition]
     ) throws -> TransactionCoordinator {
         try TransactionCoordinator(
             journal, erased: definitions, clock: simulation.clock, wall: simulation.wallClock,
             generator: simulation.generator(for: "coordinator"))
     }
 
-    private static func waitForEnd(of id: TransactionID, in journal: any TransactionJournal) async throws {
+    private static func waitForEnd(of id: TransactionID, in journal: any TransactionAdministration) async throws {
         while let record = try await journal.read(id), !record.summary.state.isFinal {
             if record.summary.state == .stuck {
                 let last = record.entries.last.map { "\($0.event)" } ?? "nothing"

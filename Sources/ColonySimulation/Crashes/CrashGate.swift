@@ -80,11 +80,11 @@ final class CrashGate: Sendable {
 }
 
 /// A journal as a process sees it that may crash before and after each durable write.
-final class GatedJournal: TransactionJournal {
-    private let base: any TransactionJournal
+final class GatedJournal: TransactionAdministration {
+    private let base: any TransactionAdministration
     private let gate: CrashGate
 
-    init(_ base: any TransactionJournal, _ gate: CrashGate) {
+    init(_ base: any TransactionAdministration, _ gate: CrashGate) {
         self.base = base
         self.gate = gate
     }
@@ -151,5 +151,29 @@ final class GatedJournal: TransactionJournal {
     ) async throws(TransactionError) {
         try self.check()
         try await self.base.waitForChange(of: transaction, since: entries, upTo: limit)
+    }
+
+    func list(
+        _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?
+    ) async throws(TransactionError) -> [TransactionSummary] {
+        try self.check()
+        return try await self.base.list(states, limit: limit, after: last)
+    }
+
+    func counts() async throws(TransactionError) -> [TransactionState: Int] {
+        try self.check()
+        return try await self.base.counts()
+    }
+
+    func requestCancellation(of transaction: TransactionID) async throws(TransactionError) -> Bool {
+        try self.check()
+        return try await self.base.requestCancellation(of: transaction)
+    }
+
+    func intervene(
+        _ entries: [JournalEntry], in transaction: TransactionID, state: TransactionState, after count: Int
+    ) async throws(TransactionError) -> Bool {
+        try self.check()
+        return try await self.base.intervene(entries, in: transaction, state: state, after: count)
     }
 }

@@ -41,6 +41,8 @@ final class RunMailbox: Sendable {
     /// Whether the transaction was taken from this coordinator, or is to be handed back.
     var isOver: Bool { self.state.withLock { $0.isOver } }
 
+    var isEmpty: Bool { self.state.withLock { $0.events.isEmpty } }
+
     /// What has come so far.
     func take() -> [RunEvent] {
         self.state.withLock { state in

@@ -4,7 +4,7 @@ import Synchronization
 
 /// What the transactions of a coordinator share.
 final class RunServices: Sendable {
-    let journal: any TransactionJournal
+    let journal: any TransactionAdministration
     let clock: any MonotonicClock
     let wall: any WallClock
     let hub = ListenerHub<TransactionEvent>()
@@ -12,7 +12,7 @@ final class RunServices: Sendable {
     private let generator: Mutex<any RandomNumberGenerator & Sendable>
 
     init(
-        journal: any TransactionJournal, clock: any MonotonicClock, wall: any WallClock,
+        journal: any TransactionAdministration, clock: any MonotonicClock, wall: any WallClock,
         generator: any RandomNumberGenerator & Sendable
     ) {
         self.journal = journal

@@ -17,6 +17,10 @@ extension RunWork {
     /// Works until there is nothing more to do here.
     mutating func run() async -> RunEnd {
         while true {
+            for event in self.mailbox.take() {
+                if let end = self.handle(event) { return self.abandon(end) }
+            }
+            self.passTime()
             self.decide()
             if !self.decisions.isEmpty {
                 guard await self.write() else { return self.abandon(.lost) }
@@ -25,15 +29,7 @@ extension RunWork {
             if let trouble = self.progress.trouble { return .stuck(trouble) }
             self.launch()
             if self.isReleased, self.calls.isEmpty { return .released }
-            var events = self.mailbox.take()
-            if events.isEmpty {
-                await self.waitForEvents()
-                events = self.mailbox.take()
-            }
-            for event in events {
-                if let end = self.handle(event) { return self.abandon(end) }
-            }
-            self.passTime()
+            if self.mailbox.isEmpty { await self.waitForEvents() }
         }
     }
 
@@ -107,6 +103,10 @@ extension RunWork {
             if direction == .action, self.progress.isTurnedBack { return }
             if let refusal = error as? Refusal {
                 self.refused(step, direction, refusal)
+            } else if let error = error as? TransactionError, [.undecodable, .invalidDefinition].contains(error.code) {
+                // Another call would fail in the same way.
+                self.trouble = TransactionProgress.Trouble(
+                    step: step, direction: direction, reason: Self.reason(error.message))
             } else {
                 self.failed(step, direction, Self.reason("\(error)"))
             }
@@ -138,9 +138,10 @@ extension RunWork {
         failures.restsUntil = self.services.clock.now.advanced(by: failures.rest)
         self.failures[step] = failures
         self.services.statistics.withLock { $0.unknownOutcomes += 1 }
-        if let attempts = policy.attempts, failures.count >= attempts {
+        // What is undone is undone however often it takes.
+        if direction == .action, let attempts = policy.attempts, failures.count >= attempts {
             let sentence = "it has failed \(failures.count) times, at last: \(reason)"
-            if direction == .action, policy.exhaustion == .turnBack, self.progress.mayTurnBack {
+            if policy.exhaustion == .turnBack, self.progress.mayTurnBack {
                 self.wish = (.exhausted, Self.reason("\(self.plan.steps[step].shape.name): \(sentence)"))
             } else {
                 self.trouble = TransactionProgress.Trouble(
@@ -213,7 +214,7 @@ extension RunWork {
     private enum Finding { case append, isThere, lost }
 
     /// Finds out whether the entries are in the journal after all, which an error may leave open.
-    private func lookAfter(failures: Int, adding entries: [JournalEntry]) async -> Finding {
+    private mutating func lookAfter(failures: Int, adding entries: [JournalEntry]) async -> Finding {
         var failures = failures
         while true {
             let pause = self.services.pause(after: failures)
@@ -221,9 +222,14 @@ extension RunWork {
             if self.mailbox.isOver { return .lost }
             do throws(TransactionError) {
                 guard let record = try await self.services.journal.read(self.id) else { return .lost }
-                if record.entries.count == self.written { return .append }
+                let present = record.entries
+                if present.count <= self.written, record.summary.coordinator == self.coordinator {
+                    // A note that was not synced is gone with its server.
+                    self.written = present.count
+                    return .append
+                }
                 // As many of somebody who has taken over are not these.
-                return record.entries.dropFirst(self.written).elementsEqual(entries) ? .isThere : .lost
+                return present.dropFirst(self.written).elementsEqual(entries) ? .isThere : .lost
             } catch {
                 if error.code == .closed { return .lost }
                 failures += 1

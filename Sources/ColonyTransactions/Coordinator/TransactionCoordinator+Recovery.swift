@@ -33,7 +33,7 @@ extension TransactionCoordinator {
             return outcome.claimed.count == limit
         } catch {
             if error.code != .cancelled { self.services.hub.send(.journalFailed(error)) }
-            if error.code == .unavailable { self.mayHaveBeenGivenMore() }
+            self.mayHaveBeenGivenMore()
             return false
         }
     }
@@ -49,9 +49,8 @@ extension TransactionCoordinator {
     ///
     /// - Complexity: O(*n*) in how many are open, for some time after an answer was lost.
     private func resumeUnheard(of token: FencingToken) async throws(TransactionError) {
-        guard let until = self.state.withLock({ $0.looksUntil }),
-            let journal = self.journal as? any TransactionAdministration
-        else { return }
+        guard let until = self.state.withLock({ $0.looksUntil }) else { return }
+        let journal = self.journal
         let isLast = self.services.clock.now >= until
         var last: TransactionSummary?
         while true {
@@ -82,14 +81,17 @@ extension TransactionCoordinator {
     private func resume(_ record: TransactionRecord, _ token: FencingToken) {
         let id = record.summary.id
         guard let definition = self.definitions[record.definition] else { return }
-        let run = TransactionRun(id, RunMailbox())
+        let run = TransactionRun(id, record.definition, record.input)
         let isNew = self.state.withLock { state in
             // Draining: it is handed back with everything else.
             guard case .running(token) = state.phase, state.runs[id] == nil else { return false }
             state.runs[id] = run
             return true
         }
-        guard isNew else { return }
+        guard isNew else {
+            // An attempt to begin it is there, or a run that is about to end.
+            return self.mayHaveBeenGivenMore()
+        }
         self.services.statistics.withLock { $0.claimed += 1 }
         self.services.hub.send(.claimed(id, record.definition))
         self.launch(run, self.work(on: record, by: definition, token, run.mailbox))
@@ -107,7 +109,11 @@ extension TransactionCoordinator {
                 services: self.services, mailbox: mailbox, startedAt: record.summary.startedAt)
             work.values[0] = input
             try work.replay(record)
-            work.deadline = record.timeout.map { self.services.clock.now.advanced(by: self.rest(of: $0, record)) }
+            // What a person has decided is not undone because it took so long.
+            let isDecided = record.entries.contains { if case .intervened = $0.event { true } else { false } }
+            work.deadline = (isDecided ? nil : record.timeout).map {
+                self.services.clock.now.advanced(by: self.rest(of: $0, record))
+            }
             if record.isCancellationRequested { work.wish = (.cancelled, "somebody asked for it") }
             return work
         } catch {
@@ -155,12 +161,8 @@ extension RunWork {
                 throw TransactionError(.definitionChanged, "its journal does not fit \(record.definition): \(error)")
             }
             guard case .completed(let step, let output) = entry.event else { continue }
-            do {
-                self.values[step + 1] = try self.plan.steps[step].decodeOutput(output)
-            } catch {
-                throw TransactionError(
-                    .undecodable, "what the step \"\(self.plan.steps[step].shape.name)\" gave cannot be read: \(error)")
-            }
+            // A step that was skipped has given nothing. Only who needs it fails, as what was done must be undone all the same.
+            self.values[step + 1] = try? self.plan.steps[step].decodeOutput(output)
         }
         self.written = record.entries.count
     }

@@ -71,7 +71,10 @@ extension TransactionCoordinator {
             }
             return try await waiting.value.get()
         } onCancel: {
-            self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled")
+            if !self.turnBack(handle.id, .cancelled, reason: "its caller was cancelled") {
+                // Whoever works on it hears of it with the next renewal of its lease.
+                _ = self.spawn { _ = try? await self.journal.requestCancellation(of: handle.id) }
+            }
         }
     }
 
@@ -90,7 +93,20 @@ extension TransactionCoordinator {
         }
         let token = try await self.token()
         let (plan, present) = try Self.prepare(definition, input, value)
-        let run = TransactionRun(id, RunMailbox())
+        let run = TransactionRun(id, key, input)
+        while let other = try self.enter(run, token) {
+            // Two that begin the same at once would both work on it.
+            let isWorkedOn: Bool
+            do {
+                isWorkedOn = try await other.isWorkedOn()
+            } catch {
+                throw TransactionError(
+                    .cancelled, "the task was cancelled while \(id) was begun by another", cause: error)
+            }
+            if !isWorkedOn { continue }
+            guard other.key == key, other.input == input else { throw Self.conflict(id, other.key) }
+            return other
+        }
         var work = RunWork(
             id: id, key: key, plan: plan, coordinator: token, services: self.services, mailbox: run.mailbox,
             startedAt: self.services.wall.now)
@@ -100,13 +116,12 @@ extension TransactionCoordinator {
             id: id, kind: definition.kind, label: label, definition: key, outline: plan.shape.steps,
             input: input, timeout: plan.timeout, startedAt: work.startedAt,
             entries: work.decisions.map { JournalEntry(at: work.startedAt, $0) }, state: work.progress.state)
-        try self.admit(run)
         let outcome: BeginOutcome
         do throws(TransactionError) {
             outcome = try await self.journal.begin(new, by: token)
         } catch {
             self.dismiss(run, .lost)
-            if error.code == .unavailable || error.code == .cancelled { self.mayHaveBeenGivenMore() }
+            self.mayHaveBeenGivenMore()
             throw error
         }
         switch outcome {
@@ -121,22 +136,22 @@ extension TransactionCoordinator {
         case .exists(let record):
             guard record.definition == key, record.input == input else {
                 self.dismiss(run, .lost)
-                throw TransactionError(
-                    .conflict,
-                    "there is a transaction \(id) of \(record.definition) already, which was begun with something else")
+                throw Self.conflict(id, record.definition)
             }
             return try await self.join(run, definition, token)
         }
     }
 
-    /// Finds who works on a transaction that was begun before; or does so, if it belongs to this coordinator and nobody does: then the answer
-    /// to an earlier attempt to begin it was lost, and no other coordinator would ever claim it.
+    private static func conflict(_ id: TransactionID, _ key: DefinitionKey) -> TransactionError {
+        TransactionError(
+            .conflict, "there is a transaction \(id) of \(key) already, which was begun with something else")
+    }
+
+    /// Works on a transaction that was begun before, if it belongs to this coordinator and nobody does: then the answer to an earlier attempt
+    /// to begin it was lost, and no other coordinator would ever claim it.
     private func join(
         _ run: TransactionRun, _ definition: TransactionDefinition, _ token: FencingToken
     ) async throws(TransactionError) -> TransactionRun? {
-        let present = self.state.withLock { $0.runs[run.id] }
-        guard present === run else { return present }
-        // From here on nobody else in this process begins to work on it.
         do throws(TransactionError) {
             if let record = try await self.journal.read(run.id), record.summary.coordinator == token,
                 record.summary.state == .running || record.summary.state == .compensating
@@ -146,6 +161,7 @@ extension TransactionCoordinator {
             }
         } catch {
             self.dismiss(run, .lost)
+            self.mayHaveBeenGivenMore()
             throw error
         }
         self.dismiss(run, .lost)
@@ -183,6 +199,7 @@ extension TransactionCoordinator {
                 }
             }
             if let found { return found }
+            defer { self.state.withLock { $0.starters.removeAll { $0 === signal } } }
             let isThere: Bool
             do {
                 isThere = try await signal.wait(until: deadline, on: clock)
@@ -199,18 +216,27 @@ extension TransactionCoordinator {
         }
     }
 
-    /// Counts a transaction before it is begun, so that there are never more than the limit.
-    func admit(_ run: TransactionRun) throws(TransactionError) {
+    /// Counts a transaction before it is begun, so that there are never more than the limit, and none of a name twice.
+    ///
+    /// - Returns: The one of the same name that is there.
+    private func enter(_ run: TransactionRun, _ token: FencingToken) throws(TransactionError) -> TransactionRun? {
         let limit = self.options.maximumInFlight
-        let isFull = self.state.withLock { state in
-            if state.runs.count >= limit { return true }
-            // The one that is there goes on, and this attempt will find it in the journal.
-            if state.runs[run.id] == nil { state.runs[run.id] = run }
-            return false
-        }
-        if isFull {
-            throw TransactionError(
-                .overloaded, "\(limit) transactions are in flight, which is the limit; start it again later")
+        return try self.state.withLock { state throws(TransactionError) in
+            switch state.phase {
+            case .running(token): break
+            case .draining, .ended:
+                throw TransactionError(.closed, "the coordinator has been asked to end")
+            case .idle, .enlisting, .running:
+                throw TransactionError(
+                    .notRunning, "the lease of the coordinator ran out before \(run.id) was begun; start it again")
+            }
+            if let present = state.runs[run.id] { return present }
+            guard state.runs.count < limit else {
+                throw TransactionError(
+                    .overloaded, "\(limit) transactions are in flight, which is the limit; start it again later")
+            }
+            state.runs[run.id] = run
+            return nil
         }
     }
 
@@ -224,12 +250,15 @@ extension TransactionCoordinator {
     }
 
     func launch(_ run: TransactionRun, _ work: RunWork) {
+        run.settleBeginning(isWorkedOn: true)
         let start = self.services.clock.now
         _ = self.spawn {
             var work = work
             let end = await work.run()
             self.tell(end, of: work, after: start.duration(to: self.services.clock.now))
             self.dismiss(run, end)
+            // It may be this coordinator's all the same.
+            if case .lost = end { self.mayHaveBeenGivenMore() }
         }
     }
 

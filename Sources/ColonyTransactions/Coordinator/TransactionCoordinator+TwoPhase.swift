@@ -65,14 +65,12 @@ extension TransactionCoordinator {
                     await self.abort(id, commit, asked)
                     return .failure(
                         TwoPhaseError(.aborted, "it was taken for an orphan, and aborted", cause: error))
-                case .unavailable, .cancelled:
-                    mayBeWritten = true
-                case .closed, .notRunning:
+                case .closed, .notRunning, .invalidRequest, .tooLarge, .overloaded, .unknownDefinition, .undecodable:
+                    // Refused before anything was written.
                     break
                 default:
-                    if mayBeWritten { break }
-                    await self.abort(id, commit, asked)
-                    return .failure(TwoPhaseError(.aborted, "the decision cannot be written", cause: error))
+                    // A disk that fails in the middle of a commit may have it all the same.
+                    mayBeWritten = true
                 }
                 if !mayBeWritten {
                     await self.abort(id, commit, asked)

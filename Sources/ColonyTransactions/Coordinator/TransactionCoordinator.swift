@@ -46,7 +46,7 @@ public final class TransactionCoordinator: Service {
     }
 
     /// The journal behind it.
-    public let journal: any TransactionJournal
+    public let journal: any TransactionAdministration
     /// Its limits.
     public let options: CoordinatorOptions
     /// What it is called in journals.
@@ -68,7 +68,7 @@ public final class TransactionCoordinator: Service {
     ///   - generator: Where jitter comes from.
     /// - Throws: ``TransactionError`` with code `invalidDefinition` if a name and version comes twice.
     public convenience init(
-        _ journal: any TransactionJournal, definitions: [any TransactionDefining],
+        _ journal: any TransactionAdministration, definitions: [any TransactionDefining],
         options: CoordinatorOptions = .standard, owner: OwnerID = .unique(), clock: any MonotonicClock = HostClock(),
         wall: any WallClock = SystemWallClock(),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
@@ -79,7 +79,7 @@ public final class TransactionCoordinator: Service {
     }
 
     package init(
-        _ journal: any TransactionJournal, erased definitions: [TransactionDefinition],
+        _ journal: any TransactionAdministration, erased definitions: [TransactionDefinition],
         options: CoordinatorOptions = .standard, owner: OwnerID = .unique(), clock: any MonotonicClock = HostClock(),
         wall: any WallClock = SystemWallClock(),
         generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
@@ -95,6 +95,16 @@ public final class TransactionCoordinator: Service {
         self.options = options
         self.owner = owner
         self.services = RunServices(journal: journal, clock: clock, wall: wall, generator: generator)
+    }
+
+    /// Whether it has been asked to end.
+    var isEnding: Bool {
+        self.state.withLock { state in
+            switch state.phase {
+            case .draining, .ended: true
+            case .idle, .running, .enlisting: false
+            }
+        }
     }
 
     /// What it has done, and is doing.

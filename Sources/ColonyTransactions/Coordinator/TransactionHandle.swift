@@ -27,9 +27,8 @@ public struct TransactionHandle<Output: Sendable>: Sendable {
                     return .completed(value)
                 }
                 return try self.outcome(of: progress.state, progress.turnBack, progress.outputs[self.output.step])
-            case .stuck(let trouble):
-                throw TransactionFailure(self.id, .stuck, turnBack: nil, reason: trouble.reason)
-            case .lost, .released:
+            case .stuck, .lost, .released:
+                // Somebody may have gone on with it since.
                 break
             }
         }
@@ -80,7 +79,11 @@ public struct TransactionHandle<Output: Sendable>: Sendable {
             case .running, .compensating:
                 break
             }
-            var wait: Duration = .seconds(60)
+            if self.coordinator.isEnding {
+                throw TransactionError(
+                    .closed, "the coordinator ends, and the transaction \(self.id) goes on elsewhere")
+            }
+            var wait: Duration = .seconds(5)
             if let deadline {
                 let rest = clock.now.duration(to: deadline)
                 if rest <= .zero { throw self.tooLate(limit) }

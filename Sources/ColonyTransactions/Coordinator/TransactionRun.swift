@@ -8,16 +8,54 @@ final class TransactionRun: Sendable {
         case ended(RunEnd)
     }
 
-    let id: TransactionID
-    let mailbox: RunMailbox
-    private let state = Mutex(State.open([]))
+    private enum Beginning {
+        /// It is not known yet whether it belongs to this coordinator.
+        case open([OneShotSignal])
+        case settled(isWorkedOn: Bool)
+    }
 
-    init(_ id: TransactionID, _ mailbox: RunMailbox) {
+    let id: TransactionID
+    /// What it was begun with, for those who begin it again.
+    let key: DefinitionKey
+    let input: [UInt8]
+    let mailbox = RunMailbox()
+    private let state = Mutex(State.open([]))
+    private let beginning = Mutex(Beginning.open([]))
+
+    init(_ id: TransactionID, _ key: DefinitionKey, _ input: [UInt8]) {
         self.id = id
-        self.mailbox = mailbox
+        self.key = key
+        self.input = input
+    }
+
+    /// Tells those who want to begin the same whether it is worked on here.
+    func settleBeginning(isWorkedOn: Bool) {
+        let waiters = self.beginning.withLock { beginning -> [OneShotSignal] in
+            guard case .open(let waiters) = beginning else { return [] }
+            beginning = .settled(isWorkedOn: isWorkedOn)
+            return waiters
+        }
+        for waiter in waiters { waiter.fire() }
+    }
+
+    /// Whether it is worked on here, once that is known.
+    ///
+    /// - Throws: `CancellationError`.
+    func isWorkedOn() async throws -> Bool {
+        let signal = OneShotSignal()
+        let isOpen = self.beginning.withLock { beginning in
+            guard case .open(var waiters) = beginning else { return false }
+            waiters.append(signal)
+            beginning = .open(waiters)
+            return true
+        }
+        // It ends with an answer of the journal, or the failure of one.
+        if isOpen { try await signal.wait() }
+        return self.beginning.withLock { if case .settled(true) = $0 { true } else { false } }
     }
 
     func end(_ end: RunEnd) {
+        self.settleBeginning(isWorkedOn: false)
         let waiters = self.state.withLock { state -> [OneShotSignal] in
             guard case .open(let waiters) = state else { return [] }
             state = .ended(end)

@@ -24,6 +24,13 @@ extension TransactionAdministration {
         }
         var progress = TransactionProgress(TransactionShape(record.outline))
         var events: [JournalEvent] = []
+        if case .resolve(let state) = intervention, state.isFinal {
+            // Also a journal that makes no sense can be closed.
+            return try await self.intervene(
+                [
+                    .intervened(intervention, by: person.rawValue, note: RunWork.reason(note)), .finished(state),
+                ], state, in: record, wall)
+        }
         do {
             for entry in record.entries { try progress.apply(entry.event) }
             events = try progress.decisions(of: intervention, by: person, RunWork.reason(note))
@@ -33,12 +40,18 @@ extension TransactionAdministration {
         } catch {
             throw TransactionError(.invalidRequest, "this is not possible for \(transaction): \(error)", cause: error)
         }
+        try await self.intervene(events, progress.state, in: record, wall)
+    }
+
+    private func intervene(
+        _ events: [JournalEvent], _ state: TransactionState, in record: TransactionRecord, _ wall: any WallClock
+    ) async throws(TransactionError) {
         let now = wall.now
         let isDone = try await self.intervene(
-            events.map { JournalEntry(at: now, $0) }, in: transaction, state: progress.state,
-            after: record.entries.count)
+            events.map { JournalEntry(at: now, $0) }, in: record.summary.id, state: state, after: record.entries.count)
         if !isDone {
-            throw TransactionError(.notStuck, "somebody else has decided about the transaction \(transaction) first")
+            throw TransactionError(
+                .notStuck, "somebody else has decided about the transaction \(record.summary.id) first")
         }
     }
 }

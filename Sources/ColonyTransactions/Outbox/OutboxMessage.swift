@@ -53,6 +53,10 @@ public struct OutboxMessage: Hashable, Sendable {
     package static func check(_ message: OutgoingMessage) throws(TransactionError) {
         var message = message
         message.headers[Self.identityHeader] = String(repeating: "0", count: Self.identityLength)
+        // A database would end the text there.
+        for (name, value) in message.headers where name.utf8.contains(0) || value.utf8.contains(0) {
+            throw TransactionError(.invalidRequest, "the header \(name.debugDescription) has a byte of zero")
+        }
         do throws(QueueError) {
             try message.validate()
         } catch {
@@ -65,8 +69,8 @@ extension Delivery {
     /// What tells this message from every other, also when it was published twice: what an inbox is asked about.
     ///
     /// A message that came through an outbox has the same identity however often it was published; another one that of its number in its
-    /// queue, which only its own repeated deliveries have in common.
+    /// queue and the moment of its publishing, which only its own repeated deliveries have in common.
     public var identity: String {
-        self.headers[OutboxMessage.identityHeader] ?? "number \(self.id)"
+        self.headers[OutboxMessage.identityHeader] ?? "number \(self.id) of \(self.publishedAt.millisecondsSince1970)"
     }
 }

@@ -66,6 +66,16 @@ extension OutboxRelay {
         return true
     }
 
+    /// Whether no queue would take a message.
+    private func isImpossible(_ message: OutboxMessage) -> Bool {
+        do throws(QueueError) {
+            try message.outgoing(at: self.wall.now).validate()
+            return false
+        } catch {
+            return true
+        }
+    }
+
     private func publish(
         _ messages: [OutboxMessage], to queue: QueueName, _ report: inout LaneReport
     ) async throws(TransactionError) {
@@ -78,6 +88,11 @@ extension OutboxRelay {
                 return
             }
             if messages.count == 1 {
+                // A queue may also refuse who asks, such as a daemon whose token has changed: then the message is not to blame.
+                guard error.code == .tooLarge || self.isImpossible(messages[0]) else {
+                    report.hindrance = error
+                    return
+                }
                 try await self.park(messages[0], error.message, &report)
                 report.mayHaveMore = true
                 return

@@ -16,7 +16,7 @@ public struct StepPolicy: Sendable {
     public let timeout: Duration
     /// The waits between attempts.
     public let delays: RetryDelays
-    /// How many attempts there are in a row; `nil` for as many as it takes.
+    /// How many attempts of the action there are in a row; `nil` for as many as it takes. Compensations have as many as they take.
     public let attempts: Int?
     /// What happens after the last one.
     public let exhaustion: Exhaustion

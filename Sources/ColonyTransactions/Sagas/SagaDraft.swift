@@ -59,7 +59,7 @@ final class SagaDraft {
     ) -> StepOutput<Output> {
         self.add(name, kind, policy, after: frontier, compensation: compensation) { raw in
             let value = try await action(StepCall(raw))
-            return StepResult(value, bytes: try JSONCoding.encode(value))
+            return StepResult(value, bytes: try JSONCoding.output(value))
         } decodeOutput: { bytes in
             try JSONCoding.decode(Output.self, from: bytes)
         }
@@ -84,7 +84,7 @@ final class SagaDraft {
     ) -> StepOutput<Value> {
         let compute: @Sendable (RawCall) throws -> StepResult = { raw in
             let value = try make(StepCall(raw))
-            return StepResult(value, bytes: try JSONCoding.encode(value))
+            return StepResult(value, bytes: try JSONCoding.output(value))
         }
         return self.add(name, .computed, .standard, after: frontier, compute: compute, compensation: nil) { raw in
             try compute(raw)

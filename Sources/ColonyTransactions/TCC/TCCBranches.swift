@@ -25,7 +25,7 @@ public struct TCCBranches<Input: Codable & Sendable>: ~Copyable {
     ) -> StepOutput<Output> {
         self.draft.add(name, policy, confirmPolicy) { raw in
             let value = try await attempt(StepCall(raw))
-            return StepResult(value, bytes: try JSONCoding.encode(value))
+            return StepResult(value, bytes: try JSONCoding.output(value))
         } decodeOutput: { bytes in
             try JSONCoding.decode(Output.self, from: bytes)
         } confirm: { raw, place in
@@ -60,7 +60,7 @@ public struct TCCBranches<Input: Codable & Sendable>: ~Copyable {
     ) -> StepOutput<Value> {
         self.draft.setResult { raw in
             let value = try make(StepCall(raw))
-            return StepResult(value, bytes: try JSONCoding.encode(value))
+            return StepResult(value, bytes: try JSONCoding.output(value))
         } decodeOutput: { bytes in
             try JSONCoding.decode(Value.self, from: bytes)
         }

@@ -180,7 +180,7 @@ struct PostgresOutboxTests {
         #expect(try await bench.texts() == ["3", "2", "4"])
         // A lease that nobody gives back runs out.
         let ada: OwnerID = "ada"
-        #expect(try await bench.outbox.claim(ada, for: .milliseconds(200)))
+        #expect(try await bench.outbox.claim(ada, for: .seconds(4)))
         #expect(try await !other.claim("bob", for: .seconds(10)))
         try await eventually("the lease has run out") { try await other.claim("bob", for: .seconds(10)) }
         #expect(try await !bench.outbox.claim(ada, for: .seconds(10)))
