@@ -37,7 +37,9 @@ public struct CrashPoint: Hashable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Crashes a transaction at every point at which it can be crashed, restarts it, and demands that it comes to the same end.
+/// Crashes a transaction before and after each decision and each call, restarts it, and demands that it comes to the same end.
+///
+/// The process that takes over is not crashed in its turn, and neither is the takeover itself.
 ///
 /// The transaction is played once without a crash, to count its durable writes and its calls. Then it is played again for each point: the
 /// process crashes there, so that nothing of it reaches the journal or a participant any more; the caller, who got no answer, starts the same

@@ -21,7 +21,8 @@ extension TransactionCoordinator {
     /// is undone before this returns.
     ///
     /// - Returns: What the saga gives.
-    /// - Throws: ``TransactionFailure`` if it was compensated or is stuck, ``TransactionError`` if it was not begun.
+    /// - Throws: ``TransactionFailure`` if it was compensated or is stuck, ``TransactionError`` if it was not begun; with code `closed`
+    ///   also if the coordinator ends first: then the saga goes on elsewhere.
     public func execute<Input, Output>(
         _ saga: Saga<Input, Output>, _ input: Input, id: TransactionID? = nil
     ) async throws -> Output {

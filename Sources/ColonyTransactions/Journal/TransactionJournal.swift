@@ -57,7 +57,7 @@ public protocol TransactionJournal: AnyObject, Sendable {
     /// - Parameters:
     ///   - limit: From 1 to ``TransactionLimits/batch``.
     ///   - definitions: Those that the coordinator can work on; others stay for one that can.
-    /// - Returns: What it was given, with all that was decided: fewer than `limit` if there are no more. Then also which definitions
+    /// - Returns: What it was given, with all that was decided: fewer than `limit` if there are no more that nobody is writing to. Then also which definitions
     ///   those have that belong to nobody and were not asked for.
     /// - Throws: ``TransactionError``. After `unavailable` it may own some that it has not heard of; enlist anew.
     func claim(
