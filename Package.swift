@@ -74,7 +74,7 @@ let floor3: [Target] = [
         name: "ColonyRemote",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-            .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
+            "ColonyTransactions", .asyncHTTPClient, .nioCore, .nioHTTP1, .nioFoundationCompat,
         ],
         swiftSettings: settings
     ),
@@ -413,7 +413,7 @@ var tests: [Target] {
             name: "CommandLineTests",
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyQueues", "ColonySQLite", "ColonyRemote",
-                "RealServers", "colony",
+                "ColonyTransactions", "RealServers", "colony",
             ],
             swiftSettings: settings
         ),

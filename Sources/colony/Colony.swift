@@ -6,7 +6,7 @@ struct Colony: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "colony",
         abstract:
-            "Locks, semaphores, elections, rate limits, queues, identifiers, a shared cache, and a load balancer for programs in any language, on one machine or many.",
+            "Locks, semaphores, elections, rate limits, queues, sagas, identifiers, a shared cache, and a load balancer for programs in any language, on one machine or many.",
         discussion: """
             Example: colony lock run nightly-report --ttl 30s -- ./report.sh
 
@@ -17,7 +17,7 @@ struct Colony: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, LimitCommand.self,
-            QueueCommand.self,
+            QueueCommand.self, SagaCommand.self,
             IdCommand.self, CacheCommand.self, ProxyCommand.self, VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]

@@ -8,6 +8,7 @@ import ColonyProxy
 import ColonyQueues
 import ColonyResilience
 import ColonyServer
+import ColonyTransactions
 import ColonyWorkloads
 
 #if canImport(Darwin)
@@ -114,6 +115,8 @@ extension Failure {
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as ResilienceError:
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
+        case let error as TransactionError:
+            self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: ExitCode(error))
         case let error as BalancingError:
             self.init(Self.snakeCase(error.code.description), "\(error.message).", exitCode: .usage)
         case let error as ProxyError:
@@ -135,7 +138,8 @@ extension Failure {
     private static func isOfTheParser(_ error: any Error) -> Bool {
         !(error is Failure || error is LeaseError || error is CoordinationError || error is DaemonError
             || error is IdentifierError || error is CacheError || error is QueueError || error is TraceError
-            || error is ResilienceError || error is InvalidName || error is BalancingError || error is ProxyError)
+            || error is ResilienceError || error is InvalidName || error is BalancingError || error is ProxyError
+            || error is TransactionError)
     }
 
     private static func snakeCase(_ name: String) -> String {

@@ -14,7 +14,9 @@ import Testing
         ["queue", "inspect"],
         ["queue", "declare"], ["queue", "purge"], ["queue", "delete"], ["queue", "pause"], ["queue", "resume"],
         ["queue", "cancel"], ["queue", "dead"], ["queue", "dead", "list"], ["queue", "dead", "redrive"],
-        ["queue", "dead", "drop"], ["verify"],
+        ["queue", "dead", "drop"], ["saga"], ["saga", "start"], ["saga", "list"], ["saga", "inspect"],
+        ["saga", "retry"], ["saga", "skip"], ["saga", "turn-back"], ["saga", "resolve"], ["saga", "cancel"],
+        ["verify"],
         ["bench"], ["explain"],
     ]
 
@@ -64,7 +66,8 @@ import Testing
             }
             #expect(
                 topics == [
-                    "cap", "base", "locks", "fencing", "queues", "ids", "hashing", "caches", "resilience", "balancing",
+                    "cap", "base", "locks", "fencing", "queues", "transactions", "ids", "hashing", "caches",
+                    "resilience", "balancing",
                 ])
             for topic in topics {
                 for width in [60, 80, 100] {

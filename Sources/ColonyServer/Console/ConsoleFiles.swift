@@ -48,6 +48,7 @@ struct ConsoleFiles: Sendable {
         ("locks-help.js", PackageResources.locks_help_js),
         ("locks-page.js", PackageResources.locks_page_js),
         ("locks.css", PackageResources.locks_css),
+        ("operator-name.js", PackageResources.operator_name_js),
         ("overview.js", PackageResources.overview_js),
         ("proxies-api.js", PackageResources.proxies_api_js),
         ("proxies-help.js", PackageResources.proxies_help_js),
@@ -82,6 +83,16 @@ struct ConsoleFiles: Sendable {
         ("semaphores-page.js", PackageResources.semaphores_page_js),
         ("text.js", PackageResources.text_js),
         ("theme.js", PackageResources.theme_js),
+        ("transaction-chart.js", PackageResources.transaction_chart_js),
+        ("transaction-dialogs.js", PackageResources.transaction_dialogs_js),
+        ("transaction-history.js", PackageResources.transaction_history_js),
+        ("transaction-panel.js", PackageResources.transaction_panel_js),
+        ("transaction-table.js", PackageResources.transaction_table_js),
+        ("transaction-timeline.js", PackageResources.transaction_timeline_js),
+        ("transactions-api.js", PackageResources.transactions_api_js),
+        ("transactions-help.js", PackageResources.transactions_help_js),
+        ("transactions-page.js", PackageResources.transactions_page_js),
+        ("transactions.css", PackageResources.transactions_css),
     ]
 
     private let files: [String: File]

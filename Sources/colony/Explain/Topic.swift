@@ -11,7 +11,9 @@ struct Topic: Encodable, Sendable {
 
     /// In the order in which they are best read.
     static var all: [Topic] {
-        [.cap, .base, .locks, .fencing, .queues, .ids, .hashing, .caches, .resilience, .balancing]
+        [
+            .cap, .base, .locks, .fencing, .queues, .transactions, .ids, .hashing, .caches, .resilience, .balancing,
+        ]
     }
 
     /// Names the topic that a misspelt one most likely meant.

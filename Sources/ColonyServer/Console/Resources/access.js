@@ -11,6 +11,11 @@ export class Access {
         this.#token = token ?? null;
     }
 
+    /** Under which name the daemon knows whoever asks; `null` if it asks for no token. */
+    get name() {
+        return this.#token?.name ?? null;
+    }
+
     /**
      * Why what needs a scope would be refused, or `null` if it would not be.
      *

@@ -153,19 +153,20 @@ export class Api {
      * @param {string} [options.body] Sent as JSON.
      * @param {number} [options.limit] How long the answer may take, in milliseconds.
      * @param {AbortSignal} [options.signal] Ends the request, and with it what the daemon does for it.
+     * @param {boolean} [options.isExact] Every whole number that would be rounded is a `BigInt`, not only those of names that are known.
      */
     ask(method, path, options = {}) {
         return this.#json(method, path, options);
     }
 
-    async #json(method, path, { body, limit = answerLimit, signal } = {}) {
+    async #json(method, path, { body, limit = answerLimit, signal, isExact = false } = {}) {
         const timeout = AbortSignal.timeout(limit);
         const ends = signal === undefined ? timeout : AbortSignal.any([timeout, signal]);
         const headers = { accept: "application/json" };
         if (body !== undefined) headers["content-type"] = "application/json";
         const response = await this.#send(method, path, ends, headers, body);
         try {
-            return JSON.parse(await response.text(), exactNumber);
+            return JSON.parse(await response.text(), isExact ? wholeNumber : exactNumber);
         } catch (error) {
             throw new Unreachable(`the answer to ${method} ${path} broke off or is not JSON`, { cause: error });
         }
@@ -196,6 +197,12 @@ const exactMembers = new Set(["token", "id", "next", "version", "revision"]);
 function exactNumber(key, value, context) {
     const isRounded = exactMembers.has(key) && typeof value === "number" && !Number.isSafeInteger(value);
     return isRounded && context?.source !== undefined ? BigInt(context.source) : value;
+}
+
+/** Keeps every whole number exact, whatever it is called. */
+function wholeNumber(_, value, context) {
+    const isRounded = typeof value === "number" && Number.isInteger(value) && !Number.isSafeInteger(value);
+    return isRounded && /^-?\d+$/.test(context?.source ?? "") ? BigInt(context.source) : value;
 }
 
 async function problem(response) {

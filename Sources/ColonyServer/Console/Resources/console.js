@@ -22,6 +22,8 @@ import { ResiliencePage } from "./resilience-page.js";
 import { semaphoresKeys, semaphoresMarks } from "./semaphores-help.js";
 import { SemaphoresPage } from "./semaphores-page.js";
 import { formatDuration, formatGuarantee, formatTimeOfDay } from "./text.js";
+import { transactionsKeys, transactionsMarks } from "./transactions-help.js";
+import { TransactionsPage } from "./transactions-page.js";
 
 /**
  * The pages that exist, in the order of the navigation. A page has `element`, `start(query)`, `stop()`,
@@ -67,6 +69,13 @@ const pages = {
         make: (context) => new QueuesPage(context),
         keys: queuesKeys,
         marks: queuesMarks,
+    },
+    transactions: {
+        title: "Transactions",
+        event: "transactions",
+        make: (context) => new TransactionsPage(context),
+        keys: transactionsKeys,
+        marks: transactionsMarks,
     },
     resilience: {
         title: "Resilience",

@@ -60,6 +60,29 @@ export function emptyQueues(origin) {
                 + "    print(message.payload)\n}.run()")));
 }
 
+/** The empty state of the page of transactions. */
+export function emptyTransactions(origin) {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Start the first one"),
+        element("p", {}, "All of its steps are done, or none has an effect any more, or it is stuck and somebody decides here."),
+        element("div", { class: "ways" },
+            way("In a terminal", "Starts what a file defines, and waits for its end.",
+                "cat > order.json <<'EOF'\n{\"name\": \"place-order\", \"steps\": [\n  {\"name\": \"stock\",\n"
+                + "   \"action\": \"http://127.0.0.1:8081/reserve\",\n   \"compensation\": \"http://127.0.0.1:8081/release\"},\n"
+                + "  {\"name\": \"payment\",\n   \"action\": \"http://127.0.0.1:8082/charge\"}]}\nEOF\n"
+                + `colony saga start order.json --wait 30s \\\n  --server ${origin}`),
+            way("Over HTTP", "Starts a saga; started again under the same identifier it is there once.",
+                `curl ${origin}/v1/sagas \\\n  -H 'content-type: application/json' \\\n  -d '{"id": "order-4711",\n`
+                + "       \"name\": \"place-order\",\n       \"payload\": {\"item\": 7},\n       \"steps\": [{\"name\": \"stock\",\n"
+                + "         \"action\": \"http://127.0.0.1:8081/reserve\",\n"
+                + "         \"compensation\": \"http://127.0.0.1:8081/release\"}]}'"),
+            way("In Swift", "Works on it in the program itself, and shows it here if both use one store.",
+                "import ColonySQLite\nimport ColonyTransactions\n\n"
+                + "let placeOrder = try Saga<Order, Void>(\n    \"place-order\") { saga in\n"
+                + "    saga.step(\"stock\") { call in\n        try await stock.reserve(call.input)\n"
+                + "    } compensation: { call in\n        try await stock.release(call.input)\n    }\n}")));
+}
+
 /** The empty state of the page of semaphores. */
 export function emptySemaphores(origin) {
     return element("section", { class: "empty" },

@@ -31,6 +31,13 @@ export function formatDuration(milliseconds) {
     return pair(Math.floor(hours / 24), "d", hours % 24, "h");
 }
 
+/** A duration of which milliseconds matter: `12 ms`, `0.4 s`, then as `formatDuration` has it. */
+export function formatSpan(milliseconds) {
+    const ms = Math.max(0, Math.round(milliseconds));
+    if (ms < 1000) return `${ms}${space}ms`;
+    return ms < 10_000 ? `${Math.round(ms / 100) / 10}${space}s` : formatDuration(ms);
+}
+
 function pair(large, largeUnit, small, smallUnit) {
     const head = `${large}${space}${largeUnit}`;
     return small === 0 ? head : `${head} ${small}${space}${smallUnit}`;
