@@ -46,7 +46,9 @@ let floor2: [Target] = [
     ),
     .target(
         name: "ColonyTransactions",
-        dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", "ColonyResilience", .serviceLifecycle],
+        dependencies: [
+            "ColonyCore", "ColonyIdentifiers", "ColonyQueues", "ColonyResilience", .crypto, .serviceLifecycle,
+        ],
         swiftSettings: settings
     ),
 ]
@@ -138,9 +140,9 @@ let floor4: [Target] = [
         name: "ColonyServer",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-            "ColonyBalancing", "ColonyProxy",
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
-            .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
+            .nioHTTP1, .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
         resources: [.embedInCode("Console/Resources")],
         swiftSettings: settings
@@ -376,7 +378,8 @@ var tests: [Target] {
             dependencies: [
                 "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
                 "ColonyResilience", "ColonyBalancing", "ColonyMemory", "ColonyProxy",
-                "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation", "RealServers",
+                "ColonySQLite", "ColonyServer", "ColonyRemote", "ColonyConformance", "ColonySimulation",
+                "ColonyTransactions", "RealServers",
                 .asyncHTTPClient, .log,
                 .metrics, .nioCore,
                 .nioFoundationCompat, .nioHTTP1,

@@ -4,6 +4,7 @@ public import ColonyCore
 public import ColonyIdentifiers
 public import ColonyQueues
 public import ColonyResilience
+public import ColonyTransactions
 import HummingbirdCore
 import HummingbirdTLS
 public import Logging
@@ -13,7 +14,7 @@ import NIOSSL
 public import ServiceLifecycle
 import Synchronization
 
-/// The server: the HTTP API of locks, semaphores, the registry, rate limits, queues, identifiers, a shared cache, and proxies, the console, and the metrics over one store.
+/// The server: the HTTP API of locks, semaphores, the registry, rate limits, queues, identifiers, a shared cache, proxies, and transactions, the console, and the metrics over one store.
 ///
 /// ```swift
 /// let daemon = try Daemon(configuration: configuration, engine: MemoryLeaseEngine(), logger: logger)
@@ -56,6 +57,7 @@ public final class Daemon: Service {
     ///     be in the same store as the leases. Without it the daemon says `not_offered` to who asks for them.
     ///   - queues: Where queues live; it should be the same store, too. Without it the daemon says `not_offered` likewise.
     ///   - rateLimits: What counts limits. Without it the daemon says `not_offered` likewise, and it lists them as far as it can.
+    ///   - journal: Where transactions live; it should be the same store, too. Without it they are `unsupported`.
     ///   - closeEngine: Called once after the last request, to close what the engine holds open.
     ///   - metrics: What `/metrics` shows. Hand in the registry that the program gave to `MetricsSystem.bootstrap(_:)`
     ///     to see the metrics of its libraries as well.
@@ -65,6 +67,7 @@ public final class Daemon: Service {
     public init(
         configuration: DaemonConfiguration, engine: any LeaseEngine, segments: (any SegmentEngine)? = nil,
         queues: (any QueueAdministration)? = nil, rateLimits: (any RateLimitEngine)? = nil,
+        journal: (any TransactionAdministration)? = nil,
         closeEngine: @escaping @Sendable () async -> Void = {},
         metrics: PrometheusRegistry = PrometheusRegistry(),
         clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(), logger: Logger
@@ -76,6 +79,7 @@ public final class Daemon: Service {
         let gatekeeper = Gatekeeper(tokens: configuration.tokens, isLoopback: configuration.isLoopback)
         let coordination = CoordinationMetrics(registry: metrics)
         let limitMetrics = LimitMetrics(registry: metrics)
+        let transactionMetrics = TransactionMetrics(registry: metrics)
         let metrics = DaemonMetrics(registry: metrics)
         let cache: SharedCache
         do throws(CacheError) {
@@ -94,6 +98,8 @@ public final class Daemon: Service {
             ) { hub.poke(.proxies) },
             file: configuration.file)
         self.fleet = fleet
+        let rules = AddressRules(
+            allowsLoopback: configuration.isLoopback, allowed: configuration.transactions.allow)
         let responder = Responder(
             locks: LockService(
                 engine: engine, limits: configuration.limits, hub: hub, metrics: metrics, clock: clock),
@@ -114,6 +120,11 @@ public final class Daemon: Service {
                 switches: LimitSwitches(desk: desk, clock: clock) { hub.poke(.switches) }),
             switches: SwitchService(desk: desk, metrics: limitMetrics),
             proxies: ProxyService(fleet: fleet, limits: configuration.limits, clock: clock),
+            transactions: TransactionService(
+                coordinator: try journal.map { journal throws(DaemonError) in
+                    try Self.coordinator(of: journal, configuration, rules, clock, wallClock)
+                }, rules: rules, limits: configuration.limits, hub: hub, metrics: transactionMetrics, clock: clock,
+                wallClock: wallClock, logger: logger),
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
@@ -126,6 +137,23 @@ public final class Daemon: Service {
         self.responder = responder
         self.server = try Self.makeServer(
             configuration, executors: EventLoopExecutors(Self.group), connections: responder.metrics.connections)
+    }
+
+    private static func coordinator(
+        of journal: any TransactionAdministration, _ configuration: DaemonConfiguration, _ rules: AddressRules,
+        _ clock: any MonotonicClock, _ wallClock: any WallClock
+    ) throws(DaemonError) -> TransactionCoordinator {
+        let client = try ParticipantClient(
+            configuration.transactions, rules: rules, clock: clock, wallClock: wallClock)
+        do {
+            return try TransactionCoordinator(
+                journal,
+                erased: [HTTPSaga.definition(calling: client), HTTPTransfer.definition(calling: client)],
+                options: try configuration.transactions.options(drain: configuration.limits.drain), clock: clock,
+                wall: wallClock)
+        } catch {
+            throw DaemonError(.invalidConfiguration, error.message, cause: error)
+        }
     }
 
     private static var group: any EventLoopGroup { MultiThreadedEventLoopGroup.singleton }
@@ -215,9 +243,10 @@ public final class Daemon: Service {
             let service = try self.makeService()
             // Services are shut down from the last to the first, each after the one behind it: the waits must end
             // before the server can find its connections idle.
-            let services: [any Service] = [
-                self.responder.rateLimits.switches, service, EventPump(responder: self.responder),
-            ]
+            let services: [any Service] =
+                [self.responder.rateLimits.switches] + self.responder.transactions.services + [
+                    service, EventPump(responder: self.responder),
+                ]
             var group = ServiceGroupConfiguration(
                 services: services + self.responder.schedules.services, logger: Self.silentLogger)
             group.maximumGracefulShutdownDuration = self.configuration.limits.drain

@@ -32,7 +32,7 @@ extension Rule {
         "HummingbirdTesting": ["ColonyServer"],
         "HTTPTypes": ["ColonyServer", "ColonyHummingbird"],
         "Configuration": ["ColonyServer"],
-        "Crypto": ["ColonyServer", "ColonyHashing", "ColonyRedis"],
+        "Crypto": ["ColonyServer", "ColonyHashing", "ColonyRedis", "ColonyTransactions"],
         "Yams": ["ColonyServer"],
         "NIOHTTPTypes": ["ColonyServer"],
         "GRPCCore": ["ColonyEtcd"], "GRPCProtobuf": ["ColonyEtcd"], "GRPCNIOTransportHTTP2": ["ColonyEtcd"],

@@ -14,6 +14,8 @@ public struct ConfigurationKey: Sendable {
     public let defaultValue: String?
     /// What the key does and why the default is what it is, as a sentence.
     public let meaning: String
+    /// Whether its value must not be shown, also not in an error.
+    var isSecret = false
 
     let apply: @Sendable (_ value: String, _ configuration: inout DaemonConfiguration) throws(Refusal) -> Void
 
@@ -44,133 +46,143 @@ public struct ConfigurationKey: Sendable {
     static let proxies = "proxies"
 
     /// Every key with a single value, in the order of the documentation.
-    public static let all: [ConfigurationKey] = [
-        text("http.host", "127.0.0.1", "The address to listen on. Another than loopback needs tokens, or insecure.") {
-            $0.host = $1
-        },
-        integer("http.port", "port", 0...65_535, 7_400, "The port to listen on; 0 takes a free one.") { $0.port = $1 },
-        text(
-            "data", nil,
-            "The directory of the embedded store. Without it, $XDG_STATE_HOME/colony or ~/.local/state/colony."
-        ) { $0.dataDirectory = $1 },
-        ConfigurationKey(
-            name: "store", type: "URL", defaultValue: nil,
-            meaning: "Which engine to serve, such as sqlite:/var/lib/colony/colony.db, memory:, or etcd://HOST:PORT. "
-                + "Without it, the file colony.db in the data directory."
-        ) { value, configuration throws(Refusal) in
-            do throws(InvalidName) {
-                configuration.store = try EngineURL(value)
-            } catch {
-                throw Refusal(expectation: "a store URL, but \(error.reason)")
-            }
-        },
-        text("tls.certificate", nil, "The PEM file of the certificate and its chain. With tls.key it turns TLS on.") {
-            $0.certificateFile = $1
-        },
-        text("tls.key", nil, "The PEM file of the certificate's private key.") { $0.keyFile = $1 },
-        choice("insecure", ["true", "false"], "false", "Listen on an address that is not loopback without any token.") {
-            $0.isInsecure = $1 == "true"
-        },
-        integer(
-            "limits.body_bytes", "bytes", 1_024...(64 << 20), 1 << 20,
-            "The longest body of a request. The default holds a full batch of renewals with long names."
-        ) { $0.limits.bodyBytes = $1 },
-        integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock or queue.") {
-            $0.limits.nameBytes = $1
-        },
-        duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
-            $0.limits.wait = $1
-        },
-        integer("limits.batch", "number", 1...1_000, 1_000, "The most leases or messages of one request.") {
-            $0.limits.batch = $1
-        },
-        integer(
-            "limits.connections", "number", 1...1_000_000, 10_000,
-            "The most open connections. Further ones wait until one closes."
-        ) { $0.limits.connections = $1 },
-        integer(
-            "limits.waiters", "number", 1...1_000_000, 10_000,
-            "The most requests that wait at the same time for locks, and as many for queues."
-        ) { $0.limits.waiters = $1 },
-        integer(
-            "limits.waiters_per_name", "number", 1...1_000_000, 1_000,
-            "The most requests that wait for one lock or queue."
-        ) { $0.limits.waitersPerName = $1 },
-        integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
-            $0.limits.streams = $1
-        },
-        duration("limits.head_timeout", "10s", "How long the head of a request may take to arrive.") {
-            $0.limits.headTimeout = $1
-        },
-        duration("limits.body_timeout", "10s", "How long the body of a request may take to arrive.") {
-            $0.limits.bodyTimeout = $1
-        },
-        duration("limits.idle_timeout", "120s", "How long a connection may stay open between two requests.") {
-            $0.limits.idleTimeout = $1
-        },
-        duration("limits.drain", "10s", "How long running requests may take to finish after the signal to stop.") {
-            $0.limits.drain = $1
-        },
-        text("ids.namespace", "colony", "Among whom Snowflake identifiers are unique: all that share it and the store.")
-        {
-            $0.identifiers.namespace = $1
-        },
-        choice(
-            "ids.layout", SnowflakeLayout.presets.map(\.name), "classic",
-            "How the bits of Snowflake identifiers are shared out. A namespace keeps the layout that it began with."
-        ) { configuration, name in
-            if let preset = SnowflakeLayout.presets.first(where: { $0.name == name }) {
-                configuration.identifiers.layout = preset.layout
-            }
-        },
-        integer(
-            "ids.datacenter", "number", 0...Int(Int32.max), 0,
-            "The datacenter in Snowflake identifiers; the layout says how many there are."
-        ) { $0.identifiers.datacenter = $1 },
-        ConfigurationKey(
-            name: "ids.worker", type: "number", defaultValue: nil,
-            meaning: "The worker number in Snowflake identifiers. Without it, a free one is leased from the store, "
-                + "which is safe however many daemons there are."
-        ) { value, configuration throws(Refusal) in
-            guard let worker = Int(value), (0...Int(Int32.max)).contains(worker) else {
-                throw Refusal(expectation: "a whole number from 0 to \(Int32.max)")
-            }
-            configuration.identifiers.worker = worker
-        },
-        integer(
-            "cache.bytes", "bytes", 4_096...(1 << 40), 256 << 20,
-            "What the shared cache may hold in memory: keys, values in buffers of a power of two, and about 200 bytes for "
-                + "each entry."
-        ) { $0.cache.bytes = $1 },
-        integer(
-            "cache.value_bytes", "bytes", 1...(64 << 20), 1 << 20, "The longest value that the shared cache takes."
-        ) { $0.cache.valueBytes = $1 },
-        choice(
-            "cache.policy", EvictionPolicy.allCases.map(\.rawValue), EvictionPolicy.adaptive.rawValue,
-            "Which entry a full cache gives up. The default follows what is asked for."
-        ) { $0.cache.policy = EvictionPolicy(rawValue: $1) ?? $0.cache.policy },
-        integer(
-            "queues.request_bytes", "bytes", 4_096...(64 << 20), 16 << 20,
-            "The longest body of a request that publishes. A message in base 64 is a third longer."
-        ) { $0.queues.requestBytes = $1 },
-        integer(
-            "queues.measured", "number", 0...1_000, 100,
-            "How many queues the metrics tell of one by one, in the order of their names."
-        ) { $0.queues.measured = $1 },
-        choice("log.level", DaemonConfiguration.Log.Level.allCases.map(\.rawValue), "info", "How much is logged.") {
-            $0.log.level = DaemonConfiguration.Log.Level(rawValue: $1) ?? $0.log.level
-        },
-        choice(
-            "log.format", DaemonConfiguration.Log.Format.allCases.map(\.rawValue), "text",
-            "Lines for people, or one JSON object a line for collectors."
-        ) { $0.log.format = DaemonConfiguration.Log.Format(rawValue: $1) ?? $0.log.format },
-    ]
+    public static let all: [ConfigurationKey] =
+        [
+            text("http.host", "127.0.0.1", "The address to listen on. Another than loopback needs tokens, or insecure.")
+            {
+                $0.host = $1
+            },
+            integer("http.port", "port", 0...65_535, 7_400, "The port to listen on; 0 takes a free one.") {
+                $0.port = $1
+            },
+            text(
+                "data", nil,
+                "The directory of the embedded store. Without it, $XDG_STATE_HOME/colony or ~/.local/state/colony."
+            ) { $0.dataDirectory = $1 },
+            ConfigurationKey(
+                name: "store", type: "URL", defaultValue: nil,
+                meaning:
+                    "Which engine to serve, such as sqlite:/var/lib/colony/colony.db, memory:, or etcd://HOST:PORT. "
+                    + "Without it, the file colony.db in the data directory."
+            ) { value, configuration throws(Refusal) in
+                do throws(InvalidName) {
+                    configuration.store = try EngineURL(value)
+                } catch {
+                    throw Refusal(expectation: "a store URL, but \(error.reason)")
+                }
+            },
+            text("tls.certificate", nil, "The PEM file of the certificate and its chain. With tls.key it turns TLS on.")
+            {
+                $0.certificateFile = $1
+            },
+            text("tls.key", nil, "The PEM file of the certificate's private key.") { $0.keyFile = $1 },
+            choice(
+                "insecure", ["true", "false"], "false", "Listen on an address that is not loopback without any token."
+            ) {
+                $0.isInsecure = $1 == "true"
+            },
+            integer(
+                "limits.body_bytes", "bytes", 1_024...(64 << 20), 1 << 20,
+                "The longest body of a request. The default holds a full batch of renewals with long names."
+            ) { $0.limits.bodyBytes = $1 },
+            integer("limits.name_bytes", "bytes", 1...255, 255, "The longest name of a lock or queue.") {
+                $0.limits.nameBytes = $1
+            },
+            duration("limits.wait", "60s", "The longest wait of a request. Proxies cut longer ones.") {
+                $0.limits.wait = $1
+            },
+            integer("limits.batch", "number", 1...1_000, 1_000, "The most leases or messages of one request.") {
+                $0.limits.batch = $1
+            },
+            integer(
+                "limits.connections", "number", 1...1_000_000, 10_000,
+                "The most open connections. Further ones wait until one closes."
+            ) { $0.limits.connections = $1 },
+            integer(
+                "limits.waiters", "number", 1...1_000_000, 10_000,
+                "The most requests that wait at the same time for locks, and as many for queues."
+            ) { $0.limits.waiters = $1 },
+            integer(
+                "limits.waiters_per_name", "number", 1...1_000_000, 1_000,
+                "The most requests that wait for one lock or queue."
+            ) { $0.limits.waitersPerName = $1 },
+            integer("limits.streams", "number", 1...100_000, 100, "The most open event streams.") {
+                $0.limits.streams = $1
+            },
+            duration("limits.head_timeout", "10s", "How long the head of a request may take to arrive.") {
+                $0.limits.headTimeout = $1
+            },
+            duration("limits.body_timeout", "10s", "How long the body of a request may take to arrive.") {
+                $0.limits.bodyTimeout = $1
+            },
+            duration("limits.idle_timeout", "120s", "How long a connection may stay open between two requests.") {
+                $0.limits.idleTimeout = $1
+            },
+            duration("limits.drain", "10s", "How long running requests may take to finish after the signal to stop.") {
+                $0.limits.drain = $1
+            },
+            text(
+                "ids.namespace", "colony",
+                "Among whom Snowflake identifiers are unique: all that share it and the store."
+            ) {
+                $0.identifiers.namespace = $1
+            },
+            choice(
+                "ids.layout", SnowflakeLayout.presets.map(\.name), "classic",
+                "How the bits of Snowflake identifiers are shared out. A namespace keeps the layout that it began with."
+            ) { configuration, name in
+                if let preset = SnowflakeLayout.presets.first(where: { $0.name == name }) {
+                    configuration.identifiers.layout = preset.layout
+                }
+            },
+            integer(
+                "ids.datacenter", "number", 0...Int(Int32.max), 0,
+                "The datacenter in Snowflake identifiers; the layout says how many there are."
+            ) { $0.identifiers.datacenter = $1 },
+            ConfigurationKey(
+                name: "ids.worker", type: "number", defaultValue: nil,
+                meaning: "The worker number in Snowflake identifiers. Without it, a free one is leased from the store, "
+                    + "which is safe however many daemons there are."
+            ) { value, configuration throws(Refusal) in
+                guard let worker = Int(value), (0...Int(Int32.max)).contains(worker) else {
+                    throw Refusal(expectation: "a whole number from 0 to \(Int32.max)")
+                }
+                configuration.identifiers.worker = worker
+            },
+            integer(
+                "cache.bytes", "bytes", 4_096...(1 << 40), 256 << 20,
+                "What the shared cache may hold in memory: keys, values in buffers of a power of two, and about 200 bytes for "
+                    + "each entry."
+            ) { $0.cache.bytes = $1 },
+            integer(
+                "cache.value_bytes", "bytes", 1...(64 << 20), 1 << 20, "The longest value that the shared cache takes."
+            ) { $0.cache.valueBytes = $1 },
+            choice(
+                "cache.policy", EvictionPolicy.allCases.map(\.rawValue), EvictionPolicy.adaptive.rawValue,
+                "Which entry a full cache gives up. The default follows what is asked for."
+            ) { $0.cache.policy = EvictionPolicy(rawValue: $1) ?? $0.cache.policy },
+            integer(
+                "queues.request_bytes", "bytes", 4_096...(64 << 20), 16 << 20,
+                "The longest body of a request that publishes. A message in base 64 is a third longer."
+            ) { $0.queues.requestBytes = $1 },
+            integer(
+                "queues.measured", "number", 0...1_000, 100,
+                "How many queues the metrics tell of one by one, in the order of their names."
+            ) { $0.queues.measured = $1 },
+            choice("log.level", DaemonConfiguration.Log.Level.allCases.map(\.rawValue), "info", "How much is logged.") {
+                $0.log.level = DaemonConfiguration.Log.Level(rawValue: $1) ?? $0.log.level
+            },
+            choice(
+                "log.format", DaemonConfiguration.Log.Format.allCases.map(\.rawValue), "text",
+                "Lines for people, or one JSON object a line for collectors."
+            ) { $0.log.format = DaemonConfiguration.Log.Format(rawValue: $1) ?? $0.log.format },
+        ] + Self.transactions
 }
 
 // MARK: Kinds of values
 
 extension ConfigurationKey {
-    private static func text(
+    static func text(
         _ name: String, _ defaultValue: String?, _ meaning: String,
         _ set: @escaping @Sendable (inout DaemonConfiguration, String) -> Void
     ) -> ConfigurationKey {
@@ -181,7 +193,7 @@ extension ConfigurationKey {
         }
     }
 
-    private static func integer(
+    static func integer(
         _ name: String, _ type: String, _ range: ClosedRange<Int>, _ defaultValue: Int, _ meaning: String,
         _ set: @escaping @Sendable (inout DaemonConfiguration, Int) -> Void
     ) -> ConfigurationKey {
@@ -194,7 +206,7 @@ extension ConfigurationKey {
         }
     }
 
-    private static func duration(
+    static func duration(
         _ name: String, _ defaultValue: String, _ meaning: String,
         _ set: @escaping @Sendable (inout DaemonConfiguration, Duration) -> Void
     ) -> ConfigurationKey {

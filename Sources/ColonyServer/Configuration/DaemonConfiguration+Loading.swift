@@ -55,7 +55,8 @@ extension DaemonConfiguration {
                     let hint = error.nearest.map { "; did you mean \($0)?" } ?? ""
                     throw DaemonError(
                         .invalidConfiguration,
-                        "\(place) from \(source.name) must be \(error.expectation), not \(NameRules.quoted(value))\(hint)"
+                        "\(place) from \(source.name) must be \(error.expectation)"
+                            + (key.isSecret ? "" : ", not \(NameRules.quoted(value))\(hint)")
                     )
                 }
                 break
@@ -167,8 +168,12 @@ struct ConfigurationFile {
                 try self.takeTokens(value)
             } else if name == ConfigurationKey.proxies {
                 self.proxies = try ProxiesDocument.read(SectionValue(node: value, path: name, file: self.path))
-            } else if ConfigurationKey.all.contains(where: { $0.name == name }) {
+            } else if let known = ConfigurationKey.all.first(where: { $0.name == name }) {
                 if Self.isNull(value) { continue }
+                if known.type == ConfigurationKey.list, case .sequence = value {
+                    self.values[name] = try self.list(value, of: name, at: value).joined(separator: ",")
+                    continue
+                }
                 guard case .scalar(let scalar) = value else {
                     throw self.refused("\(name) must be a single value", at: value)
                 }

@@ -27,6 +27,8 @@ public struct DaemonConfiguration: Sendable {
     public var cache = Caching()
     /// How much a request to a queue may bring, and what is told about queues.
     public var queues = Queues()
+    /// Whom the daemon calls for transactions, and how.
+    public var transactions = Transactions()
     /// The proxies that the daemon runs. They are described in the file only.
     public var proxies: [ProxyDefinition] = []
     /// The file that was read; `nil` if there was none. It is read again when proxies are reloaded.
@@ -194,6 +196,7 @@ public struct DaemonConfiguration: Sendable {
         }
         try self.identifiers.validate()
         try self.cache.validate()
+        try self.transactions.validate()
         if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
             throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
         }

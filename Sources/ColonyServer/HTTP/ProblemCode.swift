@@ -19,6 +19,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case notFound = "not_found"
     case unknownQueue = "unknown_queue"
     case unknownExchange = "unknown_exchange"
+    case unknownTransaction = "unknown_transaction"
     case methodNotAllowed = "method_not_allowed"
     case bodyTimeout = "body_timeout"
     case held
@@ -34,6 +35,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case staleReceipt = "stale_receipt"
     case exchangeConflict = "exchange_conflict"
     case scheduleConflict = "schedule_conflict"
+    case transactionConflict = "transaction_conflict"
+    case transactionEnded = "transaction_ended"
+    case notStuck = "not_stuck"
     // 412
     case versionMismatch = "version_mismatch"
     // 413, 415, 429
@@ -48,6 +52,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case unsupportedEncoding = "unsupported_encoding"
     case tooManyWaiters = "too_many_waiters"
     case tooManyStreams = "too_many_streams"
+    case tooManyTransactions = "too_many_transactions"
     // 5xx
     case storeFailed = "store_failed"
     case unsupported
@@ -67,18 +72,19 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .invalidName, .invalidRequest, .invalidJSON, .unknownField, .malformedID: 400
         case .unauthorized: 401
         case .forbidden, .hostRefused, .originRefused: 403
-        case .notFound, .unknownQueue, .unknownExchange: 404
+        case .notFound, .unknownQueue, .unknownExchange, .unknownTransaction: 404
         case .methodNotAllowed: 405
         case .bodyTimeout: 408
         case .invalidConfiguration, .held, .permitsHeld, .recordConflict, .lost, .schemeMismatch, .segmentsExhausted,
             .epochOver:
             409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
+        case .transactionConflict, .transactionEnded, .notStuck: 409
         case .unroutable, .impossibleLimit: 422
         case .versionMismatch: 412
         case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
         case .unsupportedMediaType, .unsupportedEncoding: 415
-        case .tooManyWaiters, .tooManyStreams: 429
+        case .tooManyWaiters, .tooManyStreams, .tooManyTransactions: 429
         case .clientGone: 499
         case .storeFailed: 500
         case .unsupported, .notOffered: 501
@@ -117,6 +123,10 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .staleReceipt: "The deliveries are over"
         case .exchangeConflict: "The exchange exists and is another"
         case .scheduleConflict: "The schedule has gone on meanwhile"
+        case .unknownTransaction: "There is no such transaction"
+        case .transactionConflict: "The transaction exists and is another"
+        case .transactionEnded: "The transaction has ended"
+        case .notStuck: "The transaction needs no decision"
         case .unroutable: "No queue is bound for the messages"
         case .impossibleLimit: "The numbers of the limit do not fit together"
         case .versionMismatch: "The entry is not the one that was expected"
@@ -126,6 +136,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .unsupportedMediaType: "The body is not declared as JSON"
         case .unsupportedEncoding: "The body is encoded in a way that is not taken"
         case .tooManyWaiters: "Too many requests wait already"
+        case .tooManyTransactions: "Too many transactions are in flight"
         case .tooManyStreams: "Too many event streams are open already"
         case .storeFailed: "The store failed"
         case .unsupported: "The store cannot do this"
@@ -144,7 +155,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     /// After how many seconds asking again makes sense, for the answers that carry a `Retry-After` header.
     var retryAfterSeconds: Int? {
         switch self {
-        case .tooManyWaiters, .tooManyStreams, .storeUnavailable, .draining, .queueFull: 1
+        case .tooManyWaiters, .tooManyStreams, .tooManyTransactions, .storeUnavailable, .draining, .queueFull: 1
         case .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree: 1
         default: nil
         }

@@ -22,6 +22,7 @@ final class Responder: Sendable {
     let rateLimits: LimitService
     let switches: SwitchService
     let proxies: ProxyService
+    let transactions: TransactionService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -37,7 +38,8 @@ final class Responder: Sendable {
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
         permits: PermitService, registry: RegistryService, rateLimits: LimitService, switches: SwitchService,
-        proxies: ProxyService, gatekeeper: Gatekeeper, about: ServerAbout, limits: DaemonConfiguration.Limits,
+        proxies: ProxyService, transactions: TransactionService, gatekeeper: Gatekeeper, about: ServerAbout,
+        limits: DaemonConfiguration.Limits,
         clock: any MonotonicClock,
         wallClock: any WallClock,
         logger: Logger
@@ -54,6 +56,7 @@ final class Responder: Sendable {
         self.rateLimits = rateLimits
         self.switches = switches
         self.proxies = proxies
+        self.transactions = transactions
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -78,6 +81,7 @@ final class Responder: Sendable {
         self.permits.register.drain()
         self.registry.register.drain()
         self.topics.streams.drain()
+        self.transactions.drain()
         self.hub.close()
         self.caches.cache.invalidations.close()
     }
@@ -195,6 +199,9 @@ final class Responder: Sendable {
             return try await self.answerLimit(match, request, token)
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick:
             return try await self.answerProxy(match, request, token)
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            return try await self.answerTransaction(match, request, token, client)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
@@ -242,6 +249,7 @@ final class Responder: Sendable {
             ("colony_semaphore_waiters", self.permits.register.count, "Requests that wait for permits."),
             ("colony_registry_waiters", self.registry.register.count, "Requests that wait for a change of a group."),
             ("colony_limit_switches", self.rateLimits.switches.count, "Limits that an operator has switched."),
+            ("colony_transaction_waiters", self.transactions.register.count, "Requests that wait for a transaction."),
             ("colony_topic_streams", self.topics.streams.count, "Open streams of topics."),
             ("colony_locks_held", counts.held ?? -1, "Held locks in the store, counted at most every few seconds."),
             (
@@ -263,6 +271,7 @@ final class Responder: Sendable {
         await self.queues.writeMetrics(token: token, to: &body)
         self.schedules.writeMetrics(to: &body)
         await self.proxies.writeMetrics(to: &body)
+        await self.transactions.writeMetrics(to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)

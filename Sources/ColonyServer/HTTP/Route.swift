@@ -16,6 +16,8 @@ enum Route: UInt8, CaseIterable, Sendable {
     case listGroups, readGroup, groupChanges, putRecord, readRecord, removeRecord, renewRecord
     case takeLimit, takeLimits, listLimits, inspectLimit, resetLimit, listSwitches, setSwitch
     case listProxies, inspectProxy, reloadProxies, setEndpoint, explainPick
+    case startSaga, startTransfer, listTransactions, inspectTransaction
+    case retryTransaction, skipTransaction, turnBackTransaction, resolveTransaction, cancelTransaction
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -35,6 +37,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
         case .putRecord, .setSwitch: .put
         case .reloadProxies: .post
+        case .startSaga, .startTransfer, .cancelTransaction: .post
+        case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .post
         case .setEndpoint: .patch
         case .evictHolder, .removeRecord, .resetLimit: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
@@ -111,6 +115,14 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .inspectProxy: "/v1/proxies/{proxy}"
         case .setEndpoint: "/v1/proxies/{proxy}/upstreams/{upstream}/endpoints/{endpoint}"
         case .explainPick: "/v1/proxies/{proxy}/upstreams/{upstream}/explain"
+        case .startSaga, .listTransactions: "/v1/sagas"
+        case .startTransfer: "/v1/tcc"
+        case .inspectTransaction: "/v1/sagas/{transaction}"
+        case .retryTransaction: "/v1/sagas/{transaction}/retry"
+        case .skipTransaction: "/v1/sagas/{transaction}/skip"
+        case .turnBackTransaction: "/v1/sagas/{transaction}/turn-back"
+        case .resolveTransaction: "/v1/sagas/{transaction}/resolve"
+        case .cancelTransaction: "/v1/sagas/{transaction}/cancel"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -138,6 +150,9 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .listLimits, .inspectLimit, .listSwitches: .read
         case .breakLock, .emptyCache, .evictHolder, .resetLimit, .setSwitch: .admin
         case .reloadProxies, .setEndpoint: .admin
+        case .startSaga, .startTransfer, .cancelTransaction: .write
+        case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .admin
+        case .listTransactions, .inspectTransaction: .read
         case .listProxies, .inspectProxy, .explainPick: .read
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
@@ -173,7 +188,7 @@ extension RouteMatch {
         let (candidates, name, item) =
             Self.queueCandidates(path) ?? Self.routingCandidates(path)
             ?? Self.coordinationCandidates(path) ?? Self.limitCandidates(path)
-            ?? Self.proxyCandidates(path) ?? Self.candidates(path)
+            ?? Self.proxyCandidates(path) ?? Self.transactionCandidates(path) ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

@@ -31,6 +31,24 @@ extension JSONReader {
         return Array(decoded)
     }
 
+    /// Reads a value of any kind as the text that it stands in, byte by byte.
+    mutating func readVerbatim() throws(JSONDefect) -> [UInt8] {
+        let start = self.position
+        try self.skipValue(depth: 0)
+        return Array(self.bytes[start..<self.position])
+    }
+
+    /// Whether bytes are one JSON value, with nothing but white space around it.
+    static func isValue(_ bytes: [UInt8]) -> Bool {
+        bytes.withUnsafeBytes { bytes in
+            var reader = JSONReader(bytes)
+            reader.skipWhitespace()
+            guard (try? reader.skipValue(depth: 0)) != nil else { return false }
+            reader.skipWhitespace()
+            return reader.position == bytes.count
+        }
+    }
+
     /// Reads an object whose members have any names, and strings for values.
     mutating func readStrings(atMost limit: Int) throws(JSONDefect) -> [String: String] {
         guard self.peek() == UInt8(ascii: "{") else { throw self.wrongType(expected: "an object") }

@@ -390,7 +390,7 @@ extension JSONReader {
         return .wrongType(path: path, expected: expected, found: text)
     }
 
-    private mutating func skipValue(depth: Int) throws(JSONDefect) {
+    mutating func skipValue(depth: Int) throws(JSONDefect) {
         guard depth < Self.maximumDepth else { throw self.invalid("values nest more than \(Self.maximumDepth) deep") }
         switch self.peek() {
         case UInt8(ascii: "\""):

@@ -9,7 +9,7 @@ import NIOCore
 /// It is made from ``Route``, so a route without a description does not compile, and from the limits that this server
 /// runs with. Answers are listed by what the handlers really give; a fuzzer holds the server to that in CI.
 struct OpenAPIDocument {
-    private let limits: DaemonConfiguration.Limits
+    let limits: DaemonConfiguration.Limits
     private let caching: DaemonConfiguration.Caching
     private let queueing: DaemonConfiguration.Queues
     private let needsTokens: Bool
@@ -44,7 +44,7 @@ struct OpenAPIDocument {
                 [
                     "title": "Colony", "version": .string(ServerAbout.version),
                     "description":
-                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; rate limits; durable queues; identifiers; a shared cache; proxies. Durations are in milliseconds.",
+                        "Named, owned, expiring locks and semaphores with fencing tokens; a registry of records; rate limits; durable queues; identifiers; a shared cache; proxies; transactions across services. Durations are in milliseconds.",
                     "license": ["name": "Apache-2.0", "identifier": "Apache-2.0"],
                 ]
             ),
@@ -138,7 +138,8 @@ struct OpenAPIDocument {
         [
             "name": .string(place), "in": "path", "required": true,
             "schema": .reference(
-                ["owner": "Owner", "kind": "SwitchKind", "switch": "SwitchName"][place, default: "Name"]),
+                ["owner": "Owner", "kind": "SwitchKind", "switch": "SwitchName", "transaction": "TransactionID"][
+                    place, default: "Name"]),
             "description": .string("The \(place), percent-encoded; a slash is %2F, and # is %23."),
         ]
     }
@@ -336,7 +337,7 @@ struct OpenAPIDocument {
             return [self.writerParameter]
         case .invalidations:
             return [query("writer", .reference("Writer"), "Whose changes are left out: the reader's own.")]
-        default: return self.proxyParameters(route)
+        default: return self.proxyParameters(route) + self.transactionParameters(route, wait)
         }
     }
 
@@ -349,6 +350,9 @@ struct OpenAPIDocument {
         }
         if route == .declareQueue || route == .declareExchange {
             responses.append(("201", self.success(route, "It is made; there was none before.")))
+        }
+        if route == .startSaga || route == .startTransfer {
+            responses.append(("202", self.success(route, "It comes to its end.")))
         }
         if route == .readEntry {
             responses.append(("304", ["description": "The entry has one of the tags that were sent."]))
@@ -481,6 +485,10 @@ struct OpenAPIDocument {
         case .console: codes += [.notFound]
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick:
             codes += route.proxyDescription.problems
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            codes += [.invalidName, .unsupported, .storeFailed, .storeUnavailable, .draining]
+            codes += route.transactionDescription.problems
         case .server, .openAPI, .healthz, .metrics: break
         }
         if self.needsTokens {
@@ -489,11 +497,5 @@ struct OpenAPIDocument {
             codes += [.hostRefused, .originRefused]
         }
         return codes
-    }
-}
-
-extension JSONValue {
-    static func reference(_ schema: String) -> JSONValue {
-        ["$ref": .string("#/components/schemas/\(schema)")]
     }
 }

@@ -16,7 +16,13 @@ extension Route {
     }
 
     /// Whether a request without a body says the same as one with an empty object.
-    var bodyMayBeMissing: Bool { self == .issueIDs || self == .declareQueue || self == .receiveMessages }
+    var bodyMayBeMissing: Bool {
+        switch self {
+        case .issueIDs, .declareQueue, .receiveMessages: true
+        case .retryTransaction, .skipTransaction, .turnBackTransaction, .cancelTransaction: true
+        default: false
+        }
+    }
 
     var summary: String {
         switch self {
@@ -55,6 +61,9 @@ extension Route {
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.summary
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.summary
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            self.transactionDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -103,7 +112,11 @@ extension Route {
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.success
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.success
-        case .events: "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, and `proxies`."
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            self.transactionDescription.success
+        case .events:
+            "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, `proxies`, and `transactions`."
         case .server: "What this server is."
         case .openAPI: "The document."
         case .healthz, .readyz: "Yes."
@@ -136,6 +149,9 @@ extension Route {
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.request
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.request
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            self.transactionDescription.request
         default: nil
         }
     }
@@ -175,6 +191,9 @@ extension Route {
         case .takeLimit, .takeLimits, .listLimits, .inspectLimit, .resetLimit, .listSwitches, .setSwitch:
             self.limitDescription.answer
         case .listProxies, .inspectProxy, .reloadProxies, .setEndpoint, .explainPick: self.proxyDescription.answer
+        case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
+            .turnBackTransaction, .resolveTransaction, .cancelTransaction:
+            self.transactionDescription.answer
         default: "Status"
         }
     }

@@ -108,7 +108,9 @@ extension RunWork {
                 self.trouble = TransactionProgress.Trouble(
                     step: step, direction: direction, reason: Self.reason(error.message))
             } else {
-                self.failed(step, direction, Self.reason("\(error)"))
+                let unknown = error as? UnknownOutcome
+                self.failed(
+                    step, direction, Self.reason(unknown?.reason ?? "\(error)"), resting: unknown?.retryAfter ?? .zero)
             }
         }
     }
@@ -130,12 +132,15 @@ extension RunWork {
         self.trouble = TransactionProgress.Trouble(step: step, direction: direction, reason: "refused: \(reason)")
     }
 
-    private mutating func failed(_ step: Int, _ direction: StepDirection, _ reason: String) {
+    /// - Parameter least: How long the participant wants to be left alone.
+    private mutating func failed(
+        _ step: Int, _ direction: StepDirection, _ reason: String, resting least: Duration = .zero
+    ) {
         let policy = self.plan.steps[step].policy
         var failures = self.failures[step] ?? Failures()
         failures.count += 1
         failures.rest = self.services.rest(after: failures.count, by: policy, previous: failures.rest)
-        failures.restsUntil = self.services.clock.now.advanced(by: failures.rest)
+        failures.restsUntil = self.services.clock.now.advanced(by: max(failures.rest, least))
         self.failures[step] = failures
         self.services.statistics.withLock { $0.unknownOutcomes += 1 }
         // What is undone is undone however often it takes.

@@ -1,7 +1,7 @@
 import ColonyCore
 
 /// The branches of a TCC while it is defined, and the plan that they come to: the tries of all, the confirms of all, and the result.
-final class TCCDraft {
+package final class TCCDraft {
     private struct Branch {
         var name: StepName
         var attempt: PlannedStep
@@ -20,12 +20,12 @@ final class TCCDraft {
     private var outcome: Outcome?
     private var failure: TransactionError?
 
-    init(name: String, order: TCCOrder) {
+    package init(name: String, order: TCCOrder) {
         self.name = name
         self.order = order
     }
 
-    func add<Output: Sendable>(
+    package func add<Output: Sendable>(
         _ name: String, _ policy: StepPolicy, _ confirmPolicy: StepPolicy,
         attempt: @escaping @Sendable (RawCall) async throws -> StepResult,
         decodeOutput: @escaping @Sendable ([UInt8]) throws -> any Sendable,
@@ -58,7 +58,7 @@ final class TCCDraft {
         return StepOutput(step: self.branches.count * 2, name: "result")
     }
 
-    func finished() throws(TransactionError) -> [PlannedStep] {
+    package func finished() throws(TransactionError) -> [PlannedStep] {
         if let failure { throw failure }
         let count = self.branches.count
         guard count > 0 else {

@@ -56,7 +56,8 @@ struct ServeCommand: AsyncParsableCommand {
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(
             configuration: configuration, engine: served.engine, segments: served.segments,
-            queues: served.queues, rateLimits: served.rateLimits, closeEngine: { await served.close() }, logger: logger)
+            queues: served.queues, rateLimits: served.rateLimits, journal: served.journal,
+            closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
             try ServeAnnouncement(configuration, port: port, served: served, proxies: daemon.proxyAddresses)

@@ -7,6 +7,7 @@ import ColonyRedis
 import ColonyResilience
 import ColonySQLite
 import ColonyServer
+import ColonyTransactions
 
 /// The engines that the daemon serves: leases, ranges, queues, and limits of one store.
 ///
@@ -18,6 +19,8 @@ struct ServedStore {
     let segments: (any SegmentEngine)?
     let queues: any QueueAdministration
     let rateLimits: any RateLimitAdministration
+    /// Where transactions are written down; `nil` on a store that cannot keep them.
+    let journal: (any TransactionAdministration)?
     let place: StorePlace
     /// Where the queues are, if not with the rest.
     let queuePlace: StorePlace?
@@ -37,6 +40,7 @@ struct ServedStore {
             self.place = .file(try DataDirectory.ofThisUser())
         }
         self.server = try self.place.openServer()
+        self.journal = try self.place.makeJournal()
         if let server = self.server {
             self.engine = server.engine
             self.segments = (server.engine as? any RegistryEngine).map { RegistrySegmentEngine($0) }
@@ -71,6 +75,7 @@ struct ServedStore {
         if let limits = self.rateLimits as? SQLiteRateLimitEngine { await limits.close() }
         if let limits = self.rateLimits as? RedisRateLimitEngine { await limits.close() }
         if let segments = self.segments as? SQLiteSegmentEngine { await segments.close() }
+        if let journal { await StorePlace.close(journal) }
         if let engine = self.engine as? SQLiteLeaseEngine { await engine.close() }
         await self.server?.close()
     }

@@ -23,6 +23,14 @@ extension StorePlace {
         }
     }
 
+    /// Closes a journal after the last call.
+    static func close(_ journal: any TransactionAdministration) async {
+        if let journal = journal as? SQLiteTransactionJournal { await journal.close() }
+        #if Postgres
+        if let journal = journal as? PostgresTransactionJournal { await journal.close() }
+        #endif
+    }
+
     /// A journal on PostgreSQL; `nil` for another kind of server, or if this build has none.
     private static func postgresJournal(_ url: EngineURL) throws -> (any TransactionAdministration)? {
         #if Postgres
