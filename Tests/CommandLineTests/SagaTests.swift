@@ -2,7 +2,6 @@ import ColonyCore
 import ColonySQLite
 import ColonyTransactions
 import Foundation
-import Synchronization
 import Testing
 
 /// `colony saga`: what stands in a journal is shown and decided about, on a file and through a daemon.
@@ -54,7 +53,7 @@ import Testing
                 "stuck at     the compensation of stock", "because      the shelf is locked",
                 "payment refused: card unreadable",
                 "payload      {\"item\":7}", "colony saga retry order-4711", "colony saga skip order-4711",
-                "colony saga resolve --as completed order-4711",
+                "colony saga resolve --as compensated order-4711",
             ] {
                 #expect(details.output.contains(part), "\(part) is not in\n\(details.output)")
             }
@@ -154,6 +153,55 @@ import Testing
             try scene.write("{\"name\":\"a\"}", to: "neither.json")
             let neither = try await scene.colony("saga", "start", "neither.json", "--server", "http://127.0.0.1:1")
             #expect(neither.code == 64 && neither.errors.contains("\"steps\""))
+        }
+    }
+
+    /// A definition whose only step calls an address at which nobody listens.
+    private static func definition(_ id: String, item: Int = 7, retry: String) -> String {
+        #"{"id":"\#(id)","name":"place-order","payload":{"item":\#(item)},"#
+            + #""steps":[{"name":"stock","action":"http://127.0.0.1:1/","compensation":"http://127.0.0.1:1/","#
+            + #""retry":{"initial_ms":20,\#(retry)}}]}"#
+    }
+
+    @Test func `a daemon works on what a file defines, and says when it ends`() async throws {
+        try await Scene.run { scene in
+            try await scene.whileServing { daemon in
+                let server = ["--server", daemon.url]
+                try scene.write(Self.definition("once", retry: #""attempts":1"#), to: "once.json")
+                let stuck = try await scene.colony(["saga", "start", "once.json", "--wait", "30s"] + server)
+                #expect(stuck.code == 1, "\(stuck.errors)")
+                #expect(stuck.output.contains("stuck at     the action of stock"), "\(stuck.output)")
+                #expect(stuck.output.contains("colony saga turn-back once"))
+                let again = try await scene.colony(["saga", "start", "once.json", "--json"] + server)
+                #expect(
+                    try Self.json(again.output)["state"] as? String == "stuck", "it was begun twice: \(again.errors)")
+                try scene.write(Self.definition("once", item: 8, retry: #""attempts":1"#), to: "other.json")
+                let conflict = try await scene.colony(["saga", "start", "other.json"] + server)
+                #expect(conflict.code == 1 && conflict.errors.contains("once"), "\(conflict.errors)")
+
+                try scene.write(Self.definition("endless", retry: #""maximum_ms":50"#), to: "endless.json")
+                let endless = try await scene.colony(["saga", "start", "endless.json", "--wait", "200ms"] + server)
+                #expect(endless.code == 75, "\(endless.errors)")
+                #expect(endless.output.contains("due: an answer of stock"), "\(endless.output)")
+                #expect(try await scene.colony(["saga", "cancel", "endless"] + server).code == 0)
+                try await eventually("it turns back") {
+                    let list = try await scene.colony(["saga", "list", "--state", "compensating", "--json"] + server)
+                    return list.output.contains("\"endless\"")
+                }
+
+                // The file of the daemon tells the same as the daemon.
+                let fromFile = try await scene.colony("saga", "inspect", "once", "--json")
+                let fromDaemon = try await scene.colony(["saga", "inspect", "once", "--json"] + server)
+                #expect(fromFile.output == fromDaemon.output)
+                let closed = try await scene.colony(
+                    ["saga", "resolve", "once", "--as", "compensated", "--by", "ann", "--note", "by hand"] + server)
+                #expect(closed.code == 0, "\(closed.errors)")
+                let ended = try await scene.colony(["saga", "inspect", "once"] + server)
+                #expect(ended.output.contains("ann decided: resolve as compensated: by hand"), "\(ended.output)")
+                let late = try await scene.colony(["saga", "cancel", "once", "--json"] + server)
+                #expect(late.code == 1)
+                #expect(try Self.json(late.errors)["code"] as? String == "transaction_ended")
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ enum JSONValue: Codable, Hashable, Sendable {
     case bool(Bool)
     case integer(Int64)
     case decimal(Decimal)
+    /// A number that is too large or too small for a decimal one.
+    case double(Double)
     case string(String)
     case array([JSONValue])
     case object([String: JSONValue])
@@ -26,6 +28,8 @@ enum JSONValue: Codable, Hashable, Sendable {
             self = .integer(value)
         } else if let value = try? container.decode(Decimal.self) {
             self = .decimal(value)
+        } else if let value = try? container.decode(Double.self) {
+            self = .double(value)
         } else if let value = try? container.decode(String.self) {
             self = .string(value)
         } else if let value = try? container.decode([JSONValue].self) {
@@ -42,6 +46,7 @@ enum JSONValue: Codable, Hashable, Sendable {
         case .bool(let value): try container.encode(value)
         case .integer(let value): try container.encode(value)
         case .decimal(let value): try container.encode(value)
+        case .double(let value): try container.encode(value)
         case .string(let value): try container.encode(value)
         case .array(let value): try container.encode(value)
         case .object(let value): try container.encode(value)

@@ -23,7 +23,7 @@ struct JournalDesk: TransactionDesk {
     }
 
     func read(_ transaction: TransactionID) async throws -> TransactionDocument? {
-        try await self.journal.read(transaction).map { TransactionDocument($0) }
+        try await self.journal.read(transaction).map { try TransactionDocument($0) }
     }
 
     func decide(

@@ -131,13 +131,14 @@ enum SagaPresentation {
             lines.append("  colony saga skip \(isAction ? "--output JSON " : "")\(id)")
             if Self.mayTurnBack(transaction) { lines.append("  colony saga turn-back \(id)") }
         }
-        lines.append("  colony saga resolve --as \(Self.mayTurnBack(transaction) ? "compensated" : "completed") \(id)")
+        let isForward = !Self.isTurnedBack(transaction) && !Self.mayTurnBack(transaction)
+        lines.append("  colony saga resolve --as \(isForward ? "completed" : "compensated") \(id)")
         return lines.joined(separator: "\n")
     }
 
     /// Whether no step was begun that cannot be undone.
     private static func mayTurnBack(_ transaction: TransactionDocument) -> Bool {
-        if transaction.entries.contains(where: { $0.event == "turned_back" }) { return false }
+        if Self.isTurnedBack(transaction) { return false }
         return transaction.steps.allSatisfy { step in
             switch step.kind {
             case "pivot": step.state == "waiting" || step.state == "refused"
@@ -145,6 +146,10 @@ enum SagaPresentation {
             default: true
             }
         }
+    }
+
+    private static func isTurnedBack(_ transaction: TransactionDocument) -> Bool {
+        transaction.entries.contains { $0.event == "turned_back" }
     }
 
     // MARK: Words
@@ -162,7 +167,8 @@ enum SagaPresentation {
     }
 
     private static func ago(_ time: WallTime, _ now: WallTime) -> String {
-        Duration.milliseconds(max(0, now.millisecondsSince1970 - time.millisecondsSince1970)).wholeSeconds
+        let passed = now.millisecondsSince1970 - time.millisecondsSince1970
+        return passed < 1_000 ? "<1 s" : Duration.milliseconds(passed).wholeSeconds
     }
 
     /// A text as one word of a shell.

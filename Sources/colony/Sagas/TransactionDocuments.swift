@@ -1,4 +1,12 @@
 import ColonyCore
+import ColonyServer
+import ColonyTransactions
+
+#if canImport(FoundationEssentials)
+import FoundationEssentials
+#else
+import Foundation
+#endif
 
 /// A point in time: as text to people and in what is printed, and also read as milliseconds since 1970.
 struct TimeDocument: Codable, Hashable, Sendable {
@@ -30,19 +38,23 @@ struct TimeDocument: Codable, Hashable, Sendable {
 
 /// A line of a list.
 struct TransactionSummaryDocument: Codable, Sendable {
-    struct Definition: Codable, Sendable {
-        var name: String
-        var version: Int
-    }
-
     var id: String
     var kind: String
     var name: String
     var state: String
     var started_at: TimeDocument
     var changed_at: TimeDocument
-    var definition: Definition?
     var coordinator: UInt64?
+
+    init(_ summary: TransactionSummary) {
+        self.id = summary.id.rawValue
+        self.kind = summary.kind.rawValue
+        self.name = summary.label.rawValue
+        self.state = summary.state.rawValue
+        self.started_at = TimeDocument(summary.startedAt)
+        self.changed_at = TimeDocument(summary.changedAt)
+        self.coordinator = summary.coordinator?.rawValue
+    }
 }
 
 /// A page of a list, stuck ones first.
@@ -54,6 +66,11 @@ struct TransactionPageDocument: Codable, Sendable {
 
 /// Everything about one transaction.
 struct TransactionDocument: Codable, Sendable {
+    struct Definition: Codable, Sendable {
+        var name: String
+        var version: Int
+    }
+
     /// A step at which it stopped.
     struct Trouble: Codable, Sendable {
         var step: String
@@ -90,7 +107,7 @@ struct TransactionDocument: Codable, Sendable {
     var state: String
     var started_at: TimeDocument
     var changed_at: TimeDocument
-    var definition: TransactionSummaryDocument.Definition
+    var definition: Definition
     var coordinator: UInt64?
     var payload: JSONValue?
     var input_base64: String?
@@ -99,6 +116,13 @@ struct TransactionDocument: Codable, Sendable {
     var trouble: Trouble?
     var steps: [Step]
     var entries: [Entry]
+}
+
+extension TransactionDocument {
+    /// A transaction as its journal has it, in the words of the HTTP interface.
+    init(_ record: TransactionRecord) throws {
+        self = try JSONDecoder().decode(Self.self, from: Data(TransactionJSON.bytes(of: record)))
+    }
 }
 
 /// What a daemon answers to the start of a transaction.

@@ -95,5 +95,10 @@ export class TransactionsApi {
 
 /** JSON that came from the daemon, as text: set out over lines, and every whole number as it was. */
 export function jsonText(value, space = 2) {
-    return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? JSON.rawJSON(String(part)) : part), space);
+    return JSON.stringify(value, (_, part) => (typeof part === "bigint" ? exactly(part) : part), space);
+}
+
+/** A browser that cannot write such a number as one shows its digits in quotes. */
+function exactly(number) {
+    return JSON.rawJSON?.(String(number)) ?? String(number);
 }
