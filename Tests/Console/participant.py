@@ -11,6 +11,7 @@ class Participant:
     def __init__(self):
         self.lock = threading.Lock()
         self.answers = {}
+        self.failures = {}
         self.calls = []
         self.hung = threading.Event()
         participant = self
@@ -23,6 +24,9 @@ class Participant:
                 with participant.lock:
                     participant.calls.append((self.path, dict(self.headers), body))
                     status, answer = participant.answers.get(self.path, (200, None))
+                    if participant.failures.get(self.path, 0) > 0:
+                        participant.failures[self.path] -= 1
+                        status, answer = 500, None
                 if status is None:
                     participant.hung.wait(60)
                     status, answer = 200, None
@@ -57,8 +61,9 @@ class Participant:
     def refuses(self, path, reason):
         self.set(path, 409, {"detail": reason})
 
-    def fails(self, path):
-        self.set(path, 500, None)
+    def fails(self, path, times=1_000_000):
+        with self.lock:
+            self.failures[path] = times
 
     def hangs(self, path):
         """Calls get no answer until `let_go`."""
@@ -68,6 +73,7 @@ class Participant:
         self.hung.set()
 
     def does(self, path):
+        self.fails(path, 0)
         self.set(path, 200, None)
 
     def set(self, path, status, answer):

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 
 import pytest
 from selenium.webdriver.common.by import By
@@ -406,3 +407,19 @@ def test_text_stands_out_from_its_ground(page, service, scheme):
     assert page.driver.execute_script(CONTRAST) == []
     page.find("[data-verb=resolve]").click()
     assert page.driver.execute_script(CONTRAST) == []
+
+
+@pytest.mark.skipif(os.environ.get("COLONY_SCREENSHOTS") != "1", reason="COLONY_SCREENSHOTS is not 1")
+def test_screenshots_for_the_documentation(page, service, images):
+    for number in (4698, 4701, 4702):
+        start(page.daemon, [step(service, "stock"), step(service, "mail", False, retryable=True)], f"order-{number}")
+    service.fails("/parcel", times=2)
+    scene(page, service)
+    page.resize(1600, 1000)
+    page.prefer("light", motion="reduce")
+    open_page(page)
+    open_transaction(page, "order-4711")
+    page.until(lambda: len(steps(page)) == 5, "the steps are not shown")
+    file = images / "console-transactions-light.png"
+    assert page.driver.save_screenshot(str(file))
+    assert file.stat().st_size < 200_000

@@ -1,8 +1,7 @@
 /** Everything about one transaction, beside the table on a wide page and over it on a narrow one. */
 
-import { problemElement } from "./dialogs.js";
-import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { bodyElement } from "./body-view.js";
+import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { command, shellWord } from "./lock-panel.js";
 import { formatDuration } from "./text.js";
 import { TransactionChart } from "./transaction-chart.js";
@@ -45,7 +44,6 @@ export class TransactionPanel {
     #advice = element("div", { class: "panel-advice", "data-level": "stuck" });
     #buttons = {};
     #refusal = element("p", { class: "note", hidden: true });
-    #outcome = element("div", { class: "outcome" });
     #chart = new TransactionChart();
     #history = new TransactionHistory();
     #payload = element("div", { class: "payload" });
@@ -67,7 +65,7 @@ export class TransactionPanel {
         }
         this.#content = element("div", {},
             this.#advice, element("div", { class: "transaction-actions" }, Object.values(this.#buttons)), this.#refusal,
-            this.#outcome, element("h3", {}, "Steps"), this.#chart.element, this.#history.element,
+            element("h3", {}, "Steps"), this.#chart.element, this.#history.element,
             element("h3", {}, "Payload"), this.#payload, element("h3", {}, "Settings"), this.#facts, this.#commands);
         this.element = element("aside", { class: "panel transaction-panel", "aria-labelledby": "panel-title", hidden: true },
             element("div", { class: "panel-head" }, this.#title,
@@ -98,7 +96,6 @@ export class TransactionPanel {
         this.element.scrollTop = 0;
         replaceChildren(this.#title, nameElement(id));
         this.#state.replaceChildren();
-        this.#outcome.replaceChildren();
         this.#content.hidden = true;
         this.#chart.reset();
         this.#history.reset();
@@ -143,11 +140,6 @@ export class TransactionPanel {
         setText(this.#line, `${kinds[kind] ?? kind} ${name}, ${state === "stuck" ? "for" : "last change"} `
             + `${formatDuration(now - timeOf(changed))}${state === "stuck" ? "" : " ago"}`);
         this.#chart.update(timelineOf(this.#transaction, now));
-    }
-
-    /** Says why something that was asked for was refused; `null`: nothing was. */
-    tell(problem) {
-        replaceChildren(this.#outcome, problem === null ? null : problemElement(problem));
     }
 
     #drawAdvice() {

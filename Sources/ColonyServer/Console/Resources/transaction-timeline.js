@@ -151,7 +151,6 @@ export function timelineOf(transaction, now) {
         rows: withLanes(shown, transaction.steps),
         axis: new Axis(timeOf(transaction.started_at), end, reading.cuts),
         turnedAt: reading.turnedAt,
-        isOpen,
     };
 }
 

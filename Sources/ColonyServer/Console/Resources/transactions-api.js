@@ -44,16 +44,15 @@ export class TransactionsApi {
     /**
      * The first pages of a list, how many there are in each state, and whether there are more.
      *
-     * @param {{state: string|null, name: string, pages: number}} wanted `state` `null` and `name` empty for all.
+     * @param {{state: string|null, pages: number}} wanted `state` is `null` for all.
      */
-    async list({ state, name, pages }) {
+    async list({ state, pages }) {
         const transactions = [];
         let counts = {};
         let next = null;
         for (let page = 0; page < pages; page += 1) {
             const query = new URLSearchParams({ limit: String(pageLength) });
             if (state !== null) query.set("state", state);
-            if (name !== "") query.set("name", name);
             if (next !== null) query.set("after", String(next));
             const answer = await this.#api.ask("GET", `${root}?${query}`);
             transactions.push(...answer.transactions);

@@ -1,6 +1,5 @@
 /** The page of transactions: which are under way and how they stand, what stops those that are stuck, and deciding about them. */
 
-import { Problem } from "./api.js";
 import { explained, problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyTransactions } from "./empty-state.js";
@@ -181,10 +180,10 @@ export class TransactionsPage {
     }
 
     async #load() {
-        const found = await this.#api.list({ state: this.#state, name: "", pages: this.#pages });
+        const found = await this.#api.list({ state: this.#state, pages: this.#pages });
         const stuck = this.#state === null || this.#state === "stuck" ? found.transactions
             : (found.counts.stuck ?? 0) === 0 ? []
-                : (await this.#api.list({ state: "stuck", name: "", pages: 1 })).transactions;
+                : (await this.#api.list({ state: "stuck", pages: 1 })).transactions;
         this.#stuck = stuck.filter(({ state }) => state === "stuck");
         await this.#explain();
         const { id } = this.#panel;
@@ -274,7 +273,9 @@ export class TransactionsPage {
         if (isEmpty) {
             replaceChildren(this.#nothing, emptyTransactions(location.origin));
         } else if (isBlank) {
-            const what = this.#state === null ? "No transaction" : `No transaction that is ${states[this.#state].toLowerCase()}`;
+            const { hasMore, transactions } = this.#found;
+            const among = hasMore ? `None of the ${formatCount(transactions.length)} transactions that are loaded` : "No transaction";
+            const what = this.#state === null || hasMore ? among : `No transaction that is ${states[this.#state].toLowerCase()}`;
             const showAll = () => {
                 this.#filter.value = "";
                 this.#choose("all");
