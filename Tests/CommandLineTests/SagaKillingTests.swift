@@ -53,24 +53,24 @@ struct SagaKillingTests {
 
     /// Kills the daemon while the second of three steps has no answer, and lets another one have it.
     private static func play(_ scene: Scene, _ url: String) async throws {
-        let signing = scene.with([
+        let settings = [
             "COLONY_TRANSACTIONS_SIGNING_KEY": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "COLONY_TRANSACTIONS_LEASE": "300ms",
-        ])
+        ]
         let retry = #""retry":{"initial_ms":10,"maximum_ms":50}"#
         try scene.write(
             #"{"id":"s","name":"order","steps":[{"name":"stock","action":"\#(url)/stock","compensation":"\#(url)/unstock"},"#
                 + #"{"name":"pay","action":"\#(url)/pay",\#(retry)},{"name":"mail","action":"\#(url)/mail","retryable":true}]}"#,
             to: "saga.json")
         let post = "curl -s -H 'Content-Type: application/json' -d @$DIR/saga.json"
-        try await signing.whileServing { daemon in
+        try await scene.whileServing(variables: settings) { daemon in
             let begun = try await scene.shell("\(post) \(daemon.url)/v1/sagas")
             #expect(begun.output.contains(#""id":"s""#), "\(begun.output) \(begun.errors)")
             try await eventually("pay is called") { scene.contents(of: "calls")?.contains("/pay") == true }
             daemon.child.send(SIGKILL)
         }
         try scene.write("", to: "well")
-        try await signing.whileServing { daemon in
+        try await scene.whileServing(variables: settings) { daemon in
             try await eventually("the saga is completed") {
                 let seen = try await scene.shell("curl -s '\(daemon.url)/v1/sagas/s?wait_ms=1000'")
                 return seen.output.contains(#""state":"completed","started_at""#)
