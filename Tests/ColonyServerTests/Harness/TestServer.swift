@@ -5,6 +5,7 @@ import ColonyMemory
 import ColonyQueues
 import ColonyResilience
 import ColonyServer
+import ColonyTransactions
 import Foundation
 import Logging
 import NIOCore
@@ -77,6 +78,7 @@ func withServer(
     engine: any LeaseEngine = MemoryLeaseEngine(), segments: (any SegmentEngine)? = MemorySegmentEngine(),
     queues: (any QueueAdministration)? = MemoryQueueEngine(),
     rateLimits: (any RateLimitEngine)? = MemoryRateLimitEngine(),
+    journal: (any TransactionAdministration)? = MemoryTransactionJournal(),
     clock: any MonotonicClock = HostClock(), wallClock: any WallClock = SystemWallClock(),
     configure: (inout DaemonConfiguration) -> Void = { _ in },
     _ body: (TestServer) async throws -> Void
@@ -87,7 +89,7 @@ func withServer(
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
     let daemon = try Daemon(
         configuration: configuration, engine: engine, segments: segments, queues: queues,
-        rateLimits: rateLimits, clock: clock, wallClock: wallClock,
+        rateLimits: rateLimits, journal: journal, clock: clock, wallClock: wallClock,
         logger: logger)
     let group = ServiceGroup(services: [daemon], logger: logger)
     let running = Task { try await group.run() }
