@@ -73,9 +73,6 @@ struct DecisionRequest {
     /// The end that a transaction is given.
     var state: TransactionState?
 
-    /// The most bytes of a note.
-    static let noteBytes = 4 * TransactionLimits.reasonLength
-
     init(_ body: ByteBuffer, _ decision: TransactionService.Decision) throws(Problem) {
         if body.readableBytes == 0 { return }
         var request = self
@@ -90,10 +87,11 @@ struct DecisionRequest {
             case (0, _): request.by = try reader.readOwner()
             case (1, _):
                 request.note = try reader.readString()
-                guard request.note.utf8.count <= Self.noteBytes else {
+                let count = request.note.unicodeScalars.count
+                guard count <= TransactionLimits.reasonLength else {
                     throw .outOfRange(
                         path: reader.currentPath,
-                        reason: "it has \(request.note.utf8.count) bytes, and \(Self.noteBytes) are the most")
+                        reason: "it has \(count) characters, and \(TransactionLimits.reasonLength) are the most")
                 }
             case (_, .skip): request.output = try reader.readVerbatim()
             default:

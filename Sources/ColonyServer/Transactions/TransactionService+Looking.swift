@@ -10,7 +10,12 @@ extension TransactionService {
         let parameters = try QueryParameters(query, known: ["state", "name", "limit", "after"])
         let limit = try parameters.integer("limit", in: 1...self.limits.batch) ?? min(100, self.limits.batch)
         let states = try Self.states(parameters["state"])
-        let name = parameters["name"]
+        let name: DefinitionName?
+        do throws(InvalidName) {
+            name = try parameters["name"].map { text throws(InvalidName) in try DefinitionName(text) }
+        } catch {
+            throw Problem(error)
+        }
         var last = try parameters["after"].map { text throws(Problem) in try TransactionCursor.read(text) }
         let journal = try self.offered().journal
         var page: [TransactionSummary] = []
@@ -22,7 +27,7 @@ extension TransactionService {
                 for summary in found where page.count < limit {
                     last = summary
                     seen += 1
-                    guard name.map({ $0 == summary.label.rawValue }) ?? true,
+                    guard name.map({ $0 == summary.label }) ?? true,
                         token?.covers(summary.label.rawValue) ?? true
                     else { continue }
                     page.append(summary)

@@ -43,7 +43,7 @@ struct AddressRulesTests {
         #expect(try !Self.isAllowed("127.0.0.1", by: rules))
         #expect(try AddressRange("0.0.0.0/0").contains([1, 2, 3, 4]))
         #expect(try AddressRange("10.0.0.7").contains([10, 0, 0, 7]))
-        #expect("\(try AddressRange("10.0.0.0/9"))" == "10.0.0.0/9")
+        #expect(try AddressRange("10.0.0.0/9").description == "10.0.0.0/9")
         for text in ["10.0.0.0/33", "10.0.0/8", "here", "10.0.0.0/", "10.0.0.0/-1", ""] {
             #expect(throws: AddressRange.Defect.self) { try AddressRange(text) }
         }
@@ -72,7 +72,8 @@ struct AddressRulesTests {
             configuration.isInsecure = true
             configuration.transactions.allow = [allowed]
         } _: { server in
-            #expect(try await server.saga("s", participant.step("a")).json["state"] as? String == "completed")
+            let reply = try await server.saga("s", participant.step("a"))
+            #expect(reply.json["state"] as? String == "completed")
         }
     }
 

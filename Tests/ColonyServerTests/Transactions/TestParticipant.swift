@@ -1,6 +1,7 @@
 import NIOCore
 import NIOPosix
 import Synchronization
+import Testing
 
 /// A service that takes part in transactions, and answers as a test says: byte by byte if need be.
 final class TestParticipant: Sendable {
@@ -39,10 +40,9 @@ final class TestParticipant: Sendable {
                 let parts = line.split(separator: ":", maxSplits: 1)
                 headers[parts[0].lowercased()] = parts.count == 2 ? String(parts[1].dropFirst()) : ""
             }
-            let body = self.text[end.upperBound...]
+            let body = String(self.text[end.upperBound...])
             guard body.utf8.count >= headers["content-length"].flatMap(Int.init) ?? 0 else { return }
             let path = String(lines[0].split(separator: " ")[1])
-            let body = String(body)
             self.text = ""
             self.send(self.participant.take(path, headers, body), context)
         }

@@ -1,3 +1,4 @@
+import ColonyTransactions
 import Foundation
 import Testing
 
