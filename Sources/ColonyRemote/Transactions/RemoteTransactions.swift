@@ -61,9 +61,13 @@ package final class RemoteTransactions: Sendable {
 
     /// Starts what a definition says: a saga, or a TCC.
     ///
-    /// - Parameter definition: JSON, as the daemon takes it.
-    package func start(_ kind: TransactionKind, _ definition: [UInt8]) async throws(TransactionError) -> Data {
-        try await self.ask(.post, kind == .tcc ? "/v1/tcc" : "/v1/sagas", Data(definition))
+    /// - Parameters:
+    ///   - definition: JSON, as the daemon takes it.
+    ///   - wait: How long the definition asks the daemon to wait with its answer.
+    package func start(
+        _ kind: TransactionKind, _ definition: [UInt8], waiting wait: Duration
+    ) async throws(TransactionError) -> Data {
+        try await self.ask(.post, kind == .tcc ? "/v1/tcc" : "/v1/sagas", Data(definition), waiting: wait)
     }
 
     /// Decides about a transaction.

@@ -47,6 +47,13 @@ extension TransactionService {
         _ record: TransactionRecord, by person: OwnerID, _ note: String, _ coordinator: TransactionCoordinator
     ) async throws(Problem) {
         let id = record.summary.id
+        // It would turn back behind the back of whoever decides about it next.
+        guard record.summary.state != .stuck else {
+            throw Problem(
+                .invalidRequest,
+                "the transaction \(NameRules.quoted(id.rawValue)) is stuck, and is not cancelled but decided about: turn-back "
+                    + "undoes what was done")
+        }
         let isOpen: Bool
         do throws(TransactionError) {
             // The journal first: it outlives this process, and reaches the owner wherever it is.
@@ -61,6 +68,8 @@ extension TransactionService {
         }
         coordinator.cancel(id, reason: "\(person) cancelled it" + (note.isEmpty ? "" : ": \(note)"))
         self.metrics.intervened(.cancel)
+        self.logger.notice(
+            "a transaction was cancelled", metadata: ["transaction": "\(id)", "by": "\(person)", "note": "\(note)"])
     }
 }
 

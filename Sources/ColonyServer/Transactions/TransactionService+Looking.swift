@@ -23,16 +23,21 @@ extension TransactionService {
         var seen = 0
         do throws(TransactionError) {
             while isMore, page.count < limit, seen < Self.mostLookedAt {
-                let found = try await journal.list(states, limit: limit, after: last)
+                // A filter may pass over most of them.
+                let isFiltered = name != nil || token?.prefixes.isEmpty == false
+                let batch = isFiltered ? TransactionLimits.batch : limit
+                let found = try await journal.list(states, limit: batch, after: last)
+                var looked = 0
                 for summary in found where page.count < limit {
                     last = summary
-                    seen += 1
+                    looked += 1
                     guard name.map({ $0 == summary.label }) ?? true,
                         token?.covers(summary.label.rawValue) ?? true
                     else { continue }
                     page.append(summary)
                 }
-                isMore = found.count == limit
+                seen += looked
+                isMore = found.count == batch || looked < found.count
             }
         } catch {
             throw Problem(error)

@@ -76,14 +76,28 @@ final class TransactionService: Sendable {
         } catch {
             throw Problem(error)
         }
-        let record = try await self.waitForEnd(of: id, upTo: start.wait, client)
-        let isOver = start.wait != nil && record.summary.state.isFinal
+        let state = try await self.stateAfterWaiting(for: id, upTo: start.wait, client)
+        let isOver = start.wait != nil && state.isFinal
         return Answer(status: isOver ? 200 : 202, capacity: 128) { body in
             body.writeJSON(#"{"id":"#)
             body.writeJSON(string: id.rawValue)
             body.writeJSON(#","state":""#)
-            body.writeString(record.summary.state.rawValue)
+            body.writeString(state.rawValue)
             body.writeJSON("\"}")
+        }
+    }
+
+    /// Where a transaction stands that was begun just now.
+    ///
+    /// It is begun, whatever comes of waiting: an error would have its client begin another one.
+    private func stateAfterWaiting(
+        for id: TransactionID, upTo limit: Duration?, _ client: Client
+    ) async throws(Problem) -> TransactionState {
+        do throws(Problem) {
+            return try await self.waitForEnd(of: id, upTo: limit, client).summary.state
+        } catch {
+            if error.code == .clientGone { throw error }
+            return (try? await self.record(of: id))?.summary.state ?? .running
         }
     }
 

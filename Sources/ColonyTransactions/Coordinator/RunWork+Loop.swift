@@ -122,7 +122,10 @@ extension RunWork {
     private mutating func refused(_ step: Int, _ direction: StepDirection, _ refusal: Refusal) {
         let reason = Self.reason(refusal.reason)
         if direction == .action {
-            self.record(.refused(step: step, reason: reason, leavesEffects: refusal.leavesEffects))
+            // An earlier call that nobody has answered may still be under way when this one is refused.
+            let mayBeDone = self.failures[step] != nil || self.inherited.contains(step)
+            let leavesEffects = refusal.leavesEffects || (mayBeDone && self.plan.steps[step].shape.hasCompensation)
+            self.record(.refused(step: step, reason: reason, leavesEffects: leavesEffects))
             self.failures[step] = nil
             if self.progress.mayTurnBack {
                 return self.turnBack(.refused, "\(self.plan.steps[step].shape.name): \(reason)")

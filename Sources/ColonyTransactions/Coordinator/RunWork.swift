@@ -38,6 +38,8 @@ struct RunWork {
 
     var calls: [Int: Call] = [:]
     var failures: [Int: Failures] = [:]
+    /// The steps that an earlier coordinator had begun, and may have called.
+    var inherited: Set<Int> = []
     var attempts = 0
     /// Why the transaction is to turn back as soon as it can.
     var wish: (cause: JournalEvent.TurnBack, reason: String)?

@@ -165,5 +165,6 @@ extension RunWork {
             self.values[step + 1] = try? self.plan.steps[step].decodeOutput(output)
         }
         self.written = record.entries.count
+        self.inherited = Set(self.progress.unanswered)
     }
 }

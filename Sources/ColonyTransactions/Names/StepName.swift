@@ -16,7 +16,13 @@ public struct StepName: StoredName {
     /// - Throws: `InvalidName`, which quotes the text and says what is wrong with it.
     /// - Complexity: O(*n*) in the length of the text.
     public init(_ text: String) throws(InvalidName) {
-        self.rawValue = try Self.checked(text, upTo: Self.maximumBytes)
+        let text = try Self.checked(text, upTo: Self.maximumBytes)
+        // The last two parts of a key then have none, so two calls of different transactions never have the same key.
+        if text.utf8.contains(UInt8(ascii: ":")) {
+            throw InvalidName(
+                role: Self.role, value: text, reason: "it contains a colon, which separates the parts of request keys")
+        }
+        self.rawValue = text
     }
 
     /// Makes a name from a literal in the program; a bad literal is a programmer's error and stops the program.

@@ -85,9 +85,11 @@ struct DaemonDesk: TransactionDesk {
     }
 
     /// Starts what a definition says.
-    func start(_ kind: TransactionKind, _ definition: [UInt8]) async throws -> StartedTransactionDocument {
+    func start(
+        _ kind: TransactionKind, _ definition: [UInt8], waiting wait: Duration
+    ) async throws -> StartedTransactionDocument {
         try Self.decoded(
-            try await self.daemon.start(kind, definition), as: StartedTransactionDocument.self)
+            try await self.daemon.start(kind, definition, waiting: wait), as: StartedTransactionDocument.self)
     }
 
     /// Waits until a transaction has ended or is stuck, but not longer than `limit`.

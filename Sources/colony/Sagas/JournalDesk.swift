@@ -34,6 +34,12 @@ struct JournalDesk: TransactionDesk {
     }
 
     func cancel(_ transaction: TransactionID, by person: OwnerID, note: String) async throws -> TransactionDocument {
+        if try await self.existing(transaction).state == TransactionState.stuck.rawValue {
+            throw TransactionError(
+                .invalidRequest,
+                "the transaction \(NameRules.quoted(transaction.rawValue)) is stuck, and is not cancelled but decided about: "
+                    + "turn-back undoes what was done")
+        }
         let isOpen = try await self.journal.requestCancellation(of: transaction)
         let document = try await self.existing(transaction)
         guard isOpen else { throw Failure.hasEnded(document) }

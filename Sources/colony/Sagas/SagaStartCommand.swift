@@ -39,8 +39,15 @@ struct SagaStartCommand: AsyncParsableCommand {
                 "a daemon has to work on it, and \(place) is a store. Give --server, such as http://127.0.0.1:7400.",
                 exitCode: .usage)
         }
-        let (kind, definition) = try self.definition()
-        let started = try await desk.start(kind, definition)
+        let definition = try self.definition()
+        let started: StartedTransactionDocument
+        do {
+            started = try await desk.start(definition.kind, definition.bytes, waiting: definition.wait)
+        } catch let error as TransactionError where error.code == .unavailable || error.code == .cancelled {
+            // It may have begun: under its name it can be started again without being there twice.
+            StandardError.write("It may have been started, as \(NameRules.quoted(definition.id)).")
+            throw error
+        }
         guard let wait else {
             return StandardOutput.write(
                 self.output.json
@@ -57,7 +64,15 @@ struct SagaStartCommand: AsyncParsableCommand {
         }
     }
 
-    private func definition() throws -> (TransactionKind, [UInt8]) {
+    private struct Definition {
+        var kind: TransactionKind
+        var bytes: [UInt8]
+        var id: String
+        /// How long the daemon is asked to wait with its answer.
+        var wait: Duration
+    }
+
+    private func definition() throws -> Definition {
         let path = self.file == "-" ? nil : self.file
         let bytes = try ByteSource.bytes(of: path, atMost: Self.definitionBytes + 1)
         let place = path.map { NameRules.quoted($0) } ?? "standard input"
@@ -69,14 +84,25 @@ struct SagaStartCommand: AsyncParsableCommand {
             throw Failure(
                 "invalid_request", "\(place) has no definition: an object of JSON is expected.", exitCode: .usage)
         }
+        let kind: TransactionKind
         switch (members["steps"], members["branches"]) {
-        case (_?, nil): return (.saga, bytes)
-        case (nil, _?): return (.tcc, bytes)
+        case (_?, nil): kind = .saga
+        case (nil, _?): kind = .tcc
         default:
             throw Failure(
                 "invalid_request",
                 "\(place) has to have \"steps\", which make a saga, or \"branches\", which make a TCC.",
                 exitCode: .usage)
         }
+        var wait = Duration.zero
+        if case .integer(let milliseconds)? = members["wait_ms"] { wait = .milliseconds(milliseconds) }
+        if case .string(let id)? = members["id"] { return Definition(kind: kind, bytes: bytes, id: id, wait: wait) }
+        // Without a name of its own it could not be asked for again.
+        let id = TransactionID.unique().rawValue
+        var named = bytes
+        if members["id"] == nil, let brace = bytes.firstIndex(of: UInt8(ascii: "{")) {
+            named.insert(contentsOf: Array("\"id\":\"\(id)\",".utf8), at: brace + 1)
+        }
+        return Definition(kind: kind, bytes: named, id: id, wait: wait)
     }
 }

@@ -187,13 +187,21 @@ export class TransactionsPage {
         this.#stuck = stuck.filter(({ state }) => state === "stuck");
         await this.#explain();
         const { id } = this.#panel;
-        const opened = id === null ? null : await this.#api.transaction(id);
+        let opened = null;
+        let failure = null;
+        try {
+            opened = id === null ? null : await this.#api.transaction(id);
+        } catch (error) {
+            // The list does not depend on the one that is open, which may be one that this token does not show.
+            if (error.code === "unreachable") throw error;
+            failure = error;
+        }
         if (this.#isStopped) return;
         this.#found = found;
         this.#answeredDate = new Date();
-        replaceChildren(this.#problem);
+        replaceChildren(this.#problem, failure === null ? null : problemElement(explained(failure)));
         this.#draw();
-        if (this.#panel.id !== null && this.#panel.id === id) this.#panel.update(opened, this.#context.access, Date.now());
+        if (failure === null && this.#panel.id !== null && this.#panel.id === id) this.#panel.update(opened, this.#context.access, Date.now());
     }
 
     /** Asks why the most urgent ones are stuck, unless it is known. */
@@ -207,8 +215,8 @@ export class TransactionsPage {
                 const transaction = await this.#api.transaction(id);
                 this.#reasons.set(id, { key: keys.get(id), trouble: transaction?.trouble });
             } catch (error) {
-                // One of a name that a browser cannot ask for is listed all the same.
-                if (error.code !== "invalid_name") throw error;
+                // One that cannot be asked for is listed all the same; why it is stuck is then not told.
+                if (error.code === "unreachable") throw error;
             }
         }));
     }

@@ -29,9 +29,10 @@ final class ParticipantClient: Sendable {
     /// - Parameters:
     ///   - keys: What calls are signed with; none leaves them unsigned.
     ///   - gate: How many calls there may be at a time.
-    ///   - names: What finds the addresses of names.
+    ///   - names: What finds the addresses of names; of its own, because who begins transactions chooses names, and those that nobody
+    ///     answers for must not hold up the look-ups of others.
     init(
-        rules: AddressRules, keys: [SigningKey], tls: NIOSSLContext, gate: Bulkhead, names: HostLookup = .shared,
+        rules: AddressRules, keys: [SigningKey], tls: NIOSSLContext, gate: Bulkhead, names: HostLookup = HostLookup(),
         clock: any MonotonicClock, wallClock: any WallClock
     ) {
         self.rules = rules
@@ -51,9 +52,10 @@ final class ParticipantClient: Sendable {
     func call(
         _ address: CallAddress, _ body: [UInt8], _ call: RawCall, as direction: String
     ) async throws -> [UInt8] {
-        try await self.gate.execute {
+        // Before it takes a place: a name server that is silent keeps nobody from being called.
+        let reachable = try await self.addresses(of: address)
+        return try await self.gate.execute {
             let head = self.head(address, body, call, as: direction)
-            let reachable = try await self.addresses(of: address)
             var failure = "\(address.host) has no address"
             for target in reachable.prefix(Self.mostAddresses) {
                 try Task.checkCancellation()
@@ -73,15 +75,22 @@ final class ParticipantClient: Sendable {
 
     /// The addresses that may be called. They are asked for each time, and what is judged is what is connected to: the answer for a name
     /// may be another one the next time.
-    private func addresses(of address: CallAddress) async throws(UnknownOutcome) -> [SocketAddress] {
+    ///
+    /// - Throws: ``UnknownOutcome`` if there are none, and a `TransactionError` with code `invalidDefinition` if there are others only:
+    ///   another call would be forbidden as well, so a person has to look.
+    private func addresses(of address: CallAddress) async throws -> [SocketAddress] {
         let found: [SocketAddress]
         if let literal = address.literal {
             found = [literal]
         } else {
-            let names = self.names
-            let answer = await withCheckedContinuation { continuation in
-                names.addresses(of: address.host) { continuation.resume(returning: $0) }
+            // A stream and no continuation, because a call that is given up does not wait for a name server.
+            let (answers, answered) = AsyncStream.makeStream(
+                of: HostLookup.Answer.self, bufferingPolicy: .bufferingNewest(1))
+            self.names.addresses(of: address.host) {
+                answered.yield($0)
+                answered.finish()
             }
+            guard let answer = await answers.first(where: { _ in true }) else { throw CancellationError() }
             switch answer {
             case .success(let addresses):
                 found = addresses.map { each in
@@ -92,14 +101,13 @@ final class ParticipantClient: Sendable {
             case .failure(let failure): throw UnknownOutcome("\(failure)")
             }
         }
-        var defect: String?
-        let allowed = found.filter { each in
-            let problem = self.rules.defect(of: each)
-            defect = defect ?? problem
-            return problem == nil
-        }
-        if allowed.isEmpty, let defect {
-            throw UnknownOutcome("\(NameRules.quoted(address.host)) may not be called: \(defect)")
+        let allowed = found.filter { self.rules.defect(of: $0) == nil }
+        if allowed.isEmpty, !found.isEmpty {
+            // Not which address it has: whoever may look at the transaction need not know the names of this network.
+            throw TransactionError(
+                .invalidDefinition,
+                "\(NameRules.quoted(address.host)) may not be called: it has no address of the public internet, and "
+                    + "transactions.allow has none of it")
         }
         return allowed
     }
@@ -114,7 +122,11 @@ final class ParticipantClient: Sendable {
 
         func answer() async throws -> ParticipantAnswer {
             try await withTaskCancellationHandler {
-                try await self.future.get()
+                // A call that was given up while it connected is not made: somebody else may have undone it since.
+                if Task.isCancelled { self.channel.close(promise: nil) }
+                try Task.checkCancellation()
+                self.channel.pipeline.fireUserInboundEventTriggered(ParticipantExchange.Begin())
+                return try await self.future.get()
             } onCancel: {
                 self.channel.close(promise: nil)
             }
