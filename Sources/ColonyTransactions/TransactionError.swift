@@ -32,7 +32,8 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
         public static let notStuck = Self(wrapped: .notStuck)
         /// As many transactions are in flight, or as many messages wait in an outbox, as may be. *Not done*; try it again later.
         public static let overloaded = Self(wrapped: .overloaded)
-        /// The coordinator does not run. *Not done*; run it, or start the transaction in a process that does.
+        /// The coordinator does not run, or the journal does not count it as alive any more. *Not done*; run it, or start the transaction in
+        /// a process that does.
         public static let notRunning = Self(wrapped: .notRunning)
         /// The journal could not be reached or did not answer in time. *Unknown* whether it acted; a transaction with an identifier of
         /// your own can be started again without being there twice.

@@ -51,6 +51,27 @@ struct PostgresJournalTests {
         await journal.close()
     }
 
+    @Test func `gives what can be read, and tells of what cannot`() async throws {
+        let server = try await PostgresProcess()
+        let journal = PostgresTransactionJournal(try server.options())
+        let first = try await journal.enlist("a", for: .seconds(600))
+        for index in 0..<5 {
+            let id = try TransactionID("t-\(index)")
+            #expect(try await journal.begin(Self.saga(id), by: first) == .begun)
+        }
+        _ = try await journal.renew(first, for: .zero)
+        try server.psql("UPDATE colony.distributed_transaction SET beginning = '\\x07' WHERE id = 't-2'")
+        let second = try await journal.enlist("b", for: .seconds(600))
+        let outcome = try await journal.claim(upTo: 10, of: [Self.key], by: second)
+        #expect(outcome.claimed.map(\.summary.id) == ["t-0", "t-1", "t-3", "t-4"])
+        #expect(outcome.unreadable.map(\.id) == ["t-2"])
+        #expect(outcome.unreadable.first?.reason.contains("version 7") == true)
+        // It is told of once, and no other coordinator meets it as long as this one lives.
+        let again = try await journal.claim(upTo: 10, of: [Self.key], by: second)
+        #expect(again.claimed.isEmpty && again.unreadable.isEmpty)
+        await journal.close()
+    }
+
     @Test func `takes a transaction away when its time of retention is over`() async throws {
         let server = try await PostgresProcess()
         let journal = PostgresTransactionJournal(try server.options(), retention: .zero)

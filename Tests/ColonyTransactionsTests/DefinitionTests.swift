@@ -1,5 +1,6 @@
 import ColonyCore
 import ColonyTransactions
+import Synchronization
 import Testing
 
 @Suite("The definition of a saga")
@@ -48,8 +49,49 @@ struct DefinitionTests {
             }
             _ = try Saga<Int, Int>("outer") { saga in saga.nested("inner", inner) { $0.input } }
         }
+        self.expect("a time of 9.0 seconds, which it cannot have as a part of \"outer\"") {
+            let inner = try Saga<Int, Int>("inner", timeout: .seconds(9)) { $0.read("a") { $0.input } }
+            _ = try Saga<Int, Int>("outer") { saga in saga.nested("inner", inner) { $0.input } }
+        }
+        self.expect("another definition") {
+            var stolen: StepOutput<Int>?
+            _ = try Saga<Int, Int>("one") { saga in
+                let output = saga.read("a") { $0.input }
+                stolen = output
+                return output
+            }
+            let output = try #require(stolen)
+            _ = try Saga<Int, Int>("other") { saga in
+                saga.read("a") { $0.input }
+                return output
+            }
+        }
         self.expect("0.0 seconds is not possible as the time of a call") { _ = try StepPolicy(timeout: .zero) }
         self.expect("0 is not possible as the number of attempts") { _ = try StepPolicy(attempts: 0) }
+    }
+
+    @Test func `a step that uses what another definition gives is stuck, and says so`() throws {
+        try Stage.play { stage in
+            let box = Mutex<StepOutput<String>?>(nil)
+            _ = try Saga<String, String>("one") { saga in
+                let output = saga.read("given") { $0.input }
+                box.withLock { $0 = output }
+                return output
+            }
+            let stolen = try #require(box.withLock { $0 })
+            let saga = try Saga<String, String>("other") { saga in
+                saga.read("first") { $0.input }
+                return saga.read("second") { call in try call[stolen] }
+            }
+            let coordinator = try stage.coordinator([saga])
+            try await coordinator.run {
+                let failure = await #expect(throws: TransactionFailure.self) {
+                    _ = try await coordinator.execute(saga, "a")
+                }
+                #expect(failure?.state == .stuck)
+                #expect(failure?.reason.contains("\"given\" of another definition") == true, "\(failure?.reason ?? "")")
+            }
+        }
     }
 
     @Test func `names in keys are as long as they may be, and no longer`() throws {

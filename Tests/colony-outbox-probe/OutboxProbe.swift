@@ -17,6 +17,7 @@ import Glibc
 /// - `produce DATABASE NAME END`: writes the numbers that NAME has not written yet, up to END, each with its message in one transaction; now and then it
 ///   takes both back.
 /// - `relay DATABASE STORE`: brings the messages into the queue `work`. Never ends by itself.
+/// - `lose DATABASE STORE`: a relay that dies between publishing its first batch and removing it.
 /// - `consume DATABASE STORE`: counts each message once in a database of its own. Never ends by itself.
 ///
 /// The tables and the queue are there already.
@@ -41,6 +42,11 @@ struct OutboxProbe {
                 lease: .milliseconds(300), pollInterval: .milliseconds(5), batch: 50)
             try await OutboxRelay(
                 SQLiteOutbox(path: path), to: SQLiteQueueEngine(path: arguments[3]), options: options
+            ).run()
+        case "lose":
+            try await OutboxRelay(
+                LosingOutbox(SQLiteOutbox(path: path)), to: SQLiteQueueEngine(path: arguments[3]),
+                options: try OutboxRelayOptions(lease: .milliseconds(300), pollInterval: .milliseconds(5), batch: 50)
             ).run()
         case "consume":
             let engine = SQLiteQueueEngine(path: arguments[3])
@@ -84,5 +90,38 @@ struct OutboxProbe {
                 continue
             }
         }
+    }
+}
+
+/// An outbox whose process dies when it is told that messages were sent.
+private final class LosingOutbox: OutboxStore {
+    private let base: SQLiteOutbox
+
+    init(_ base: SQLiteOutbox) {
+        self.base = base
+    }
+
+    func claim(_ owner: OwnerID, for lease: Duration) async throws(TransactionError) -> Bool {
+        try await self.base.claim(owner, for: lease)
+    }
+
+    func queues(limit: Int) async throws(TransactionError) -> [QueueName] { try await self.base.queues(limit: limit) }
+
+    func next(_ limit: Int, for queue: QueueName) async throws(TransactionError) -> [OutboxMessage] {
+        try await self.base.next(limit, for: queue)
+    }
+
+    func remove(_ messages: [OutboxMessage]) async throws(TransactionError) {
+        kill(getpid(), SIGKILL)
+    }
+
+    func park(_ message: OutboxMessage, reason: String) async throws(TransactionError) {
+        try await self.base.park(message, reason: reason)
+    }
+
+    func status() async throws(TransactionError) -> OutboxStatus { try await self.base.status() }
+
+    func waitForChange(since seen: UInt64, upTo limit: Duration) async throws(TransactionError) -> UInt64 {
+        try await self.base.waitForChange(since: seen, upTo: limit)
     }
 }

@@ -9,6 +9,7 @@ struct Arguments {
     var etcdLocks = "Benchmarks/.peers/etcd-locks"
     var zookeeperPairs = "Benchmarks/.peers/zookeeper-pairs"
     var rabbitMQQueues = "Benchmarks/.peers/rabbitmq-queues"
+    var twoPhase = "Benchmarks/.peers/two-phase"
     var uuidPeers = "Benchmarks/Peers/uuid"
     var caffeinePeer = "Benchmarks/Peers/caffeine"
     var caffeineLibrary = "/usr/share/java/caffeine.jar"
@@ -17,11 +18,11 @@ struct Arguments {
 
     static let usage = """
         usage: colony-benchmarks [--json] [--scale SHARE] [--directory FOLDER] [--colony FILE] [--etcd-locks FILE]
-               [--zookeeper-pairs FILE] [--rabbitmq-queues FILE] [--uuid-peers FOLDER] [--caffeine-peer FOLDER]
-               [--caffeine FILE] [--resilience4j FOLDER] [NAME...]
+               [--zookeeper-pairs FILE] [--rabbitmq-queues FILE] [--two-phase FILE] [--uuid-peers FOLDER]
+               [--caffeine-peer FOLDER] [--caffeine FILE] [--resilience4j FOLDER] [NAME...]
 
         Measures the workloads called NAME, or all. "queues" names all those of queues, "resilience" those of
-        resilience, "coordination" all those of engines on their servers, and "coordination-redis", -postgres, -etcd, and
+        resilience, "transactions" those of transactions, "coordination" all those of engines on their servers, and "coordination-redis", -postgres, -etcd, and
         -zookeeper those of one. `make bench` builds what is
         needed and runs all.
         """
@@ -46,6 +47,7 @@ struct Arguments {
             case "--etcd-locks": self.etcdLocks = try value(of: word)
             case "--zookeeper-pairs": self.zookeeperPairs = try value(of: word)
             case "--rabbitmq-queues": self.rabbitMQQueues = try value(of: word)
+            case "--two-phase": self.twoPhase = try value(of: word)
             case "--uuid-peers": self.uuidPeers = try value(of: word)
             case "--caffeine-peer": self.caffeinePeer = try value(of: word)
             case "--caffeine": self.caffeineLibrary = try value(of: word)

@@ -36,18 +36,22 @@ enum Program {
         let resilience =
             ResilienceWorkload.all + ResilienceCost.all + SharedLimiterComparison.all
             + ResilienceComparison(classes: arguments.resilience4j).all
+        let transactions = TransactionWorkloads.all + TransactionComparison(twoPhase: arguments.twoPhase).all
         let blocks: [[Workload]] = [
             LockWorkloads.all, daemon.all, SnowflakeWorkload.all, UUIDWorkload.all,
             UUIDComparison(programs: arguments.uuidPeers).all, SegmentWorkload.all, HashSpeedWorkload.all,
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
             LoadingWorkload.all, BloomWorkload.all, RedisComparison.all, queues,
-            resilience,
+            resilience, transactions,
         ]
         let clients = PairsPeer.Programs(etcdLocks: arguments.etcdLocks, zookeeperPairs: arguments.zookeeperPairs)
         let coordination = CoordinationKind.allCases.map {
             ($0, CoordinationComparison(kind: $0, clients: clients).all)
         }
-        var groups = ["queues": queues, "resilience": resilience, "coordination": coordination.flatMap(\.1)]
+        var groups = [
+            "queues": queues, "resilience": resilience, "transactions": transactions,
+            "coordination": coordination.flatMap(\.1),
+        ]
         for (kind, workloads) in coordination { groups["coordination-\(kind.rawValue)"] = workloads }
         let all = Array(blocks.joined()) + coordination.flatMap(\.1)
         let chosen = Set(arguments.names.flatMap { groups[$0]?.map(\.name) ?? [$0] })

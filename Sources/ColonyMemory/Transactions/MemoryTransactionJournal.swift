@@ -17,6 +17,9 @@ public final class MemoryTransactionJournal: TransactionJournal {
         var transactions: [TransactionID: Stored] = [:]
         /// Those that are running or compensating, by number.
         var open: [Int64: TransactionID] = [:]
+        /// Those that have ended, in the order of their ends, from ``firstEnded`` on.
+        var ended: [TransactionID] = []
+        var firstEnded = 0
         var coordinators: [FencingToken: MonotonicInstant] = [:]
         var lastToken: UInt64 = 0
         var lastNumber: Int64 = 0
@@ -25,14 +28,22 @@ public final class MemoryTransactionJournal: TransactionJournal {
 
     let clock: any MonotonicClock
     let wall: any WallClock
+    /// How long a transaction is kept after its end.
+    public let retention: Duration
     let state = Mutex(State())
 
     /// Makes a journal of nothing.
     ///
     /// - Parameters:
-    ///   - clock: What leases are measured by.
+    ///   - retention: How long a transaction is kept after its end. At least zero.
+    ///   - clock: What leases and retention are measured by.
     ///   - wall: What dates changes that no entry dates.
-    public init(clock: any MonotonicClock = HostClock(), wall: any WallClock = SystemWallClock()) {
+    public init(
+        retention: Duration = .seconds(86_400), clock: any MonotonicClock = HostClock(),
+        wall: any WallClock = SystemWallClock()
+    ) {
+        precondition(retention >= .zero, "a transaction cannot be kept for \(retention)")
+        self.retention = retention
         self.clock = clock
         self.wall = wall
     }
@@ -90,8 +101,10 @@ public final class MemoryTransactionJournal: TransactionJournal {
                 summary: summary, definition: transaction.definition, outline: transaction.outline,
                 input: transaction.input, timeout: transaction.timeout, isCancellationRequested: false,
                 entries: transaction.entries)
+            state.sweep(before: now.advanced(by: .zero - self.retention))
             state.transactions[transaction.id] = Stored(
                 record: record, endedAt: transaction.state.isFinal ? now : nil)
+            if transaction.state.isFinal { state.ended.append(transaction.id) }
             if isOpen { state.open[state.lastNumber] = transaction.id }
             return .begun
         }
@@ -120,6 +133,7 @@ public final class MemoryTransactionJournal: TransactionJournal {
             let isOpen = next == .running || next == .compensating
             if !isOpen { stored.record.summary.coordinator = nil }
             stored.endedAt = next.isFinal ? now : nil
+            if next.isFinal { state.ended.append(transaction) }
             state.open[stored.record.summary.number] = isOpen ? transaction : nil
             state.transactions[transaction] = stored
             return state.waiters.removeValue(forKey: transaction) ?? []
@@ -187,6 +201,23 @@ public final class MemoryTransactionJournal: TransactionJournal {
         self.state.withLock { state in
             state.waiters[transaction]?.removeAll { $0 === signal }
             if state.waiters[transaction]?.isEmpty == true { state.waiters[transaction] = nil }
+        }
+    }
+}
+
+extension MemoryTransactionJournal.State {
+    /// Removes some that ended long ago: more than are begun, so that memory follows what is kept.
+    mutating func sweep(before end: MonotonicInstant) {
+        for _ in 0..<4 {
+            guard self.firstEnded < self.ended.count, let at = self.transactions[self.ended[self.firstEnded]]?.endedAt,
+                at <= end
+            else { break }
+            self.transactions[self.ended[self.firstEnded]] = nil
+            self.firstEnded += 1
+        }
+        if self.firstEnded > 1_000, self.firstEnded * 2 > self.ended.count {
+            self.ended.removeFirst(self.firstEnded)
+            self.firstEnded = 0
         }
     }
 }

@@ -1,4 +1,7 @@
 #if Postgres
+import ColonyCore
+import ColonyQueues
+
 /// The tables of outboxes and inboxes in the caller's database, and what the relay asks of them.
 enum OutboxTables {
     static let outbox = """
@@ -9,16 +12,20 @@ enum OutboxTables {
                 random()::text || clock_timestamp()::text || pg_backend_pid()::text, 'UTF8')), 'hex'), 32),
             queue text COLLATE "C" NOT NULL
                 CHECK (queue <> '' AND octet_length(queue) <= 255 AND queue !~ '[[:cntrl:]]'),
-            key text COLLATE "C",
-            priority bigint NOT NULL DEFAULT 4,
-            delay_ms bigint,
-            at_ms bigint,
-            deduplication text COLLATE "C",
+            -- What no queue would take is refused while the one who writes it can still be told.
+            key text COLLATE "C"
+                CHECK (key <> '' AND octet_length(key) <= \(MessageLimits.keyBytes) AND key !~ '[[:cntrl:]]'),
+            priority bigint NOT NULL DEFAULT 4 CHECK (priority BETWEEN 0 AND 9),
+            delay_ms bigint CHECK (delay_ms BETWEEN 0 AND \(MessageLimits.delay.clampedMilliseconds)),
+            at_ms bigint CHECK (at_ms IS NULL OR delay_ms IS NULL),
+            deduplication text COLLATE "C" CHECK (
+                deduplication <> '' AND octet_length(deduplication) <= \(MessageLimits.keyBytes)
+                AND deduplication !~ '[[:cntrl:]]'),
             headers jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(headers) = 'object'),
             added_at timestamptz NOT NULL DEFAULT clock_timestamp(),
             -- Why it was set aside.
             parked text,
-            body bytea NOT NULL
+            body bytea NOT NULL CHECK (octet_length(body) <= \(MessageLimits.bodyBytes))
         ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
         CREATE INDEX IF NOT EXISTS colony_outbox_lane ON colony_outbox (queue, number) WHERE parked IS NULL;
         CREATE INDEX IF NOT EXISTS colony_outbox_parked ON colony_outbox (number) WHERE parked IS NOT NULL;
@@ -30,6 +37,28 @@ enum OutboxTables {
             expires_at timestamptz NOT NULL
         ) WITH (fillfactor = 50);
         """
+
+    /// The span of numbers bounds the rows from above, and is read at both ends of an index without a lock that writers would wait for.
+    /// Rows that are set aside do not count: one of them would hold up all others once enough had passed it.
+    static func bound(_ capacity: Int) -> String {
+        """
+        CREATE OR REPLACE FUNCTION colony_outbox_bound() RETURNS trigger LANGUAGE plpgsql AS $body$
+        DECLARE
+            first bigint;
+        BEGIN
+            SELECT number INTO first FROM colony_outbox WHERE parked IS NULL ORDER BY number LIMIT 1;
+            IF NEW.number - first >= TG_ARGV[0]::bigint THEN
+                RAISE EXCEPTION 'the outbox holds % messages, as many as it may; does a relay run?', NEW.number - first
+                    USING ERRCODE = 'configuration_limit_exceeded';
+            END IF;
+            RETURN NEW;
+        END
+        $body$;
+        DROP TRIGGER IF EXISTS colony_outbox_bound ON colony_outbox;
+        CREATE TRIGGER colony_outbox_bound BEFORE INSERT ON colony_outbox
+            FOR EACH ROW EXECUTE FUNCTION colony_outbox_bound('\(capacity)');
+        """
+    }
 
     static let inbox = """
         CREATE TABLE IF NOT EXISTS colony_inbox (

@@ -35,6 +35,20 @@ extension PostgresOutbox {
     /// `colony_outbox_relay`.
     public static let installation = OutboxTables.outbox
 
+    /// Statements that bound the outbox: from then on a message that would be one more than `capacity` is refused with the state `53400`
+    /// (`configuration_limit_exceeded`), and with it the transaction that it tells of. They may be run again with another number, after
+    /// ``installation``.
+    ///
+    /// Counting rows would make all writers wait for each other. What is bounded is therefore the span from the oldest message that waits to
+    /// the newest, which is never less than their number, and more where transactions were rolled back. Parked messages do not count.
+    ///
+    /// - Parameter capacity: At least 1. A million is some hours of a busy service, and some hundred megabytes.
+    /// - Complexity: One step in an index for each message that is added, and one more for each that is parked.
+    public static func bound(to capacity: Int) -> String {
+        precondition(capacity >= 1, "an outbox must hold a message, not \(capacity)")
+        return OutboxTables.bound(capacity)
+    }
+
     /// The statement that writes a message down in the caller's transaction.
     ///
     /// It can be sent from the commit on, and a rollback leaves nothing. A delay counts from when the statement is run.

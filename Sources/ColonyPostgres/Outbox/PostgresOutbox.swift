@@ -29,8 +29,8 @@ import Foundation
 /// nobody has asked for are what transactions deadlock on.
 ///
 /// **Space.** A sent row leaves room that autovacuum gives back, which the table asks for early. A transaction that is open for hours keeps
-/// it from doing so, as everywhere in PostgreSQL. How many rows wait is not bounded, since counting them would make all writers
-/// wait for each other: watch the age of the oldest in ``OutboxRelayStatistics``.
+/// it from doing so, as everywhere in PostgreSQL. How many rows wait is bounded if you say so (``bound(to:)``); watch the age of the oldest in
+/// ``OutboxRelayStatistics`` in any case.
 ///
 /// **News.** The relay looks every ``OutboxRelayOptions/pollInterval``. It is not told by `NOTIFY`, with which each commit would take one
 /// lock of the whole server.

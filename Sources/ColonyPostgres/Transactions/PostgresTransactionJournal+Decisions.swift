@@ -168,10 +168,15 @@ extension PostgresTransactionJournal {
         }
         if !numbers.isEmpty {
             let records = try await self.query(self.statements.readMany, [PostgresArray.numbers(numbers)])
-            outcome.claimed = try await self.reporting { () throws(PostgresFailure) in
-                var claimed: [TransactionRecord] = []
-                for row in records { claimed.append(try TransactionRows.record(row)) }
-                return claimed
+            // One that cannot be read keeps nobody from the others. It belongs to this coordinator with them, so it is told of once and
+            // not with every look.
+            for row in records {
+                do throws(PostgresFailure) {
+                    outcome.claimed.append(try TransactionRows.record(row))
+                } catch {
+                    let id = try await self.reporting { () throws(PostgresFailure) in try TransactionRows.id(row, 1) }
+                    outcome.unreadable.append(UnreadableTransaction(id: id, reason: error.message))
+                }
             }
         }
         return outcome

@@ -24,10 +24,17 @@ public struct PostgresBranch: Sendable {
     ///   - sql: With `$1`, `$2`, and so on in place of values.
     ///   - parameters: The values as text, whose types the server takes from the statement; `nil` for `NULL`.
     /// - Throws: ``/ColonyTransactions/TwoPhaseError``: `refused` with the ``SQLState`` as its cause, after which the transaction takes no more
-    ///   statements and is not prepared; `unavailable` if the server is gone or took too long.
+    ///   statements and is not prepared; `invalidRequest` for a text with a NUL character; `unavailable` if the server is gone or took too
+    ///   long.
     /// - Complexity: One round trip.
     @discardableResult
     public func query(_ sql: String, _ parameters: [String?] = []) async throws(TwoPhaseError) -> Answer {
+        // The client library ends a text there, and the server would be given another one.
+        for text in [sql] + parameters.compactMap({ $0 }) where text.utf8.contains(0) {
+            throw TwoPhaseError(
+                .invalidRequest,
+                "\(String(text.prefix(100)).debugDescription) has a NUL character, which PostgreSQL does not keep")
+        }
         do {
             let answer = try await self.session.perform(.direct(sql, parameters))
             return Answer(rows: answer.rows, command: answer.command)

@@ -26,7 +26,7 @@ import Synchronization
 ///
 /// **Connections.** Each work has a connection to itself, of at most `options.connections`, until it is prepared; two more are for commits
 /// and aborts, which must not wait for works that may themselves wait for what a prepared transaction has locked. One statement may take
-/// `options.timeout`, and the whole ``workLimit``.
+/// `options.timeout`, and the whole ``workLimit``. What a work has set for its session, or locked for it, ends with the work.
 ///
 /// Making a participant does no I/O; the first call connects.
 public final class PostgresParticipant: TwoPhaseParticipant {

@@ -5,12 +5,12 @@ extension TransactionTable {
     private static let select = SQL(
         """
         SELECT number, id, kind, label, state, started_ms, changed_ms, holder, definition, version, outline, input, timeout,
-            beginning, cancels FROM distributed_transaction WHERE id = ?
+            beginning, cancels, ending FROM distributed_transaction WHERE id = ?
         """)
     private static let selectByNumber = SQL(
         """
         SELECT number, id, kind, label, state, started_ms, changed_ms, holder, definition, version, outline, input, timeout,
-            beginning, cancels FROM distributed_transaction WHERE number = ?
+            beginning, cancels, ending FROM distributed_transaction WHERE number = ?
         """)
     private static let selectDecisions = SQL(
         "SELECT entries FROM transaction_decision WHERE number = ? ORDER BY position")
@@ -47,6 +47,7 @@ extension TransactionTable {
             while try decisions.step() {
                 record.entries += try JournalEntryCoding.decode(decisions.bytes(0))
             }
+            if !statement.isNull(15) { record.entries += try JournalEntryCoding.decode(statement.bytes(15)) }
         } catch let error as StoreError {
             throw error
         } catch {
@@ -90,6 +91,10 @@ extension TransactionTable {
 
     // MARK: Claiming
 
+    private static let openStates = [TransactionState.running, .compensating].map(TransactionStateCode.code)
+    /// How many that cannot be read may lie before the others without keeping those from being claimed.
+    private static let unreadableRoom = 100
+
     private static let selectLive = SQL("SELECT token FROM coordinator WHERE expires_at > ?")
     private static let selectNextHolder = SQL(
         """
@@ -99,7 +104,7 @@ extension TransactionTable {
     private static let selectHeld = SQL(
         """
         SELECT number, definition, version FROM distributed_transaction INDEXED BY distributed_transaction_open
-        WHERE state < 2 AND holder = ? ORDER BY number
+        WHERE state < 2 AND holder = ? AND state = ? ORDER BY number
         """)
     private static let take = SQL("UPDATE distributed_transaction SET holder = ? WHERE number = ?")
 
@@ -112,33 +117,57 @@ extension TransactionTable {
         var unknown: Set<DefinitionKey> = []
         var numbers: [Int64] = []
         for holder in try Self.deadHolders(at: now, on: connection) {
-            var found = 0
-            let statement = try connection.prepared(Self.selectHeld)
-            defer { statement.reset() }
-            statement.bind(holder, at: 1)
-            while found < limit, try statement.step() {
-                let key = try Self.key(statement, at: 1, connection)
-                guard definitions.contains(key) else {
-                    unknown.insert(key)
-                    continue
+            for state in Self.openStates {
+                var found = 0
+                let statement = try connection.prepared(Self.selectHeld)
+                defer { statement.reset() }
+                statement.bind(holder, at: 1)
+                statement.bind(state, at: 2)
+                while found < limit + Self.unreadableRoom, try statement.step() {
+                    let key = try Self.key(statement, at: 1, connection)
+                    guard definitions.contains(key) else {
+                        unknown.insert(key)
+                        continue
+                    }
+                    numbers.append(statement.integer(0))
+                    found += 1
                 }
-                numbers.append(statement.integer(0))
-                found += 1
             }
         }
         numbers.sort()
-        var claimed: [TransactionRecord] = []
-        for number in numbers.prefix(limit) {
-            // One that cannot be read stays where it is, and keeps nobody from the others.
-            guard var record = try? Self.record(number, on: connection) else { continue }
+        var outcome = ClaimOutcome(claimed: [], unknown: numbers.count >= limit ? [] : unknown)
+        for number in numbers where outcome.claimed.count < limit {
+            var record: TransactionRecord
+            do throws(StoreError) {
+                guard let found = try Self.record(number, on: connection) else { continue }
+                record = found
+            } catch {
+                // One that cannot be read stays where it is, and keeps nobody from the others.
+                guard error.sqliteCode == nil, let id = try Self.identifier(of: number, on: connection) else {
+                    throw error
+                }
+                outcome.unreadable.append(UnreadableTransaction(id: id, reason: error.message))
+                continue
+            }
             let statement = try connection.prepared(Self.take)
             statement.bind(Int64(clamping: coordinator.rawValue), at: 1)
             statement.bind(number, at: 2)
             try statement.run()
             record.summary.coordinator = coordinator
-            claimed.append(record)
+            outcome.claimed.append(record)
         }
-        return ClaimOutcome(claimed: claimed, unknown: numbers.count >= limit ? [] : unknown)
+        return outcome
+    }
+
+    private static let selectIdentifier = SQL("SELECT id FROM distributed_transaction WHERE number = ?")
+
+    private static func identifier(
+        of number: Int64, on connection: Connection
+    ) throws(StoreError) -> TransactionID? {
+        let statement = try connection.prepared(Self.selectIdentifier)
+        defer { statement.reset() }
+        statement.bind(number, at: 1)
+        return try statement.step() ? try? TransactionID(statement.text(0)) : nil
     }
 
     /// Whose transactions are to be had: nobody's, and those of coordinators that are gone.
@@ -150,15 +179,20 @@ extension TransactionTable {
         tokens.bind(now.nanoseconds, at: 1)
         while try tokens.step() { live.insert(tokens.integer(0)) }
         tokens.reset()
+        return try Self.holders(on: connection).filter { !live.contains($0) }
+    }
+
+    /// Who has something that is open; 0 for nobody.
+    ///
+    /// - Complexity: O(log *n*) for each.
+    private static func holders(on connection: Connection) throws(StoreError) -> [Int64] {
         var holders: [Int64] = []
-        var last: Int64 = -1
         while true {
             let statement = try connection.prepared(Self.selectNextHolder)
             defer { statement.reset() }
-            statement.bind(last, at: 1)
+            statement.bind(holders.last ?? -1, at: 1)
             guard try statement.step() else { return holders }
-            last = statement.integer(0)
-            if !live.contains(last) { holders.append(last) }
+            holders.append(statement.integer(0))
         }
     }
 
@@ -169,21 +203,43 @@ extension TransactionTable {
         SELECT number, id, kind, label, state, started_ms,
             coalesce((SELECT at_ms FROM transaction_decision AS d WHERE d.number = t.number ORDER BY position DESC LIMIT 1),
                 changed_ms), holder
-        FROM distributed_transaction AS t INDEXED BY distributed_transaction_state
-        WHERE state = ? AND number > ? ORDER BY number LIMIT ?
+        FROM distributed_transaction AS t INDEXED BY distributed_transaction_open
+        WHERE state < 2 AND holder = ? AND state = ? AND number > ? ORDER BY number LIMIT ?
         """)
-    private static let selectEndedPage = SQL(
+    private static let selectStuckPage = SQL(
+        """
+        SELECT number, id, kind, label, state, started_ms,
+            coalesce((SELECT at_ms FROM transaction_decision AS d WHERE d.number = t.number ORDER BY position DESC LIMIT 1),
+                changed_ms), holder
+        FROM distributed_transaction AS t INDEXED BY distributed_transaction_stuck
+        WHERE state = 2 AND number > ? ORDER BY number LIMIT ?
+        """)
+    // Nearly all of them have ended so, hence in the order of the table.
+    private static let selectCompletedPage = SQL(
         """
         SELECT number, id, kind, label, state, started_ms, changed_ms, holder
-        FROM distributed_transaction INDEXED BY distributed_transaction_state
-        WHERE state = ? AND number < ? ORDER BY number DESC LIMIT ?
+        FROM distributed_transaction NOT INDEXED
+        WHERE state = 3 AND number < ? ORDER BY number DESC LIMIT ?
+        """)
+    private static let selectCompensatedPage = SQL(
+        """
+        SELECT number, id, kind, label, state, started_ms, changed_ms, holder
+        FROM distributed_transaction INDEXED BY distributed_transaction_compensated
+        WHERE state = 4 AND number < ? ORDER BY number DESC LIMIT ?
         """)
 
-    /// - Complexity: O(log *n*), and O(1) for each that is given.
+    /// - Complexity: O(log *n*) for each coordinator, and O(1) for each that is given; of those that are completed, for each that was
+    ///   begun since.
     static func list(
         _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?, on connection: Connection
     ) throws(StoreError) -> [TransactionSummary] {
         var summaries: [TransactionSummary] = []
+        func read(_ sql: SQL, _ edges: [Int64]) throws(StoreError) {
+            let statement = try connection.prepared(sql)
+            defer { statement.reset() }
+            for (index, edge) in (edges + [Int64(limit)]).enumerated() { statement.bind(edge, at: Int32(index + 1)) }
+            while try statement.step() { summaries.append(try Self.summary(statement, connection)) }
+        }
         for state in states {
             // Those of a rank before that of the last one were all shown.
             var edge: Int64 = state.isFinal ? .max : .min
@@ -192,24 +248,38 @@ extension TransactionTable {
                 if rank < shown { continue }
                 if rank == shown { edge = last.number }
             }
-            let statement = try connection.prepared(state.isFinal ? Self.selectEndedPage : Self.selectOpenPage)
-            defer { statement.reset() }
-            statement.bind(TransactionStateCode.code(state), at: 1)
-            statement.bind(edge, at: 2)
-            statement.bind(Int64(limit), at: 3)
-            while try statement.step() { summaries.append(try Self.summary(statement, connection)) }
+            switch state {
+            case .running, .compensating:
+                for holder in try Self.holders(on: connection) {
+                    try read(Self.selectOpenPage, [holder, TransactionStateCode.code(state), edge])
+                }
+            case .stuck: try read(Self.selectStuckPage, [edge])
+            case .completed: try read(Self.selectCompletedPage, [edge])
+            case .compensated: try read(Self.selectCompensatedPage, [edge])
+            }
         }
         return Array(summaries.sorted { TransactionOrder.comes($0, before: $1) }.prefix(limit))
     }
 
-    private static let countStates = SQL("SELECT state, count(*) FROM distributed_transaction GROUP BY state")
+    // Each from an index, which is read and the table is not.
+    private static let countStates = SQL(
+        """
+        SELECT state, count(*) FROM distributed_transaction INDEXED BY distributed_transaction_open
+            WHERE state < 2 GROUP BY state
+        UNION ALL SELECT 2, count(*) FROM distributed_transaction INDEXED BY distributed_transaction_stuck WHERE state = 2
+        UNION ALL SELECT 3, (SELECT count(*) FROM distributed_transaction INDEXED BY distributed_transaction_end
+            WHERE state > 2) - (SELECT count(*) FROM distributed_transaction INDEXED BY distributed_transaction_compensated
+            WHERE state = 4)
+        UNION ALL SELECT 4, count(*) FROM distributed_transaction INDEXED BY distributed_transaction_compensated
+            WHERE state = 4
+        """)
 
     static func counts(on connection: Connection) throws(StoreError) -> [TransactionState: Int] {
         let statement = try connection.prepared(Self.countStates)
         defer { statement.reset() }
         var counts: [TransactionState: Int] = [:]
         while try statement.step() {
-            if let state = TransactionStateCode.state(statement.integer(0)) {
+            if let state = TransactionStateCode.state(statement.integer(0)), statement.integer(1) > 0 {
                 counts[state] = Int(statement.integer(1))
             }
         }

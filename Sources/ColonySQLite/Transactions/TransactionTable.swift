@@ -74,9 +74,9 @@ enum TransactionTable {
 
     private static let insert = SQL(
         """
-        INSERT INTO distributed_transaction (number, id, kind, label, definition, version, outline, input, timeout, started_ms,
-            beginning, state, changed_ms, holder, cancels, ended_at)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?)
+        INSERT INTO distributed_transaction (id, holder, state, cancels, kind, label, definition, version, timeout, started_ms,
+            changed_ms, ended_at, beginning, outline, input)
+        VALUES (?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (id) DO NOTHING
         """)
 
@@ -88,21 +88,20 @@ enum TransactionTable {
         let connection = transaction.connection
         let isOpen = new.state == .running || new.state == .compensating
         let statement = try connection.prepared(Self.insert)
-        statement.bind(transaction.nextNumber(), at: 1)
-        statement.bind(new.id.rawValue, at: 2)
-        statement.bind(new.kind.rawValue, at: 3)
-        statement.bind(new.label.rawValue, at: 4)
-        statement.bind(new.definition.name.rawValue, at: 5)
-        statement.bind(Int64(new.definition.version), at: 6)
-        statement.bind(JournalEntryCoding.encode(new.outline), at: 7)
-        statement.bind(new.input, at: 8)
-        statement.bind(optional: new.timeout?.clampedNanoseconds, at: 9)
-        statement.bind(new.startedAt.millisecondsSince1970, at: 10)
-        statement.bind(JournalEntryCoding.encode(new.entries), at: 11)
-        statement.bind(TransactionStateCode.code(new.state), at: 12)
-        statement.bind((new.entries.last?.at ?? new.startedAt).millisecondsSince1970, at: 13)
-        statement.bind(isOpen ? Int64(clamping: coordinator.rawValue) : 0, at: 14)
-        statement.bind(optional: new.state.isFinal ? now.nanoseconds : nil, at: 15)
+        statement.bind(new.id.rawValue, at: 1)
+        statement.bind(isOpen ? Int64(clamping: coordinator.rawValue) : 0, at: 2)
+        statement.bind(TransactionStateCode.code(new.state), at: 3)
+        statement.bind(new.kind.rawValue, at: 4)
+        statement.bind(new.label.rawValue, at: 5)
+        statement.bind(new.definition.name.rawValue, at: 6)
+        statement.bind(Int64(new.definition.version), at: 7)
+        statement.bind(optional: new.timeout?.clampedNanoseconds, at: 8)
+        statement.bind(new.startedAt.millisecondsSince1970, at: 9)
+        statement.bind((new.entries.last?.at ?? new.startedAt).millisecondsSince1970, at: 10)
+        statement.bind(optional: new.state.isFinal ? now.nanoseconds : nil, at: 11)
+        statement.bind(JournalEntryCoding.encode(new.entries), at: 12)
+        statement.bind(JournalEntryCoding.encode(new.outline), at: 13)
+        statement.bind(new.input, at: 14)
         try statement.run()
         guard connection.changes > 0 else { return false }
         try Self.sweep(before: now.advanced(by: .zero - retention), on: connection)
@@ -116,7 +115,11 @@ enum TransactionTable {
         SELECT ?1, coalesce(max(position), 0) + 1, ?2, ?3 FROM transaction_decision WHERE number = ?1
         """)
     private static let updateState = SQL(
-        "UPDATE distributed_transaction SET state = ?, changed_ms = ?, holder = ?, ended_at = ? WHERE number = ?")
+        "UPDATE distributed_transaction SET state = ?, changed_ms = ?, holder = ? WHERE number = ?")
+    private static let updateEnd = SQL(
+        """
+        UPDATE distributed_transaction SET state = ?, changed_ms = ?, holder = 0, ended_at = ?, ending = ? WHERE number = ?
+        """)
 
     /// Where a transaction stands, for a decision about whether it may be written to.
     struct Standing {
@@ -138,20 +141,28 @@ enum TransactionTable {
         in transaction: WriteTransaction
     ) throws(StoreError) {
         let at = entries.last?.at.millisecondsSince1970 ?? 0
+        let code = TransactionStateCode.code(state)
+        if state.isFinal {
+            let update = try transaction.connection.prepared(Self.updateEnd)
+            update.bind(code, at: 1)
+            update.bind(at, at: 2)
+            update.bind(now.nanoseconds, at: 3)
+            update.bind(JournalEntryCoding.encode(entries), at: 4)
+            update.bind(standing.number, at: 5)
+            try update.run()
+            return
+        }
         let statement = try transaction.connection.prepared(Self.insertDecision)
         statement.bind(standing.number, at: 1)
         statement.bind(at, at: 2)
         statement.bind(JournalEntryCoding.encode(entries), at: 3)
         try statement.run()
-        let code = TransactionStateCode.code(state)
         if code == standing.state { return }
-        let isOpen = state == .running || state == .compensating
         let update = try transaction.connection.prepared(Self.updateState)
         update.bind(code, at: 1)
         update.bind(at, at: 2)
-        update.bind(isOpen ? standing.holder : 0, at: 3)
-        update.bind(optional: state.isFinal ? now.nanoseconds : nil, at: 4)
-        update.bind(standing.number, at: 5)
+        update.bind(state == .stuck ? 0 : standing.holder, at: 3)
+        update.bind(standing.number, at: 4)
         try update.run()
     }
 

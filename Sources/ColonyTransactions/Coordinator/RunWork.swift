@@ -189,7 +189,7 @@ struct RunWork {
         return RawCall(
             transaction: self.id, step: planned.shape.name, direction: direction, attempt: attempt,
             deadline: (now ?? self.services.clock.now).advanced(by: planned.policy.timeout), values: self.values,
-            frame: planned.frame, place: step + 1)
+            frame: planned.frame, origin: planned.origin, place: step + 1)
     }
 
     static func reason(_ text: String) -> String {

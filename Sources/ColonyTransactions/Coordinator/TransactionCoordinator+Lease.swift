@@ -28,7 +28,9 @@ extension TransactionCoordinator {
         var end = end
         var next = clock.now.advanced(by: lease / 3)
         while !Task.isCancelled {
-            guard (try? await clock.sleep(until: min(next, end), tolerance: nil)) != nil else { return }
+            let doubt = OneShotSignal()
+            self.state.withLock { $0.doubt = doubt }
+            guard (try? await doubt.wait(until: min(next, end), on: clock)) != nil else { return }
             let now = clock.now
             if now >= end { return }
             do throws(TransactionError) {
@@ -48,6 +50,11 @@ extension TransactionCoordinator {
                 next = clock.now.advanced(by: max(.milliseconds(10), lease / 20))
             }
         }
+    }
+
+    /// Asks the journal now, and not at the next renewal.
+    func doubtLease() {
+        self.state.withLock { $0.doubt }?.fire()
     }
 
     private func begin(_ token: FencingToken) -> Bool {

@@ -29,6 +29,7 @@ extension TransactionCoordinator {
             let outcome = try await self.journal.claim(upTo: limit, of: Set(self.definitions.keys), by: token)
             for record in outcome.claimed { self.resume(record, token) }
             self.report(outcome.unknown)
+            self.report(outcome.unreadable)
             try await self.resumeUnheard(of: token)
             return outcome.claimed.count == limit
         } catch {
@@ -75,6 +76,17 @@ extension TransactionCoordinator {
             return unknown.subtracting(state.unknown)
         }
         for key in new { self.services.hub.send(.unknownDefinition(key)) }
+    }
+
+    /// Tells of each once, as long as it is found.
+    private func report(_ unreadable: [UnreadableTransaction]) {
+        let new = self.state.withLock { state in
+            let known = state.unreadable
+            // So many that nobody could look at each.
+            state.unreadable = Set(known.union(unreadable.map(\.id)).prefix(TransactionLimits.batch))
+            return unreadable.filter { !known.contains($0.id) }
+        }
+        for transaction in new { self.services.hub.send(.unreadable(transaction.id, reason: transaction.reason)) }
     }
 
     /// Goes on with a transaction where the journal says that it is.

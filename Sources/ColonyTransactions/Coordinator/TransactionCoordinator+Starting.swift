@@ -31,7 +31,7 @@ extension TransactionCoordinator {
 
     /// Cancels a transaction that is worked on here: what was done is undone, unless the pivot was begun.
     ///
-    /// - Returns: Whether it is worked on here. Elsewhere, ``TransactionAdministration/requestCancellation(of:)`` reaches its owner.
+    /// - Returns: Whether it is worked on here. ``requestCancellation(of:)`` reaches its coordinator wherever that is.
     @discardableResult
     public func cancel(_ id: TransactionID) -> Bool {
         self.turnBack(id, .cancelled, reason: "it was cancelled")
@@ -58,7 +58,7 @@ extension TransactionCoordinator {
         }
         let id = id ?? .unique()
         let run = try await self.start(id, key, label: key.name, input: bytes, value: input)
-        return TransactionHandle(id: id, coordinator: self, run: run, output: output) { bytes in
+        return TransactionHandle(id: id, key: key, coordinator: self, run: run, output: output) { bytes in
             try JSONCoding.decode(Output.self, from: bytes)
         }
     }
@@ -93,6 +93,22 @@ extension TransactionCoordinator {
                 "an input of \(input.count) bytes is too large: \(TransactionLimits.payloadBytes) at the most")
         }
         let token = try await self.token()
+        do throws(TransactionError) {
+            return try await self.start(id, definition, label: label, input: input, value: value, by: token)
+        } catch {
+            // Nothing was stored. The process may have been stopped for longer than its lease, which nobody had noticed yet.
+            guard error.code == .notRunning else { throw error }
+        }
+        self.doubtLease()
+        let next = try await self.token(otherThan: token)
+        return try await self.start(id, definition, label: label, input: input, value: value, by: next)
+    }
+
+    private func start(
+        _ id: TransactionID, _ definition: TransactionDefinition, label: DefinitionName, input: [UInt8],
+        value: (any Sendable)?, by token: FencingToken
+    ) async throws(TransactionError) -> TransactionRun? {
+        let key = definition.key
         let (plan, present) = try Self.prepare(definition, input, value)
         let run = TransactionRun(id, key, input)
         while let other = try self.enter(run, token) {
@@ -105,7 +121,9 @@ extension TransactionCoordinator {
                     .cancelled, "the task was cancelled while \(id) was begun by another", cause: error)
             }
             if !isWorkedOn { continue }
-            guard other.key == key, other.input == input else { throw Self.conflict(id, other.key) }
+            guard other.key == key, plan.isInput(other.input, equalTo: input, present) else {
+                throw Self.conflict(id, other.key)
+            }
             return other
         }
         var work = RunWork(
@@ -135,7 +153,7 @@ extension TransactionCoordinator {
             self.launch(run, work)
             return run
         case .exists(let record):
-            guard record.definition == key, record.input == input else {
+            guard record.definition == key, plan.isInput(record.input, equalTo: input, present) else {
                 self.dismiss(run, .lost)
                 throw Self.conflict(id, record.definition)
             }
@@ -184,15 +202,17 @@ extension TransactionCoordinator {
     }
 
     /// The token under which transactions are begun; waits for a coordinator that has only just been run.
-    private func token() async throws(TransactionError) -> FencingToken {
+    ///
+    /// - Parameter former: One that does not count any more.
+    private func token(otherThan former: FencingToken? = nil) async throws(TransactionError) -> FencingToken {
         let clock = self.services.clock
         let deadline = clock.now.advanced(by: self.options.lease)
         while true {
             let signal = OneShotSignal()
             let found = try self.state.withLock { state throws(TransactionError) -> FencingToken? in
                 switch state.phase {
-                case .running(let token): return token
-                case .idle, .enlisting:
+                case .running(let token) where token != former: return token
+                case .idle, .enlisting, .running:
                     state.starters.append(signal)
                     return nil
                 case .draining, .ended:

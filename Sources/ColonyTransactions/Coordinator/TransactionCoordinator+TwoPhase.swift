@@ -9,20 +9,26 @@ extension TransactionCoordinator {
     /// - Parameters:
     ///   - limit: How long this waits for the commits once it is decided. It returns afterwards in any case, because the decision stands;
     ///     what it decided may not be visible everywhere then.
-    ///   - body: Asks participants to prepare. What it has done by other means is not undone.
+    ///   - body: Asks participants to prepare. What it has done by other means is not undone. If it has not returned within
+    ///     ``TwoPhaseCommit/prepareLimit`` it is cancelled and left behind: nothing that it asks for then is done.
     /// - Returns: What `body` returned: it is decided that everything commits.
     /// - Throws: What `body` throws; ``TwoPhaseError``: `aborted` with its reason, and `inDoubt` if the journal did not answer in time;
     ///   `CancellationError`.
     public func execute<Value: Sendable>(
         _ commit: TwoPhaseCommit, waitingUpTo limit: Duration = .seconds(10),
-        _ body: (TwoPhaseWork) async throws -> Value
+        _ body: @escaping @Sendable (TwoPhaseWork) async throws -> Value
     ) async throws -> Value {
         let work = TwoPhaseWork(.unique(), commit)
         let start = self.services.clock.now
         let value: Value
         let asked: [StepName]
         do {
-            value = try await body(work)
+            let late = TwoPhaseError(.aborted, "to prepare took longer than it may: \(commit.prepareLimit)")
+            value = try await BoundedCall.run(
+                upTo: commit.prepareLimit, on: self.services.clock, timeOut: late as any Error
+            ) { () async throws(any Error) -> Value in
+                try await body(work)
+            }
             let end = work.close()
             asked = end.asked
             if let failure = end.failure { throw failure }
@@ -32,7 +38,10 @@ extension TransactionCoordinator {
                 throw TwoPhaseError(.aborted, "to prepare took \(passed), and may take \(commit.prepareLimit)")
             }
         } catch {
-            await self.abort(work.id, commit, work.close().asked)
+            let asked = work.close().asked
+            // A body that was left behind may still be preparing; what is prepared after the abort would be an orphan.
+            await work.settle(until: self.services.clock.now.advanced(by: .seconds(1)), on: self.services.clock)
+            await self.abort(work.id, commit, asked)
             throw error
         }
         if asked.isEmpty { return value }

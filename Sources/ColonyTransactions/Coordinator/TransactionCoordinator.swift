@@ -39,6 +39,10 @@ public final class TransactionCoordinator: Service {
         /// Signalled when the last run has ended.
         var emptied: OneShotSignal?
         var unknown: Set<DefinitionKey> = []
+        /// Those that were told of.
+        var unreadable: Set<TransactionID> = []
+        /// Fired if the journal may not count the coordinator as alive any more, so that it looks at once.
+        var doubt: OneShotSignal?
         /// Under which token it drains.
         var draining: FencingToken?
         /// Until when it looks for transactions that it may have been given without hearing of it.

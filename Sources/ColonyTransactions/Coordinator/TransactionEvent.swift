@@ -18,6 +18,8 @@ public enum TransactionEvent: Sendable {
     case lost(TransactionID)
     /// There are transactions of a definition that this process does not have, and nobody works on them.
     case unknownDefinition(DefinitionKey)
+    /// A transaction is in the journal that cannot be read, and nobody works on it. Ring somebody.
+    case unreadable(TransactionID, reason: String)
     /// The journal did not take a decision or an answer; the coordinator tries again.
     case journalFailed(TransactionError)
 }

@@ -5,6 +5,7 @@ public struct TransactionHandle<Output: Sendable>: Sendable {
     /// Which one.
     public let id: TransactionID
 
+    let key: DefinitionKey
     let coordinator: TransactionCoordinator
     /// The work in this process, if it was done here.
     let run: TransactionRun?
@@ -59,6 +60,12 @@ public struct TransactionHandle<Output: Sendable>: Sendable {
             guard let record = try await journal.read(self.id) else {
                 throw TransactionError(
                     .unknownTransaction, "there is no transaction \(self.id), or it ended too long ago")
+            }
+            guard record.definition == self.key else {
+                throw TransactionError(
+                    .conflict,
+                    "the transaction \(self.id) is one of \(record.definition), whose result is not that of \(self.key)"
+                )
             }
             switch record.summary.state {
             case .completed, .compensated:

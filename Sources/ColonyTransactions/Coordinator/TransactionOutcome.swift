@@ -10,7 +10,8 @@ public enum TransactionOutcome<Result: Sendable>: Sendable {
 public struct TransactionFailure: Error, Sendable, CustomStringConvertible {
     /// Which one.
     public var id: TransactionID
-    /// Where it stands: ``TransactionState/compensated`` or ``TransactionState/stuck``.
+    /// Where it stands: ``TransactionState/compensated`` or ``TransactionState/stuck``; ``TransactionState/completed`` if a person has closed
+    /// it as done, so that there is no result.
     public var state: TransactionState
     /// What turned it back.
     public var turnBack: JournalEvent.TurnBack?

@@ -32,7 +32,7 @@ public protocol TransactionJournal: AnyObject, Sendable {
     /// Stores a transaction with its first decisions, in one durable step, unless there is one of its identifier.
     ///
     /// - Returns: Whether it was stored, or what is there.
-    /// - Throws: ``TransactionError``; `invalidRequest` if the coordinator is not enlisted. After `unavailable` or `cancelled` it may or may
+    /// - Throws: ``TransactionError``; `notRunning` if the coordinator is not enlisted. After `unavailable` or `cancelled` it may or may
     ///   not be stored: begin it again.
     func begin(_ transaction: NewTransaction, by coordinator: FencingToken) async throws(TransactionError)
         -> BeginOutcome
@@ -59,7 +59,8 @@ public protocol TransactionJournal: AnyObject, Sendable {
     ///   - definitions: Those that the coordinator can work on; others stay for one that can.
     /// - Returns: What it was given, with all that was decided: fewer than `limit` if there are no more that nobody is writing to. Then also which definitions
     ///   those have that belong to nobody and were not asked for.
-    /// - Throws: ``TransactionError``. After `unavailable` it may own some that it has not heard of; enlist anew.
+    /// - Throws: ``TransactionError``; `notRunning` if the coordinator is not enlisted. After `unavailable` it may own some that it has
+    ///   not heard of; enlist anew.
     func claim(
         upTo limit: Int, of definitions: Set<DefinitionKey>, by coordinator: FencingToken
     ) async throws(TransactionError) -> ClaimOutcome

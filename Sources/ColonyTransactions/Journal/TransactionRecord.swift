@@ -123,10 +123,29 @@ public struct ClaimOutcome: Hashable, Sendable {
     public var claimed: [TransactionRecord]
     /// Definitions of transactions that belong to nobody and were not asked for; empty also if there were more to claim.
     public var unknown: Set<DefinitionKey>
+    /// Those that were to be claimed and that the journal cannot make sense of. They keep nobody from the others; a person has to look.
+    public var unreadable: [UnreadableTransaction]
 
     /// Makes an outcome.
-    public init(claimed: [TransactionRecord], unknown: Set<DefinitionKey>) {
+    public init(
+        claimed: [TransactionRecord], unknown: Set<DefinitionKey>, unreadable: [UnreadableTransaction] = []
+    ) {
         self.claimed = claimed
         self.unknown = unknown
+        self.unreadable = unreadable
+    }
+}
+
+/// A transaction that is in the journal in a form that this version does not know, or damaged.
+public struct UnreadableTransaction: Hashable, Sendable {
+    /// Which one.
+    public var id: TransactionID
+    /// What is wrong with it.
+    public var reason: String
+
+    /// Puts the two together.
+    public init(id: TransactionID, reason: String) {
+        self.id = id
+        self.reason = reason
     }
 }

@@ -55,7 +55,7 @@ package enum TransactionRequests {
 
     package static func notEnlisted(_ coordinator: FencingToken) -> TransactionError {
         TransactionError(
-            .invalidRequest, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned"
+            .notRunning, "the coordinator \(coordinator) is not enlisted: its lease has run out, or it has resigned"
         )
     }
 }

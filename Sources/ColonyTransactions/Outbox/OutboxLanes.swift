@@ -11,20 +11,37 @@ struct OutboxLanes: Sendable {
     private var rests: [QueueName: Rest] = [:]
     /// What was published and is still in the outbox, because it could not be removed. It is removed before anything else of its queue.
     private var sent: [QueueName: [OutboxMessage]] = [:]
+    /// When each was last begun, in the order of beginnings.
+    private var turns: [QueueName: Int] = [:]
+    private var turn = 0
 
-    /// Those that may be worked on now, of those for which messages wait. Others are forgotten: nothing of theirs is left.
+    /// Those that may be worked on now, of those for which messages wait; the ones first that had no turn for the longest time. Others are
+    /// forgotten: nothing of theirs is left.
     mutating func due(_ queues: [QueueName], at now: MonotonicInstant) -> [QueueName] {
         let present = Set(queues)
         self.rests = self.rests.filter { present.contains($0.key) }
         self.sent = self.sent.filter { present.contains($0.key) }
+        self.turns = self.turns.filter { present.contains($0.key) }
         return queues.filter { queue in self.rests[queue].map { $0.until <= now } ?? true }
+            .sorted { self.turns[$0, default: 0] < self.turns[$1, default: 0] }
     }
 
-    /// What is to be removed from the outbox before more is read for a queue.
-    func unremoved(of queue: QueueName) -> [OutboxMessage] { self.sent[queue] ?? [] }
+    /// Notes that a queue is being worked on.
+    ///
+    /// - Returns: What is to be removed from the outbox before more is read for it.
+    mutating func begun(_ queue: QueueName) -> [OutboxMessage] {
+        self.turn += 1
+        self.turns[queue] = self.turn
+        return self.sent[queue] ?? []
+    }
 
     mutating func worked(_ queue: QueueName, unremoved: [OutboxMessage]) {
         self.sent[queue] = unremoved.isEmpty ? nil : unremoved
+    }
+
+    /// Has a queue rest that has not failed.
+    mutating func rest(_ queue: QueueName, until end: MonotonicInstant) {
+        self.rests[queue] = Rest(failures: 0, until: end)
     }
 
     /// Everything that was asked for went well.

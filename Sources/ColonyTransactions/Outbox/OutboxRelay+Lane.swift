@@ -4,6 +4,8 @@ import ColonyQueues
 /// What became of the work on one queue in one round.
 struct LaneReport: Sendable {
     let queue: QueueName
+    /// Under which grant of the lease it was begun.
+    var generation = 0
     var sent = 0
     var duplicates = 0
     var parked = 0
@@ -17,24 +19,35 @@ struct LaneReport: Sendable {
 }
 
 extension OutboxRelay {
-    /// Publishes the next batch for a queue and removes it.
+    /// How long a queue has its turn, so that what it has done is told of and others come to theirs.
+    private static let turn: Duration = .milliseconds(50)
+
+    /// Publishes batches for a queue and removes them, one after the other, as long as there are some and its turn lasts.
     func work(on queue: QueueName, removingFirst unremoved: [OutboxMessage]) async -> LaneReport {
         var report = LaneReport(queue: queue, unremoved: unremoved)
+        let end = self.clock.now.advanced(by: Self.turn)
         do throws(TransactionError) {
             if !unremoved.isEmpty {
                 try await self.outbox.remove(unremoved)
                 report.unremoved = []
             }
-            if try await self.move(queue, &report) { return report }
-            let messages = try await self.outbox.next(self.options.batch, for: queue)
-            if messages.isEmpty { return report }
-            // Fewer than were asked for may have been too large together.
-            report.mayHaveMore = true
-            try await self.publish(messages, to: queue, &report)
+            repeat {
+                report.mayHaveMore = false
+                try await self.workOnBatch(of: queue, &report)
+            } while report.mayHaveMore && report.hindrance == nil && !self.end.isFired && self.clock.now < end
         } catch {
             report.failure = error
         }
         return report
+    }
+
+    private func workOnBatch(of queue: QueueName, _ report: inout LaneReport) async throws(TransactionError) {
+        if try await self.move(queue, &report) { return }
+        let messages = try await self.outbox.next(self.options.batch, for: queue)
+        if messages.isEmpty { return }
+        // Fewer than were asked for may have been too large together.
+        report.mayHaveMore = true
+        try await self.publish(messages, to: queue, &report)
     }
 
     /// Has the store move messages in one transaction, if it can.
@@ -52,8 +65,10 @@ extension OutboxRelay {
         guard let move else { return false }
         report.sent += move.moved
         report.duplicates += move.duplicates
-        if move.isFull { report.hindrance = Self.noRoom(in: queue) }
         report.mayHaveMore = move.moved > 0 || move.refused != nil
+        if move.isFull {
+            try await self.foundFull(queue, before: try await self.outbox.next(1, for: queue).first, &report)
+        }
         if let refused = move.refused {
             var reason = "the message cannot be published"
             do throws(QueueError) {
@@ -100,14 +115,15 @@ extension OutboxRelay {
             // One of them is refused for what it is, and nothing was stored: each for itself then, in their order.
             for message in messages {
                 try await self.publish([message], to: queue, &report)
-                if report.hindrance != nil { return }
+                if report.hindrance != nil || self.end.isFired { return }
             }
             return
         }
         var sent: [OutboxMessage] = []
+        var next: OutboxMessage?
         for (message, outcome) in zip(messages, outcomes) {
             if case .full = outcome {
-                report.hindrance = Self.noRoom(in: queue)
+                next = message
                 break
             }
             if case .duplicate = outcome { report.duplicates += 1 }
@@ -116,9 +132,33 @@ extension OutboxRelay {
         report.sent += sent.count
         // They are not published again, even if they cannot be removed now.
         report.unremoved = sent
-        if sent.isEmpty { return }
-        try await self.outbox.remove(sent)
-        report.unremoved = []
+        if !sent.isEmpty {
+            try await self.outbox.remove(sent)
+            report.unremoved = []
+        }
+        if let next { try await self.foundFull(queue, before: next, &report) }
+    }
+
+    /// A queue has no room for the message that comes next: it waits, unless it is larger than the queue may ever be. Then it would wait for
+    /// ever, and all after it.
+    private func foundFull(
+        _ queue: QueueName, before message: OutboxMessage?, _ report: inout LaneReport
+    ) async throws(TransactionError) {
+        guard let message, let administration = self.engine as? any QueueAdministration,
+            let settings = (try? await administration.inspect(queue))?.settings
+        else {
+            report.hindrance = Self.noRoom(in: queue)
+            return
+        }
+        let bytes = message.outgoing(at: self.wall.now).byteCount
+        guard bytes > settings.capacityBytes else {
+            report.hindrance = Self.noRoom(in: queue)
+            return
+        }
+        try await self.park(
+            message, "it has \(bytes) bytes, and the queue \"\(queue)\" takes \(settings.capacityBytes) in all", &report
+        )
+        report.mayHaveMore = true
     }
 
     private func publish(

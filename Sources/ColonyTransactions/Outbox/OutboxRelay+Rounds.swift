@@ -14,6 +14,8 @@ extension OutboxRelay {
         var isLate = false
         var changes: UInt64 = 0
         var failures = 0
+        /// How often it has lost its lease. What was begun before concerns another relay.
+        var generation = 0
     }
 
     /// How often it looks how the outbox stands.
@@ -24,7 +26,10 @@ extension OutboxRelay {
     func work() async throws {
         let now = self.clock.now
         var standing = Standing(leaseEnd: now, nextClaim: now, nextStatus: now)
-        defer { self.counts.withLock { $0.isActive = false } }
+        defer {
+            self.counts.withLock { $0.isActive = false }
+            self.desk.cancel()
+        }
         while !self.end.isFired {
             do throws(TransactionError) {
                 try await self.keepLease(&standing)
@@ -45,7 +50,18 @@ extension OutboxRelay {
                 await self.pause(upTo: self.rest(after: standing.failures))
             }
         }
+        await self.drain(&standing)
         if standing.isActive { _ = try? await self.outbox.claim(self.owner, for: .zero) }
+    }
+
+    /// Lets what is under way end, for no longer than the lease lasts; a publish that hangs is given up then.
+    private func drain(_ standing: inout Standing) async {
+        let deadline = self.clock.now.advanced(by: self.options.lease)
+        while true {
+            for report in self.desk.take() { _ = try? self.take(report, &standing) }
+            if self.desk.running.isEmpty || self.clock.now >= deadline { break }
+            _ = try? await self.desk.signal().wait(until: deadline, on: self.clock)
+        }
     }
 
     private func pause(upTo limit: Duration) async {
@@ -80,6 +96,7 @@ extension OutboxRelay {
     private func stand(by standing: inout Standing) {
         // What it had published and not removed is another's business now.
         standing.lanes = OutboxLanes()
+        standing.generation += 1
         guard standing.isActive else { return }
         standing.isActive = false
         self.counts.withLock { $0.isActive = false }
@@ -89,27 +106,43 @@ extension OutboxRelay {
     // MARK: A round
 
     private func round(_ standing: inout Standing) async throws(TransactionError) {
+        for report in self.desk.take() { try self.take(report, &standing) }
         // Counted before reading, so that nothing falls between.
         standing.changes = try await self.outbox.waitForChange(since: standing.changes, upTo: .zero)
-        let queues = try await self.outbox.queues(limit: Self.queuesAtOnce)
-        let due = standing.lanes.due(queues, at: self.clock.now)
-        var mayHaveMore = false
-        for report in await self.work(on: due, standing.lanes) {
-            mayHaveMore = try self.take(report, &standing) || mayHaveMore
+        let running = self.desk.running
+        if running.count < self.options.concurrency {
+            let queues = try await self.outbox.queues(limit: Self.queuesAtOnce)
+            let due = standing.lanes.due(queues, at: self.clock.now).filter { !running.contains($0) }
+            for queue in due.prefix(self.options.concurrency - running.count) { self.begin(queue, &standing) }
         }
         if self.clock.now >= standing.nextStatus {
             try await self.look(&standing)
             standing.nextStatus = self.clock.now.advanced(by: Self.statusInterval)
         }
-        if mayHaveMore || self.end.isFired { return }
+        if self.end.isFired { return }
         var wake = min(self.clock.now.advanced(by: self.options.pollInterval), standing.nextClaim)
         if let end = standing.lanes.nextEnd { wake = min(wake, end) }
         let limit = self.clock.now.duration(to: wake)
         if limit > .zero { try await self.waitForNews(standing.changes, upTo: limit) }
     }
 
-    /// Waits for news of the outbox, or until the relay is to end.
+    private func begin(_ queue: QueueName, _ standing: inout Standing) {
+        let unremoved = standing.lanes.begun(queue)
+        let generation = standing.generation
+        self.desk.begin(queue) {
+            self.spawn {
+                var report = await self.work(on: queue, removingFirst: unremoved)
+                report.generation = generation
+                self.desk.end(report)
+            }
+        }
+    }
+
+    /// Waits for news of the outbox, for the end of the work on a queue, or until the relay is to end.
     private func waitForNews(_ seen: UInt64, upTo limit: Duration) async throws(TransactionError) {
+        let report = self.desk.signal()
+        if report.isFired { return }
+        let deadline = self.clock.now.advanced(by: limit)
         let outcome = await withTaskGroup(of: Result<Void, TransactionError>.self) { group in
             group.addTask {
                 do throws(TransactionError) {
@@ -118,6 +151,10 @@ extension OutboxRelay {
                 } catch {
                     return .failure(error)
                 }
+            }
+            group.addTask {
+                _ = try? await report.wait(until: deadline, on: self.clock)
+                return .success(())
             }
             group.addTask {
                 await self.pause(upTo: limit)
@@ -129,27 +166,7 @@ extension OutboxRelay {
         try outcome.get()
     }
 
-    private func work(on queues: [QueueName], _ lanes: OutboxLanes) async -> [LaneReport] {
-        await withTaskGroup(of: LaneReport.self) { group in
-            var reports: [LaneReport] = []
-            var running = 0
-            for queue in queues {
-                if running == self.options.concurrency, let report = await group.next() {
-                    reports.append(report)
-                    running -= 1
-                }
-                let unremoved = lanes.unremoved(of: queue)
-                group.addTask { await self.work(on: queue, removingFirst: unremoved) }
-                running += 1
-            }
-            for await report in group { reports.append(report) }
-            return reports
-        }
-    }
-
-    /// - Returns: Whether more may wait for the queue.
-    private func take(_ report: LaneReport, _ standing: inout Standing) throws(TransactionError) -> Bool {
-        standing.lanes.worked(report.queue, unremoved: report.unremoved)
+    private func take(_ report: LaneReport, _ standing: inout Standing) throws(TransactionError) {
         self.counts.withLock { counts in
             counts.sent += UInt64(report.sent)
             counts.duplicates += UInt64(report.duplicates)
@@ -166,14 +183,19 @@ extension OutboxRelay {
             }
             self.hub.send(.held(report.queue, hindrance))
         }
+        guard report.generation == standing.generation else { return }
+        standing.lanes.worked(report.queue, unremoved: report.unremoved)
         guard report.failure != nil || report.hindrance != nil else {
             standing.lanes.recovered(report.queue)
-            return report.mayHaveMore
+            if report.sent == 0, report.parked == 0 {
+                // Nothing was there, whatever the list of queues says: no sooner than without news.
+                standing.lanes.rest(report.queue, until: self.clock.now.advanced(by: self.options.pollInterval))
+            }
+            return
         }
         // A queue that took something has not failed in a row.
         if report.sent > 0 { standing.lanes.recovered(report.queue) }
         standing.lanes.failed(report.queue, at: self.clock.now) { self.rest(after: $0) }
-        return false
     }
 
     private func look(_ standing: inout Standing) async throws(TransactionError) {

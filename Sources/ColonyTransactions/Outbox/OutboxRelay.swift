@@ -34,8 +34,10 @@ import Synchronization
 /// second copies of what its successor has published before, each after the first copies of all its predecessors. All relays of an outbox
 /// publish to the same engine.
 ///
-/// **What cannot be sent.** A queue that is full, unknown, or out of reach rests, with growing pauses, and holds up no other; the messages of
-/// one queue never overtake one another. Only a message that its queue refuses for what it is, is set aside and told of.
+/// **What cannot be sent.** A queue that is full, unknown, or out of reach rests, with growing pauses; one that hangs is waited for apart from
+/// the others. Neither holds up another queue, and the messages of one queue never overtake one another. Only a message that its queue
+/// refuses for what it is, or that is larger than the whole queue may be, is set aside and told of (``OutboxEvent/parked(_:number:reason:)``).
+/// Those after it then go on, those of its key too: who needs them to wait stops the relay when that event comes.
 public final class OutboxRelay: Service {
     /// Where messages come from.
     public let outbox: any OutboxStore
@@ -51,6 +53,7 @@ public final class OutboxRelay: Service {
     let hub = ListenerHub<OutboxEvent>()
     let counts = Mutex(OutboxRelayStatistics())
     let end = OneShotSignal()
+    let desk = LaneDesk()
     private let generator: Mutex<any RandomNumberGenerator & Sendable>
     private let hasRun = Atomic<Bool>(false)
 
@@ -120,7 +123,7 @@ public final class OutboxRelay: Service {
         }
     }
 
-    private func spawn<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) -> Task<Value, Never> {
+    func spawn<Value: Sendable>(_ operation: @escaping @Sendable () async -> Value) -> Task<Value, Never> {
         let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
         return Task(executorPreference: executor) { await operation() }
     }

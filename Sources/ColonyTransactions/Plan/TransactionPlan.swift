@@ -2,7 +2,10 @@ package import ColonyCore
 
 /// What a definition comes to: steps that wait for others, with what is called for each.
 package struct TransactionPlan: Sendable {
+    /// What is called may be wrapped; what the steps are stays.
     package var steps: [PlannedStep]
+    /// The same as a graph, made once and not for each transaction.
+    package let shape: TransactionShape
     /// Within which time it turns back; `nil` for no limit.
     package var timeout: Duration?
     /// Makes a value of the input of the transaction.
@@ -12,11 +15,23 @@ package struct TransactionPlan: Sendable {
         steps: [PlannedStep], timeout: Duration?, decodeInput: @escaping @Sendable ([UInt8]) throws -> any Sendable
     ) {
         self.steps = steps
+        self.shape = TransactionShape(steps.map(\.shape))
         self.timeout = timeout
         self.decodeInput = decodeInput
     }
 
-    package var shape: TransactionShape { TransactionShape(self.steps.map(\.shape)) }
+    /// Whether bytes of the journal are the same input as another one.
+    ///
+    /// The same bytes are; and since a set is written in any order, so are equal values, if the type can tell.
+    func isInput(_ present: [UInt8], equalTo other: [UInt8], _ value: any Sendable) -> Bool {
+        if present == other { return true }
+        guard let value = value as? any Equatable, let decoded = try? self.decodeInput(present) else { return false }
+        return value.equals(decoded)
+    }
+}
+
+extension Equatable {
+    fileprivate func equals(_ other: Any) -> Bool { (other as? Self) == self }
 }
 
 /// One step of a plan.
@@ -25,6 +40,8 @@ package struct PlannedStep: Sendable {
     package var policy: StepPolicy
     /// Where the values begin that the step sees: its input, and after that the outputs of the definition it was written in.
     package var frame: Int
+    /// Which definition it was written in.
+    package var origin: DefinitionOrigin
     package var action: @Sendable (RawCall) async throws -> StepResult
     /// What gives the value of a step that is computed.
     package var compute: (@Sendable (RawCall) throws -> StepResult)?
@@ -33,7 +50,7 @@ package struct PlannedStep: Sendable {
     package var decodeOutput: @Sendable ([UInt8]) throws -> any Sendable
 
     package init(
-        shape: StepOutline, policy: StepPolicy, frame: Int = 0,
+        shape: StepOutline, policy: StepPolicy, frame: Int = 0, origin: DefinitionOrigin = .none,
         action: @escaping @Sendable (RawCall) async throws -> StepResult,
         compute: (@Sendable (RawCall) throws -> StepResult)? = nil,
         compensation: (@Sendable (RawCall) async throws -> Void)? = nil,
@@ -42,6 +59,7 @@ package struct PlannedStep: Sendable {
         self.shape = shape
         self.policy = policy
         self.frame = frame
+        self.origin = origin
         self.action = action
         self.compute = compute
         self.compensation = compensation
@@ -91,6 +109,8 @@ package struct RawCall: Sendable {
     package var values: [(any Sendable)?]
     /// Where the values of the definition begin that the step was written in.
     package var frame: Int
+    /// Which definition the step was written in.
+    package var origin: DefinitionOrigin
     /// The place of the step's own output in ``values``.
     package var place: Int
     /// By what the participant's barrier tells it from other calls.
@@ -98,7 +118,7 @@ package struct RawCall: Sendable {
 
     package init(
         transaction: TransactionID, step: StepName, direction: StepDirection, attempt: Int,
-        deadline: MonotonicInstant, values: [(any Sendable)?], frame: Int, place: Int
+        deadline: MonotonicInstant, values: [(any Sendable)?], frame: Int, origin: DefinitionOrigin = .none, place: Int
     ) {
         self.transaction = transaction
         self.step = step
@@ -107,6 +127,7 @@ package struct RawCall: Sendable {
         self.deadline = deadline
         self.values = values
         self.frame = frame
+        self.origin = origin
         self.place = place
         self.barrier = BarrierCall(
             transaction: transaction, branch: step, operation: direction == .action ? .try : .cancel)

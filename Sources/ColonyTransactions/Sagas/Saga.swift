@@ -43,7 +43,8 @@ public struct Saga<Input: Codable & Sendable, Result: Codable & Sendable>: Senda
     ///     has ended.
     ///   - timeout: Within which time it turns back, unless the pivot was begun; greater than zero.
     ///   - build: Adds the steps, and returns what the saga gives.
-    /// - Throws: ``TransactionError`` with code `invalidDefinition`: a bad or double name, no step at all, a version of less than 1.
+    /// - Throws: ``TransactionError`` with code `invalidDefinition`: a bad or double name, no step at all, a version of less than 1,
+    ///   a result that is a step of another definition.
     public init(
         _ name: String, version: Int = 1, timeout: Duration? = nil,
         _ build: (consuming SagaSteps<Input>) throws -> StepOutput<Result>
@@ -56,7 +57,7 @@ public struct Saga<Input: Codable & Sendable, Result: Codable & Sendable>: Senda
         self.timeout = timeout
         let draft = SagaDraft(saga: name)
         self.output = try build(SagaSteps(draft: draft, frontier: Frontier([])))
-        self.steps = try draft.finished()
+        self.steps = try draft.finished(giving: self.output)
     }
 
     /// Whether each of its steps can be undone, so that it can be a part of what another saga undoes.

@@ -31,6 +31,7 @@ final class Frontier {
 /// The steps of a saga while it is defined.
 final class SagaDraft {
     private let saga: String
+    private let origin = DefinitionOrigin.unique()
     private var steps: [PlannedStep] = []
     private var failure: TransactionError?
 
@@ -38,7 +39,8 @@ final class SagaDraft {
         self.saga = saga
     }
 
-    func finished() throws(TransactionError) -> [PlannedStep] {
+    /// - Parameter output: What the saga gives.
+    func finished(giving output: StepOutput<some Sendable>) throws(TransactionError) -> [PlannedStep] {
         if let failure { throw failure }
         guard self.steps.contains(where: { $0.shape.kind != .computed }) else {
             throw TransactionError(.invalidDefinition, "the saga \"\(self.saga)\" has no step")
@@ -47,6 +49,11 @@ final class SagaDraft {
             throw TransactionError(
                 .invalidDefinition,
                 "the saga \"\(self.saga)\" has \(self.steps.count) steps: \(TransactionLimits.steps) at the most")
+        }
+        guard output.origin == self.origin else {
+            throw TransactionError(
+                .invalidDefinition,
+                "the saga \"\(self.saga)\" gives what the step \"\(output.name)\" of another definition gives")
         }
         return self.steps
     }
@@ -110,8 +117,9 @@ final class SagaDraft {
         return StepOutput(
             step: self.append(
                 PlannedStep(
-                    shape: shape, policy: policy, action: action, compute: compute, compensation: compensation,
-                    decodeOutput: decodeOutput), frontier), name: name)
+                    shape: shape, policy: policy, origin: self.origin, action: action, compute: compute,
+                    compensation: compensation, decodeOutput: decodeOutput), frontier), name: name,
+            origin: self.origin)
     }
 
     private func append(_ step: PlannedStep, _ frontier: Frontier) -> Int {
@@ -167,6 +175,12 @@ extension SagaDraft {
         if !saga.isCompensable {
             self.fail("the saga \(saga.key) cannot be a part of \"\(self.saga)\": it has steps that cannot be undone")
         }
+        // Time runs for the whole, and there is no moment at which only a part of it could be turned back.
+        if let timeout = saga.timeout {
+            self.fail(
+                "the saga \(saga.key) has a time of \(timeout), which it cannot have as a part of \"\(self.saga)\": give the time to "
+                    + "the whole, or to its steps")
+        }
         let given = self.compute("\(name)/input", after: frontier, input)
         let offset = given.step + 1
         var ends = Set(frontier.steps)
@@ -181,6 +195,7 @@ extension SagaDraft {
             ends.insert(self.steps.count - 1)
         }
         frontier.steps = ends.sorted()
-        return StepOutput(step: offset + saga.output.step, name: self.steps[offset + saga.output.step].shape.name)
+        let place = offset + saga.output.step
+        return StepOutput(step: place, name: self.steps[place].shape.name, origin: self.origin)
     }
 }

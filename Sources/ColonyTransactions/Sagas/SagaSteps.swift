@@ -58,6 +58,8 @@ public struct SagaSteps<Input: Codable & Sendable>: ~Copyable {
 
     /// Adds all steps of another saga, each of which can be undone. They are called after it: `name/step`.
     ///
+    /// The other one must have no time limit of its own: that of the whole counts.
+    ///
     /// - Parameter input: What it is worked on with.
     /// - Returns: What it gives.
     @discardableResult

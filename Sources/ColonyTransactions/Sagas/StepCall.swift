@@ -8,6 +8,7 @@ public struct StepOutput<Value: Sendable>: Sendable {
     /// The place of the step in the definition it was written in.
     let step: Int
     let name: StepName
+    let origin: DefinitionOrigin
 }
 
 /// What an action is called with.
@@ -38,7 +39,7 @@ public struct StepCall<Input: Sendable>: Sendable {
 
     /// What an earlier step gave.
     ///
-    /// - Throws: ``TransactionError`` with code `invalidDefinition` if the step is not before this one.
+    /// - Throws: ``TransactionError`` with code `invalidDefinition` if the step is not before this one, or is one of another definition.
     public subscript<Value: Sendable>(_ output: StepOutput<Value>) -> Value {
         get throws { try self.raw.value(of: output) }
     }
@@ -77,7 +78,7 @@ public struct CompensationCall<Input: Sendable, Output: Sendable>: Sendable {
 
     /// What an earlier step gave.
     ///
-    /// - Throws: ``TransactionError`` with code `invalidDefinition` if the step is not before this one.
+    /// - Throws: ``TransactionError`` with code `invalidDefinition` if the step is not before this one, or is one of another definition.
     public subscript<Value: Sendable>(_ output: StepOutput<Value>) -> Value {
         get throws { try self.raw.value(of: output) }
     }
@@ -105,6 +106,12 @@ extension RawCall {
     }
 
     func value<Value: Sendable>(of output: StepOutput<Value>) throws -> Value {
+        guard output.origin == self.origin else {
+            throw TransactionError(
+                .invalidDefinition,
+                "the step \"\(self.step)\" uses what \"\(output.name)\" of another definition gives; a nested saga gives one value, which "
+                    + "`nested` returns")
+        }
         let place = self.frame + 1 + output.step
         guard place < self.values.count, let value = self.values[place] as? Value else {
             throw TransactionError(

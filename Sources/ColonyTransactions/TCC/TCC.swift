@@ -61,7 +61,7 @@ public struct TCC<Input: Codable & Sendable, Result: Codable & Sendable>: Sendab
         self.timeout = timeout
         let draft = TCCDraft(name: name, order: order)
         self.output = try build(TCCBranches(draft: draft))
-        self.steps = try draft.finished()
+        self.steps = try draft.finished(giving: self.output)
     }
 
     package var plan: TransactionPlan {

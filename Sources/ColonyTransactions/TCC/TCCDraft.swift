@@ -15,6 +15,7 @@ package final class TCCDraft {
     }
 
     private let name: String
+    private let origin = DefinitionOrigin.unique()
     private let order: TCCOrder
     private var branches: [Branch] = []
     private var outcome: Outcome?
@@ -42,11 +43,11 @@ package final class TCCDraft {
             self.stepName(branch, "try"), .compensable, after: dependencies, hasCompensation: true,
             compensatesRefused: true)
         let step = PlannedStep(
-            shape: shape, policy: policy,
+            shape: shape, policy: policy, origin: self.origin,
             action: { raw in try await attempt(raw.at(branch, .try)) },
             compensation: { raw in try await cancel(raw.at(branch, .cancel)) }, decodeOutput: decodeOutput)
         self.branches.append(Branch(name: branch, attempt: step, confirmPolicy: confirmPolicy, confirm: confirm))
-        return StepOutput(step: place, name: shape.name)
+        return StepOutput(step: place, name: shape.name, origin: self.origin)
     }
 
     /// The result comes after all steps that are there.
@@ -55,11 +56,17 @@ package final class TCCDraft {
         decodeOutput: @escaping @Sendable ([UInt8]) throws -> any Sendable
     ) -> StepOutput<Value> {
         self.outcome = Outcome(compute: compute, decodeOutput: decodeOutput)
-        return StepOutput(step: self.branches.count * 2, name: "result")
+        return StepOutput(step: self.branches.count * 2, name: "result", origin: self.origin)
     }
 
-    package func finished() throws(TransactionError) -> [PlannedStep] {
+    /// - Parameter output: What the TCC gives.
+    package func finished(giving output: StepOutput<some Sendable>) throws(TransactionError) -> [PlannedStep] {
         if let failure { throw failure }
+        guard output.origin == self.origin else {
+            throw TransactionError(
+                .invalidDefinition,
+                "the TCC \"\(self.name)\" gives what the step \"\(output.name)\" of another definition gives")
+        }
         let count = self.branches.count
         guard count > 0 else {
             throw TransactionError(.invalidDefinition, "the TCC \"\(self.name)\" has no branch")
@@ -75,7 +82,7 @@ package final class TCCDraft {
             let (confirm, name) = (branch.confirm, branch.name)
             steps.append(
                 PlannedStep(
-                    shape: shape, policy: branch.confirmPolicy,
+                    shape: shape, policy: branch.confirmPolicy, origin: self.origin,
                     action: { raw in
                         try await confirm(raw.at(name, .confirm), index + 1)
                         return StepResult((), bytes: [])
@@ -86,7 +93,8 @@ package final class TCCDraft {
             steps.append(
                 PlannedStep(
                     shape: StepOutline("result", .computed, after: Array(count..<count * 2)), policy: .standard,
-                    action: { raw in try compute(raw) }, compute: compute, decodeOutput: outcome.decodeOutput))
+                    origin: self.origin, action: { raw in try compute(raw) }, compute: compute,
+                    decodeOutput: outcome.decodeOutput))
         }
         return steps
     }

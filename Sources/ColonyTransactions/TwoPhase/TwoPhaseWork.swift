@@ -9,6 +9,8 @@ public final class TwoPhaseWork: Sendable {
         var underWay = 0
         var failure: (any Error)?
         var isOver = false
+        /// Fired when nobody prepares any more.
+        var settled: OneShotSignal?
     }
 
     /// Which transaction it is; made for it, and not used again, so that an abort that comes late meets no other one.
@@ -38,14 +40,33 @@ public final class TwoPhaseWork: Sendable {
         }
         do {
             try await participant.prepare(self.id, work)
-            self.state.withLock { $0.underWay -= 1 }
+            self.leave(nil)
         } catch {
-            self.state.withLock { state in
-                state.underWay -= 1
-                state.failure = state.failure ?? error
-            }
+            self.leave(error)
             throw error
         }
+    }
+
+    private func leave(_ error: (any Error)?) {
+        let settled = self.state.withLock { state in
+            state.underWay -= 1
+            state.failure = state.failure ?? error
+            return state.underWay == 0 ? state.settled : nil
+        }
+        settled?.fire()
+    }
+
+    /// Waits until nobody prepares any more, also in a task that is cancelled.
+    func settle(until deadline: MonotonicInstant, on clock: any MonotonicClock) async {
+        let signal = self.state.withLock { state -> OneShotSignal? in
+            if state.underWay == 0 { return nil }
+            let signal = OneShotSignal()
+            state.settled = signal
+            return signal
+        }
+        guard let signal else { return }
+        let executor = withUnsafeCurrentTask { $0?.unownedTaskExecutor }.flatMap { $0.asTaskExecutor() }
+        await Task(executorPreference: executor) { _ = try? await signal.wait(until: deadline, on: clock) }.value
     }
 
     private func enter(_ participant: some TwoPhaseParticipant) throws(TwoPhaseError) {

@@ -4,11 +4,11 @@ import ColonyTransactions
 
 /// The workloads of transactions: what `colony bench transactions` runs.
 ///
-/// All are on the embedded journal with a saga of three steps in a row that do nothing, so that what is measured is the coordinator and its
+/// Sagas are on the embedded journal and have three steps in a row that do nothing, so that what is measured is the coordinator and its
 /// journal. Every decision comes after `fsync`.
 public enum TransactionWorkloads {
     /// Every workload, in the order in which a report lists them.
-    public static var all: [Workload] { [self.crowd, self.alone, self.recovery] }
+    public static var all: [Workload] { [self.crowd, self.alone, self.recovery, self.outbox] }
 
     /// The workload called `name`, or `nil`.
     public static func named(_ name: String) -> Workload? { self.all.first { $0.name == name } }

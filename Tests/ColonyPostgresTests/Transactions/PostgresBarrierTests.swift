@@ -56,6 +56,24 @@ struct PostgresBarrierTests {
         }
     }
 
+    @Test func `a sweeper removes marks of what is over`() async throws {
+        let server = try await Self.server()
+        let client = try PostgresClient(server)
+        try await Self.deliver(Self.call(.try, "over"), by: client)
+        try await Self.deliver(Self.call(.try, "goes on"), by: client)
+        let marks = PostgresBarrierMarks { statement in
+            try PostgresClient(server).run(statement.sql, statement.parameters)
+        }
+        #expect(try await marks.transactions(after: nil, upTo: 10) == ["goes on", "over"])
+        #expect(try await marks.transactions(after: "goes on", upTo: 10) == ["over"])
+        try await marks.end(["over"])
+        #expect(try await marks.sweep(endedFor: .seconds(3_600), upTo: 10) == 0)
+        #expect(try await marks.sweep(endedFor: .zero, upTo: 10) == 1)
+        #expect(try server.psql("SELECT string_agg(tx, ' ') FROM colony_barrier") == "goes on")
+        let report = await (try BarrierSweeper(marks, MemoryTransactionJournal(), countingUnknown: true)).sweep()
+        #expect(report.ended == 1 && report.failure == nil)
+    }
+
     private static func seats(_ server: PostgresProcess) throws -> String {
         try server.psql("SELECT free || ' ' || held || ' ' || sold FROM seats")
     }

@@ -14,15 +14,17 @@ final class CoordinationServer {
 
     /// Starts a server with nothing in it and waits until it answers.
     ///
-    /// - Parameter folder: An absolute path; what is below belongs to the server.
-    init(_ kind: CoordinationKind, folder: String, clock: any MonotonicClock) throws {
+    /// - Parameters:
+    ///   - folder: An absolute path; what is below belongs to the server.
+    ///   - settings: What PostgreSQL does not have by default, such as `max_prepared_transactions=64`.
+    init(_ kind: CoordinationKind, folder: String, settings: [String] = [], clock: any MonotonicClock) throws {
         self.kind = kind
         self.folder = folder
         let port = try ClientSocket.freePort()
         self.port = port
         switch kind {
         case .redis: self.process = try Self.redis(port, folder)
-        case .postgres: self.process = try Self.postgres(port, folder)
+        case .postgres: self.process = try Self.postgres(port, folder, settings)
         case .etcd: self.process = try Self.etcd(port, folder)
         case .zookeeper: self.process = try Self.zookeeper(port, folder)
         }
@@ -127,7 +129,7 @@ extension CoordinationServer {
     }
 
     /// A new cluster. PostgreSQL does not run as root, so its package's user owns it then.
-    private static func postgres(_ port: UInt16, _ folder: String) throws -> ChildProcess {
+    private static func postgres(_ port: UInt16, _ folder: String, _ settings: [String]) throws -> ChildProcess {
         let data = "\(folder)/data"
         var before: [String] = []
         if geteuid() == 0 {
@@ -149,7 +151,7 @@ extension CoordinationServer {
             before + [
                 try InstalledServer.postgres("postgres"), "-D", data, "-p", "\(port)", "-c",
                 "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-            ], output: "\(folder)/server.log")
+            ] + settings.flatMap { ["-c", $0] }, output: "\(folder)/server.log")
     }
 }
 

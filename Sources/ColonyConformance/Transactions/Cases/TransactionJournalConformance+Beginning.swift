@@ -94,7 +94,7 @@ extension TransactionJournalConformance {
             let id = try context.id()
             let unknown = FencingToken(rawValue: 1 << 60)
             for (who, stranger) in [("a coordinator that has resigned", token), ("one that never was", unknown)] {
-                try await context.expectRefusal(.invalidRequest, "a beginning by \(who)") {
+                try await context.expectRefusal(.notRunning, "a beginning by \(who)") {
                     _ = try await context.journal.begin(try context.saga(id), by: stranger)
                 }
             }

@@ -52,10 +52,10 @@ extension TransactionJournalConformance {
         for client in [context.journal, context.other] {
             let renewed = try await client.renew(token, for: context.ample)
             try expect(renewed == nil, "it was renewed")
-            try await context.expectRefusal(.invalidRequest, "its beginning") {
+            try await context.expectRefusal(.notRunning, "its beginning") {
                 _ = try await client.begin(try context.saga(try context.id("never")), by: token)
             }
-            try await context.expectRefusal(.invalidRequest, "its claim") {
+            try await context.expectRefusal(.notRunning, "its claim") {
                 _ = try await context.claim(by: token, on: client)
             }
         }
@@ -95,7 +95,7 @@ extension TransactionJournalConformance {
             let id: TransactionID
             do {
                 id = try await context.begin(by: owner)
-            } catch let error as TransactionError where error.code == .invalidRequest {
+            } catch let error as TransactionError where error.code == .notRunning {
                 throw Inconclusive("the lease ran out before anything was begun")
             }
             let successor = try await context.enlist(2, on: context.other)
@@ -108,7 +108,7 @@ extension TransactionJournalConformance {
             let id: TransactionID
             do {
                 id = try await context.begin(by: owner)
-            } catch let error as TransactionError where error.code == .invalidRequest {
+            } catch let error as TransactionError where error.code == .notRunning {
                 throw Inconclusive("the lease ran out before anything was begun")
             }
             try await context.pass(1.1)

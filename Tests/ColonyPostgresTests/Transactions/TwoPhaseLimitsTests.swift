@@ -1,0 +1,95 @@
+#if Postgres
+import ColonyCore
+import ColonyMemory
+import ColonyPostgres
+import ColonyTransactions
+import Testing
+
+@Suite(
+    "What the work of a two-phase commit may do", .enabled(if: PostgresProcess.isAvailable), .serialized,
+    .timeLimit(.minutes(5)))
+struct TwoPhaseLimitsTests {
+    private static func participant(_ server: PostgresProcess) throws -> PostgresParticipant {
+        // One connection, so that each work has that of the one before.
+        try PostgresParticipant("a", try server.options { $0.connections = 1 })
+    }
+
+    @Test func `what a work has set for its session does not meet the next one`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        try await participant.prepare("t-1") { database in
+            try await database.query("CREATE SEQUENCE counter")
+            try await database.query("SELECT nextval('counter')")
+            try await database.query("SET search_path = 'nowhere'")
+            try await database.query("SET statement_timeout = '1ms'")
+            try await database.query("PREPARE mine AS SELECT 1")
+            try await database.query("DECLARE mine CURSOR WITH HOLD FOR SELECT 1")
+            try await database.query("CLOSE mine")
+        }
+        try await participant.commit("t-1")
+        // And one that is rolled back, after which its lock stays.
+        await #expect(throws: TwoPhaseError.self) {
+            try await participant.prepare("t-2") { database in
+                try await database.query("SELECT pg_advisory_lock(7)")
+                try await database.query("SELECT 1 / 0")
+            }
+        }
+        try await participant.prepare("t-3") { database in
+            let settings = try await database.query(
+                "SELECT current_setting('search_path'), current_setting('statement_timeout')")
+            #expect(settings.rows.first?[0]?.contains("nowhere") == false && settings.rows.first?[1] != "1ms")
+            let left = try await database.query(
+                """
+                SELECT (SELECT count(*) FROM pg_prepared_statements WHERE name = 'mine'),
+                    (SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7)
+                """)
+            #expect(left.rows == [["0", "0"]])
+        }
+        try await participant.abort("t-3")
+        await participant.close()
+    }
+
+    @Test func `a text with a NUL character is refused, and not cut`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        for (sql, value) in [("SELECT $1::text", "a\0b"), ("SELECT $1::text -- \0", "a")] {
+            let error = await #expect(throws: TwoPhaseError.self) {
+                try await participant.prepare("t-1") { database in try await database.query(sql, [value]) }
+            }
+            #expect(error?.code == .invalidRequest)
+            #expect(error?.message.contains("\\0") == true, "\(error.map { "\($0)" } ?? "")")
+        }
+        #expect(try server.psql("SELECT count(*) FROM pg_prepared_xacts") == "0")
+        await participant.close()
+    }
+
+    @Test func `a body that never returns is left behind, and nothing is left of it`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        let commit = try TwoPhaseCommit("late", participants: [participant], prepareLimit: .milliseconds(700))
+        let coordinator = try TransactionCoordinator(MemoryTransactionJournal(), definitions: [commit])
+        let gate = OneShotSignal()
+        try await coordinator.run {
+            for hangsInside in [false, true] {
+                let error = await #expect(throws: TwoPhaseError.self) {
+                    try await coordinator.execute(commit) { work in
+                        try await work.prepare(participant) { database in
+                            try await database.query("CREATE TABLE IF NOT EXISTS never ()")
+                            if hangsInside { try await database.query("SELECT pg_sleep(20)") }
+                        }
+                        // Not even when it is cancelled.
+                        await Task { try? await gate.wait() }.value
+                    }
+                }
+                #expect(error?.code == .aborted && error?.message.contains("0.7 seconds") == true)
+                try await eventually("nothing is prepared") {
+                    try server.psql("SELECT count(*) FROM pg_prepared_xacts") == "0"
+                }
+            }
+        }
+        gate.fire()
+        #expect(try server.psql("SELECT to_regclass('never') IS NULL") == "t")
+        await participant.close()
+    }
+}
+#endif
