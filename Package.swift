@@ -83,8 +83,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyRedis",
         dependencies: [
-            "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyResilience", .crypto, .deque,
-            .nioCore, .nioPosix, .nioSSL,
+            "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyResilience", "ColonyTransactions",
+            .crypto, .deque, .nioCore, .nioPosix, .nioSSL,
         ],
         swiftSettings: settings
     ),
@@ -180,6 +180,24 @@ let floor5: [Target] = [
     )
 ]
 
+// MARK: Examples, which see what a user of the package sees
+
+let examples: [Target] = [
+    .executableTarget(
+        name: "order-service",
+        dependencies: [
+            "ColonyCore", "ColonyCoordination", "ColonyQueues", "ColonyResilience", "ColonySQLite",
+            "ColonyTransactions",
+            .argumentParser, .asyncHTTPClient, .grdb, .hummingbird, .log, .nioCore, .nioFoundationCompat,
+            .nioHTTP1, .serviceLifecycle, .unixSignals,
+        ],
+        path: "Examples/OrderService",
+        exclude: ["README.md", "chaos"],
+        packageAccess: false,
+        swiftSettings: settings
+    )
+]
+
 // MARK: Beside the house
 
 let beside: [Target] = [
@@ -270,7 +288,7 @@ let package = Package(
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
-    targets: floor0 + floor1 + floor2 + floor3 + floor4 + adapters + floor5 + beside + tests
+    targets: floor0 + floor1 + floor2 + floor3 + floor4 + adapters + floor5 + examples + beside + tests
 )
 
 // MARK: Tests mirror Sources
@@ -330,7 +348,7 @@ var tests: [Target] {
             name: "ColonyRedisTests",
             dependencies: [
                 "ColonyCore", "ColonyCaches", "ColonyCoordination", "ColonyRESP", "ColonyRedis", "ColonyResilience",
-                "ColonyConformance", "RealServers", .nioCore, .nioPosix,
+                "ColonyConformance", "ColonyMemory", "ColonyTransactions", "RealServers", .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -467,6 +485,9 @@ var tests: [Target] {
             ],
             swiftSettings: settings
         ),
+        .testTarget(
+            name: "ExampleTests", dependencies: ["ColonyCore", "RealServers", "order-service", .grdb],
+            swiftSettings: settings),
         .testTarget(name: "HouseRulesTests", swiftSettings: settings),
 
         // What tests of several targets need to start servers of other people.

@@ -47,6 +47,20 @@ struct HouseRulesTests {
         #expect(PackageRules.targetsWithoutSettings(in: bad) == ["ColonyCore"])
     }
 
+    @Test("an example uses what its readers can use")
+    func examplesArePublic() throws {
+        let manifest = SourceFile(path: "Package.swift", text: try Repository.text(of: "Package.swift"))
+        #expect(PackageRules.privilegedExamples(in: manifest) == [])
+        let bad = SourceFile(
+            path: "Package.swift",
+            text: """
+                .executableTarget(name: "good", path: "Examples/Good", packageAccess: false, swiftSettings: settings),
+                .executableTarget(name: "bad", path: "Examples/Bad", swiftSettings: settings),
+                .executableTarget(name: "probe", path: "Tests/probe", swiftSettings: settings),
+                """)
+        #expect(PackageRules.privilegedExamples(in: bad) == ["bad"])
+    }
+
     @Test("every test target is run by dev/test, which runs them in groups")
     func testTargetsAreRun() throws {
         let manifest = SourceFile(path: "Package.swift", text: try Repository.text(of: "Package.swift"))

@@ -24,7 +24,10 @@ enum Repository {
             FileManager.default.fileExists(atPath: self.root.appending(path: $0).path)
         }
         let benchmarks = try self.paths(under: "Benchmarks", ending: ".md")
-        return try (top + self.paths(under: "docs", ending: ".md") + benchmarks).map { ($0, try self.text(of: $0)) }
+        let examples = try self.paths(under: "Examples", ending: ".md")
+        return try (top + self.paths(under: "docs", ending: ".md") + benchmarks + examples).map {
+            ($0, try self.text(of: $0))
+        }
     }
 
     private static func paths(under folder: String, ending suffix: String) throws -> [String] {
@@ -101,6 +104,17 @@ enum PackageRules {
             }
         }
         return result
+    }
+
+    /// The names of the targets of examples that could use what users of the package cannot see.
+    static func privilegedExamples(in manifest: SourceFile) -> [String] {
+        manifest.lines.joined(separator: "\n").split(separator: ".executableTarget(").dropFirst().compactMap { rest in
+            let declaration = Self.untilBalanced(rest)
+            guard declaration.contains("path: \"Examples/"), !declaration.contains("packageAccess: false") else {
+                return nil
+            }
+            return declaration.split(separator: "\"").dropFirst().first.map(String.init)
+        }
     }
 
     /// The names of the test targets.

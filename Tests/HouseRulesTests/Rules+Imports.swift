@@ -1,6 +1,6 @@
 extension Rule {
     /// The rules about who may import what.
-    static let imports: [Rule] = [exportedImports, testableImports, clientLibraries, floors]
+    static let imports: [Rule] = [exportedImports, testableImports, clientLibraries, floors, examples]
 
     private static let exportedImports = Rule(
         "Nobody re-exports a module, because users would come to depend on it",
@@ -118,6 +118,23 @@ extension Rule {
             "ColonyTransactions",
         ],
     ]
+
+    private static let examples = Rule(
+        "An example is a service as its readers write one: of blocks and engines, not of what tests, measures, or serves them",
+        forbids: { line in
+            firstWord(
+                of: [
+                    "ColonyConformance", "ColonySimulation", "ColonyWorkloads", "ColonyServer", "ColonyMemory",
+                    "RealServers",
+                ], in: line)
+        },
+        where: { $0.path.hasPrefix("Examples/") },
+        broken: [
+            Example("Examples/OrderService/A.swift", "import ColonySimulation"),
+            Example("Examples/OrderService/Stock/A.swift", "import RealServers"),
+        ],
+        kept: [Example("Examples/OrderService/A.swift", "import ColonySQLite // not ColonyMemory")]
+    )
 
     private static let floors = Rule(
         statement: "Arrows only point down: a floor imports lower floors, an engine imports no other engine",

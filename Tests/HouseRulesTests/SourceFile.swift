@@ -18,11 +18,13 @@ struct SourceFile {
     /// The target that the file belongs to, or an empty text outside Sources and Tests.
     var target: String {
         let parts = self.path.split(separator: "/")
-        guard parts.count >= 3, ["Sources", "Tests", "Snippets"].contains(parts[0]) else { return "" }
+        guard parts.count >= 3, ["Sources", "Tests", "Snippets", "Examples"].contains(parts[0]) else { return "" }
         return String(parts[1])
     }
 
     var isTest: Bool { self.path.hasPrefix("Tests/") || self.path.hasPrefix("Benchmarks/Tests/") }
+    /// Whether users run it, or write their own after it.
+    var isShown: Bool { self.path.hasPrefix("Sources/") || self.path.hasPrefix("Examples/") }
     var isLibrary: Bool { self.path.hasPrefix("Sources/Colony") }
     var fileName: String { self.path.split(separator: "/").last.map(String.init) ?? self.path }
 }

@@ -60,13 +60,17 @@ package final class TCCDraft {
     }
 
     /// - Parameter output: What the TCC gives.
-    package func finished(giving output: StepOutput<some Sendable>) throws(TransactionError) -> [PlannedStep] {
-        if let failure { throw failure }
-        guard output.origin == self.origin else {
+    func finished(giving output: StepOutput<some Sendable>) throws(TransactionError) -> [PlannedStep] {
+        guard self.failure != nil || output.origin == self.origin else {
             throw TransactionError(
                 .invalidDefinition,
                 "the TCC \"\(self.name)\" gives what the step \"\(output.name)\" of another definition gives")
         }
+        return try self.finished()
+    }
+
+    package func finished() throws(TransactionError) -> [PlannedStep] {
+        if let failure { throw failure }
         let count = self.branches.count
         guard count > 0 else {
             throw TransactionError(.invalidDefinition, "the TCC \"\(self.name)\" has no branch")

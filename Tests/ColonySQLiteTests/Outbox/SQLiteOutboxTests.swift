@@ -6,6 +6,7 @@ import ColonySimulation
 import ColonyTransactions
 import Foundation
 import GRDB
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct `A message in the outbox of an SQLite database` {
@@ -28,6 +29,30 @@ import Testing
             try String.fetchOne($0, sql: "SELECT messages || ' ' || coalesce(owner, 'nobody') FROM colony_outbox_state")
         }
         #expect(state == "0 nobody", "the relay has not given its lease back")
+    }
+
+    @Test func `takes a typed message as the consumers of its queue read it`() async throws {
+        struct Order: Codable, Hashable { var number: Int }
+        let bench = try await OutboxBench()
+        let orders = MessageQueue<Order>("work", on: bench.memory)
+        let outbox = bench.outbox
+        try await bench.database.write { db in
+            try outbox.add(Order(number: 7), to: orders, key: "ada", priority: 9, headers: ["colour": "red"], in: db)
+            let defect = #expect(throws: QueueError.self) {
+                try outbox.add(Order(number: 8), to: orders, priority: 10, in: db)
+            }
+            #expect(defect?.message.contains("10") == true)
+        }
+        try await bench.relaying(to: bench.memory) { _ in try await bench.drained() }
+        let received = Mutex<[ReceivedMessage<Order>]>([])
+        var settings = ConsumerSettings()
+        settings.messageLimit = 1
+        try await orders.consume(concurrency: 1, settings: settings) { message in
+            received.withLock { $0.append(message) }
+        }
+        let message = try #require(received.withLock { $0.first })
+        #expect(message.payload == Order(number: 7) && message.key == "ada")
+        #expect(message.delivery.priority == 9 && message.delivery.headers["colour"] == "red")
     }
 
     /// Connections that write by turns, with transactions that stay open while others are sent.
