@@ -67,6 +67,11 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
         self.cause = cause
     }
 
+    /// Whether a read has failed because of what was to be read, so that something else may be read all the same.
+    var isAboutDamage: Bool {
+        ![.unavailable, .cancelled, .closed, .overloaded].contains(self.code)
+    }
+
     public var description: String {
         if let cause { "\(self.code): \(self.message) (\(cause))" } else { "\(self.code): \(self.message)" }
     }

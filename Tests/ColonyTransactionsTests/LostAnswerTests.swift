@@ -5,15 +5,33 @@ import ColonyTransactions
 import Synchronization
 import Testing
 
-/// A journal that does what it is asked and then loses some answers.
-private final class ForgetfulJournal: TransactionAdministration {
+/// A journal that does what it is asked and then loses some answers, or finds something damaged.
+final class ForgetfulJournal: TransactionAdministration {
     private let base: MemoryTransactionJournal
     private let lost = Mutex<[String: Int]>([:])
     /// What happens before the answer to an append is lost.
     private let interlude = Mutex<(@Sendable (TransactionID) async throws(TransactionError) -> Void)?>(nil)
 
+    /// What cannot be read, and what a claim finds so.
+    private let damaged = Mutex<Set<TransactionID>>([])
+    private let found = Mutex<[UnreadableTransaction]>([])
+    private let lists = Atomic<Int>(0)
+
     init(_ base: MemoryTransactionJournal) {
         self.base = base
+    }
+
+    /// How often it was asked what there is.
+    var listCount: Int { self.lists.load(ordering: .relaxed) }
+
+    /// Has a transaction not be readable any more.
+    func damage(_ id: TransactionID) {
+        self.damaged.withLock { _ = $0.insert(id) }
+    }
+
+    /// Has each claim from here on tell of these.
+    func find(unreadable ids: [TransactionID]) {
+        self.found.withLock { $0 = ids.map { UnreadableTransaction(id: $0, reason: "it is damaged") } }
     }
 
     /// Loses the next answers of a member.
@@ -70,13 +88,17 @@ private final class ForgetfulJournal: TransactionAdministration {
     func claim(
         upTo limit: Int, of definitions: Set<DefinitionKey>, by coordinator: FencingToken
     ) async throws(TransactionError) -> ClaimOutcome {
-        let outcome = try await self.base.claim(upTo: limit, of: definitions, by: coordinator)
+        var outcome = try await self.base.claim(upTo: limit, of: definitions, by: coordinator)
+        outcome.unreadable += self.found.withLock { $0 }
         if !outcome.claimed.isEmpty, self.isLost("claim") { throw self.noAnswer }
         return outcome
     }
 
     func read(_ transaction: TransactionID) async throws(TransactionError) -> TransactionRecord? {
-        try await self.base.read(transaction)
+        if self.damaged.withLock({ $0.contains(transaction) }) {
+            throw TransactionError(.storageFailed, "it is damaged")
+        }
+        return try await self.base.read(transaction)
     }
 
     func waitForChange(
@@ -88,7 +110,8 @@ private final class ForgetfulJournal: TransactionAdministration {
     func list(
         _ states: Set<TransactionState>, limit: Int, after last: TransactionSummary?
     ) async throws(TransactionError) -> [TransactionSummary] {
-        try await self.base.list(states, limit: limit, after: last)
+        self.lists.add(1, ordering: .relaxed)
+        return try await self.base.list(states, limit: limit, after: last)
     }
 
     func counts() async throws(TransactionError) -> [TransactionState: Int] { try await self.base.counts() }

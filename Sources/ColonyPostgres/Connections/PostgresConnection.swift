@@ -10,6 +10,8 @@ final class PostgresConnection {
         /// A statement is being prepared; then the call goes on.
         case preparing(PostgresCall, since: MonotonicInstant)
         case busy(PostgresCall, since: MonotonicInstant)
+        /// What a session has left is being cleared away, before anybody else comes.
+        case clearing(since: MonotonicInstant)
         case broken(PostgresFailure)
     }
 
@@ -60,11 +62,13 @@ final class PostgresConnection {
         if case .busy(let call, _) = self.phase, case .listen = call.work { true } else { false }
     }
 
+    var isClearing: Bool { if case .clearing = self.phase { true } else { false } }
+
     /// The call that is under way here.
     var call: PostgresCall? {
         switch self.phase {
         case .preparing(let call, _), .busy(let call, _): call
-        case .connecting, .idle, .broken: nil
+        case .connecting, .idle, .clearing, .broken: nil
         }
     }
 
@@ -147,6 +151,20 @@ extension PostgresConnection {
         if isSent { self.flush() } else { self.breakOff(self.lostConnection) }
     }
 
+    /// Makes the connection as a new one. If that fails it is given up, and what was left in it goes with it.
+    private func clear(after session: PostgresSession, at now: MonotonicInstant) {
+        self.session = nil
+        // They are gone with everything else.
+        self.prepared = []
+        self.deadline = now.advanced(by: session.clearingLimit)
+        self.phase = .clearing(since: now)
+        if PQsendQuery(self.handle, PostgresSession.clearing) == 1 {
+            self.flush()
+        } else {
+            self.breakOff(self.lostConnection)
+        }
+    }
+
     private func execute(_ statement: PostgresStatement, _ parameters: [String?]) -> Bool {
         Self.withPointers(to: parameters) { pointers in
             PQsendQueryPrepared(self.handle, statement.name, Int32(parameters.count), pointers, nil, nil, 0) == 1
@@ -195,7 +213,7 @@ extension PostgresConnection {
         case .connecting:
             self.connect(at: now)
             return []
-        case .idle, .preparing, .busy:
+        case .idle, .preparing, .busy, .clearing:
             if self.interest.writes { self.flush() }
             if canRead { self.receive(at: now) }
             return self.takeNotifications()
@@ -244,7 +262,7 @@ extension PostgresConnection {
     /// - Returns: Whether the answer is complete.
     @discardableResult
     private func collect() -> Bool {
-        guard self.call != nil else { return false }
+        guard self.call != nil || self.isClearing else { return false }
         while PQisBusy(self.handle) == 0 {
             guard let result = PQgetResult(self.handle) else { return true }
             defer { PQclear(result) }
@@ -264,7 +282,7 @@ extension PostgresConnection {
     private func outcome(of result: OpaquePointer) -> PostgresCall.Outcome {
         let sentAt: MonotonicInstant =
             switch self.phase {
-            case .preparing(_, let since), .busy(_, let since), .idle(let since): since
+            case .preparing(_, let since), .busy(_, let since), .idle(let since), .clearing(let since): since
             case .connecting, .broken: self.deadline
             }
         switch PQresultStatus(result) {
@@ -316,8 +334,15 @@ extension PostgresConnection {
             if case .listen = call.work, case .success = outcome { self.isListening = true }
             self.phase = .idle(since: now)
             // The session ends with its transaction, however that has ended.
-            if PQtransactionStatus(self.handle) == PQTRANS_IDLE { self.session = nil }
+            if let session = self.session, PQtransactionStatus(self.handle) == PQTRANS_IDLE {
+                self.clear(after: session, at: now)
+            }
             call.finish(outcome)
+        case .clearing:
+            switch outcome {
+            case .success: self.phase = .idle(since: now)
+            case .failure(let failure): self.breakOff(failure)
+            }
         case .connecting, .idle, .broken:
             break
         }

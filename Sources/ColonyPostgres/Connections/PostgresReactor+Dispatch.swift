@@ -13,6 +13,8 @@ extension PostgresReactor {
                 connection.breakOff(self.timeOut(what))
             } else if connection.isConnecting, connection.deadline <= now {
                 connection.breakOff(self.timeOut("the server, while connecting,"))
+            } else if connection.isClearing, connection.deadline <= now {
+                connection.breakOff(self.timeOut("the server, after a transaction,"))
             } else if let session = connection.session, session.deadline <= now {
                 // The server rolls the transaction back when its connection is gone.
                 connection.breakOff(self.timeOut("a transaction"))
@@ -153,7 +155,7 @@ extension PostgresReactor {
         var next = self.desk.nextDeadline
         for connection in self.desk.connections {
             switch connection.phase {
-            case .connecting, .preparing, .busy: next = min(next, connection.deadline)
+            case .connecting, .preparing, .busy, .clearing: next = min(next, connection.deadline)
             case .idle(let since):
                 if let session = connection.session {
                     next = min(next, session.deadline)

@@ -18,20 +18,21 @@ final class PostgresSession: Sendable {
     /// Whether it has a connection, or had one.
     var hasBegun: Bool { self.begun.load(ordering: .acquiring) }
 
-    /// Begins with a connection that is as a new one, whatever the session before has left in it: `DISCARD ALL` but for temporary tables,
-    /// which a transaction that is prepared cannot have, in one round trip with `BEGIN`.
-    private static let beginning = """
-        SET SESSION AUTHORIZATION DEFAULT; RESET ALL; DEALLOCATE ALL; CLOSE ALL; UNLISTEN *; DISCARD SEQUENCES;
-        SELECT pg_advisory_unlock_all(); BEGIN
-        """
+    /// What makes a connection as a new one, whatever a session has left in it: settings, advisory locks, prepared statements, temporary
+    /// tables. It is sent when the transaction is over, by itself: in one script with `BEGIN` it would be a part of the transaction, which
+    /// could then not choose its isolation level any more, and whose end without effect would bring all of that back.
+    static let clearing = "DISCARD ALL"
+
+    /// How long it may take to clear a connection.
+    var clearingLimit: Duration { self.pool.options.timeout }
 
     /// Waits for a connection, and begins.
     ///
-    /// The pool must have no prepared statements and no channel of its own.
+    /// The pool must have no channel of its own.
     static func begin(on pool: PostgresPool, upTo limit: Duration) async throws(PostgresFailure) -> PostgresSession {
         let session = PostgresSession(pool, deadline: pool.clock.now.advanced(by: limit))
         do throws(PostgresFailure) {
-            _ = try await pool.perform(.script(Self.beginning), in: session)
+            _ = try await pool.perform(.script("BEGIN"), in: session)
         } catch {
             // It may be under way.
             session.begun.store(true, ordering: .releasing)

@@ -28,6 +28,8 @@ enum OutboxTables {
             body bytea NOT NULL CHECK (octet_length(body) <= \(MessageLimits.bodyBytes))
         ) WITH (autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000);
         CREATE INDEX IF NOT EXISTS colony_outbox_lane ON colony_outbox (queue, number) WHERE parked IS NULL;
+        -- The first that waits, however many before it are set aside.
+        CREATE INDEX IF NOT EXISTS colony_outbox_waiting ON colony_outbox (number) WHERE parked IS NULL;
         CREATE INDEX IF NOT EXISTS colony_outbox_parked ON colony_outbox (number) WHERE parked IS NOT NULL;
 
         -- One row: who relays, until when by the clock of the server.
@@ -39,17 +41,27 @@ enum OutboxTables {
         """
 
     /// The span of numbers bounds the rows from above, and is read at both ends of an index without a lock that writers would wait for.
-    /// Rows that are set aside do not count: one of them would hold up all others once enough had passed it.
+    /// Rows that are set aside do not count: one of them would hold up all others once enough had passed it. So would one whose queue rests
+    /// for long; therefore rows are counted before any is refused, which costs something only then.
+    ///
+    /// The function looks where the table was when it was made, whatever the search path of who writes.
     static func bound(_ capacity: Int) -> String {
         """
-        CREATE OR REPLACE FUNCTION colony_outbox_bound() RETURNS trigger LANGUAGE plpgsql AS $body$
+        CREATE OR REPLACE FUNCTION colony_outbox_bound() RETURNS trigger LANGUAGE plpgsql
+        SET search_path FROM CURRENT AS $body$
         DECLARE
+            capacity bigint := TG_ARGV[0]::bigint;
             first bigint;
+            waiting bigint;
         BEGIN
             SELECT number INTO first FROM colony_outbox WHERE parked IS NULL ORDER BY number LIMIT 1;
-            IF NEW.number - first >= TG_ARGV[0]::bigint THEN
-                RAISE EXCEPTION 'the outbox holds % messages, as many as it may; does a relay run?', NEW.number - first
-                    USING ERRCODE = 'configuration_limit_exceeded';
+            IF NEW.number - first >= capacity THEN
+                SELECT count(*) INTO waiting FROM (
+                    SELECT FROM colony_outbox WHERE parked IS NULL LIMIT capacity) w;
+                IF waiting >= capacity THEN
+                    RAISE EXCEPTION 'in the outbox wait % messages, as many as may; does a relay run, and what holds its queues?',
+                        waiting USING ERRCODE = 'configuration_limit_exceeded';
+                END IF;
             END IF;
             RETURN NEW;
         END

@@ -39,11 +39,16 @@ extension PostgresOutbox {
     /// (`configuration_limit_exceeded`), and with it the transaction that it tells of. They may be run again with another number, after
     /// ``installation``.
     ///
-    /// Counting rows would make all writers wait for each other. What is bounded is therefore the span from the oldest message that waits to
-    /// the newest, which is never less than their number, and more where transactions were rolled back. Parked messages do not count.
+    /// A count that is exact at each moment would make all writers wait for each other. So each looks at the span of numbers from the oldest
+    /// message that waits to its own first, and counts what waits only where that is as large as `capacity`: where transactions were rolled
+    /// back, or one message waits for long while others are sent. Then it does not see what others have not committed yet, and all of them
+    /// together may go beyond the bound by what they are writing at that moment. Parked messages do not count.
+    ///
+    /// Who adds messages needs `SELECT` as well then. The search path must be that under which ``installation`` was run.
     ///
     /// - Parameter capacity: At least 1. A million is some hours of a busy service, and some hundred megabytes.
-    /// - Complexity: One step in an index for each message that is added, and one more for each that is parked.
+    /// - Complexity: One step in an index for each message that is added; O(*n*) in what waits while the oldest of it is further behind than
+    ///   `capacity`.
     public static func bound(to capacity: Int) -> String {
         precondition(capacity >= 1, "an outbox must hold a message, not \(capacity)")
         return OutboxTables.bound(capacity)

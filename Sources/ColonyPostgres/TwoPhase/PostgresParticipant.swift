@@ -26,7 +26,8 @@ import Synchronization
 ///
 /// **Connections.** Each work has a connection to itself, of at most `options.connections`, until it is prepared; two more are for commits
 /// and aborts, which must not wait for works that may themselves wait for what a prepared transaction has locked. One statement may take
-/// `options.timeout`, and the whole ``workLimit``. What a work has set for its session, or locked for it, ends with the work.
+/// `options.timeout`, and the whole ``workLimit``. What a work has set for its session, or locked for it, is cleared away when the work has
+/// ended, before anybody else has its connection, and whether or not anybody comes.
 ///
 /// Making a participant does no I/O; the first call connects.
 public final class PostgresParticipant: TwoPhaseParticipant {

@@ -54,6 +54,13 @@ extension TransactionService {
             self.logger.warning(
                 "transactions that nobody works on have a definition that this server does not have",
                 metadata: ["definition": "\(key)"])
+        case .unreadable(let id, let reason):
+            self.logger.error(
+                "a transaction cannot be read, and nobody works on it",
+                metadata: ["transaction": "\(id)", "reason": "\(reason)"])
+        case .unreadableBeyond(let count):
+            self.logger.error(
+                "more transactions cannot be read, and nobody works on them", metadata: ["count": "\(count)"])
         case .journalFailed(let error):
             self.logger.warning("the journal of transactions failed", metadata: ["reason": "\(error.message)"])
         }

@@ -25,21 +25,34 @@ extension TransactionCoordinator {
         }
         guard room > 0 else { return false }
         let limit = min(room, TransactionLimits.batch)
+        let outcome: ClaimOutcome
         do throws(TransactionError) {
-            let outcome = try await self.journal.claim(upTo: limit, of: Set(self.definitions.keys), by: token)
-            for record in outcome.claimed { self.resume(record, token) }
-            self.report(outcome.unknown)
-            self.report(outcome.unreadable)
-            try await self.resumeUnheard(of: token)
-            return outcome.claimed.count == limit
+            outcome = try await self.journal.claim(upTo: limit, of: Set(self.definitions.keys), by: token)
         } catch {
             if error.code != .cancelled { self.services.hub.send(.journalFailed(error)) }
-            self.mayHaveBeenGivenMore()
+            self.mayHaveBeenGivenMore(after: error)
             return false
         }
+        for record in outcome.claimed { self.resume(record, token) }
+        self.report(outcome.unknown)
+        var unreadable = outcome.unreadable
+        do throws(TransactionError) {
+            try await self.resumeUnheard(of: token, &unreadable)
+        } catch {
+            // It is looked again: the time for that is not over.
+            if error.code != .cancelled { self.services.hub.send(.journalFailed(error)) }
+        }
+        self.report(unreadable)
+        return outcome.claimed.count == limit
     }
 
-    /// The answer to a beginning or a claim was lost. What was stored belongs to this coordinator, so nobody else would take it.
+    /// A beginning or a claim has failed. If it may be that only the answer was lost, what was stored belongs to this coordinator.
+    func mayHaveBeenGivenMore(after error: TransactionError) {
+        guard error.code == .unavailable || error.code == .cancelled else { return }
+        self.mayHaveBeenGivenMore()
+    }
+
+    /// There may be transactions that belong to this coordinator without its knowledge, and that nobody else would take therefore.
     func mayHaveBeenGivenMore() {
         // A request that is still under way has come to its end by then.
         let end = self.services.clock.now.advanced(by: max(self.options.lease, .seconds(30)))
@@ -48,26 +61,54 @@ extension TransactionCoordinator {
 
     /// Goes on with transactions that belong to this coordinator and that it has not heard of.
     ///
+    /// One that cannot be read is told of like those that a claim meets, and keeps nobody from the others.
+    ///
     /// - Complexity: O(*n*) in how many are open, for some time after an answer was lost.
-    private func resumeUnheard(of token: FencingToken) async throws(TransactionError) {
+    private func resumeUnheard(
+        of token: FencingToken, _ unreadable: inout [UnreadableTransaction]
+    ) async throws(TransactionError) {
         guard let until = self.state.withLock({ $0.looksUntil }) else { return }
-        let journal = self.journal
         let isLast = self.services.clock.now >= until
+        do throws(TransactionError) {
+            try await self.resumeAllUnheard(of: token, &unreadable)
+        } catch {
+            // What is damaged is not mended by looking for ever; a journal that is out of reach comes back.
+            if isLast, error.isAboutDamage { self.lookedUntil(until) }
+            throw error
+        }
+        if isLast { self.lookedUntil(until) }
+    }
+
+    private func lookedUntil(_ end: MonotonicInstant) {
+        self.state.withLock { if $0.looksUntil == end { $0.looksUntil = nil } }
+    }
+
+    private func resumeAllUnheard(
+        of token: FencingToken, _ unreadable: inout [UnreadableTransaction]
+    ) async throws(TransactionError) {
+        let journal = self.journal
         var last: TransactionSummary?
         while true {
             let page = try await journal.list([.running, .compensating], limit: TransactionLimits.batch, after: last)
             for summary in page where summary.coordinator == token {
                 if self.state.withLock({ $0.runs[summary.id] != nil }) { continue }
+                let present: TransactionRecord?
+                do throws(TransactionError) {
+                    present = try await journal.read(summary.id)
+                } catch {
+                    guard error.isAboutDamage else { throw error }
+                    unreadable.append(UnreadableTransaction(id: summary.id, reason: error.message))
+                    continue
+                }
                 // It may have ended since.
-                guard let record = try await journal.read(summary.id), record.summary.coordinator == token,
+                guard let record = present, record.summary.coordinator == token,
                     self.definitions[record.definition] != nil
                 else { continue }
                 self.resume(record, token)
             }
-            if page.count < TransactionLimits.batch { break }
+            if page.count < TransactionLimits.batch { return }
             last = page.last
         }
-        if isLast { self.state.withLock { if $0.looksUntil == until { $0.looksUntil = nil } } }
     }
 
     private func report(_ unknown: Set<DefinitionKey>) {
@@ -78,15 +119,23 @@ extension TransactionCoordinator {
         for key in new { self.services.hub.send(.unknownDefinition(key)) }
     }
 
-    /// Tells of each once, as long as it is found.
+    /// How many transactions are told of by their names; nobody would look at more.
+    private static let toldByName = 100
+
+    /// Tells of each once, as long as each look finds it: one that was mended, and is damaged again, is told of again.
+    ///
+    /// - Parameter unreadable: What one look has found, in the order of the journal.
     private func report(_ unreadable: [UnreadableTransaction]) {
-        let new = self.state.withLock { state in
-            let known = state.unreadable
-            // So many that nobody could look at each.
-            state.unreadable = Set(known.union(unreadable.map(\.id)).prefix(TransactionLimits.batch))
-            return unreadable.filter { !known.contains($0.id) }
+        let named = unreadable.prefix(Self.toldByName)
+        let beyond = unreadable.count - named.count
+        let (new, areMore) = self.state.withLock { state in
+            let (known, knownBeyond) = (state.unreadable, state.unreadableBeyond)
+            state.unreadable = Set(named.map(\.id))
+            state.unreadableBeyond = beyond
+            return (named.filter { !known.contains($0.id) }, beyond > knownBeyond)
         }
         for transaction in new { self.services.hub.send(.unreadable(transaction.id, reason: transaction.reason)) }
+        if areMore { self.services.hub.send(.unreadableBeyond(count: beyond)) }
     }
 
     /// Goes on with a transaction where the journal says that it is.

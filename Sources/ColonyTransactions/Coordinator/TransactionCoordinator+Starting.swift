@@ -140,7 +140,7 @@ extension TransactionCoordinator {
             outcome = try await self.journal.begin(new, by: token)
         } catch {
             self.dismiss(run, .lost)
-            self.mayHaveBeenGivenMore()
+            self.mayHaveBeenGivenMore(after: error)
             throw error
         }
         switch outcome {
@@ -180,7 +180,7 @@ extension TransactionCoordinator {
             }
         } catch {
             self.dismiss(run, .lost)
-            self.mayHaveBeenGivenMore()
+            self.mayHaveBeenGivenMore(after: error)
             throw error
         }
         self.dismiss(run, .lost)

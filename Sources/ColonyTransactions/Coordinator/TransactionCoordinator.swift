@@ -39,8 +39,9 @@ public final class TransactionCoordinator: Service {
         /// Signalled when the last run has ended.
         var emptied: OneShotSignal?
         var unknown: Set<DefinitionKey> = []
-        /// Those that were told of.
+        /// Those that the latest look has found and that were told of by name, and how many there were beyond.
         var unreadable: Set<TransactionID> = []
+        var unreadableBeyond = 0
         /// Fired if the journal may not count the coordinator as alive any more, so that it looks at once.
         var doubt: OneShotSignal?
         /// Under which token it drains.

@@ -20,6 +20,8 @@ public enum TransactionEvent: Sendable {
     case unknownDefinition(DefinitionKey)
     /// A transaction is in the journal that cannot be read, and nobody works on it. Ring somebody.
     case unreadable(TransactionID, reason: String)
+    /// Beyond those that were told of by name, so many more cannot be read.
+    case unreadableBeyond(count: Int)
     /// The journal did not take a decision or an answer; the coordinator tries again.
     case journalFailed(TransactionError)
 }

@@ -5,7 +5,8 @@ import ColonyQueues
 struct OutboxLanes: Sendable {
     private struct Rest {
         var failures: Int
-        var until: MonotonicInstant
+        /// `nil` while it is worked on again: then only its failures in a row count.
+        var until: MonotonicInstant?
     }
 
     private var rests: [QueueName: Rest] = [:]
@@ -22,7 +23,7 @@ struct OutboxLanes: Sendable {
         self.rests = self.rests.filter { present.contains($0.key) }
         self.sent = self.sent.filter { present.contains($0.key) }
         self.turns = self.turns.filter { present.contains($0.key) }
-        return queues.filter { queue in self.rests[queue].map { $0.until <= now } ?? true }
+        return queues.filter { queue in self.rests[queue]?.until.map { $0 <= now } ?? true }
             .sorted { self.turns[$0, default: 0] < self.turns[$1, default: 0] }
     }
 
@@ -32,6 +33,8 @@ struct OutboxLanes: Sendable {
     mutating func begun(_ queue: QueueName) -> [OutboxMessage] {
         self.turn += 1
         self.turns[queue] = self.turn
+        // Its rest is over, also if what is begun now hangs: a moment that has passed is none to wait for.
+        self.rests[queue]?.until = nil
         return self.sent[queue] ?? []
     }
 
@@ -57,6 +60,8 @@ struct OutboxLanes: Sendable {
         self.rests[queue] = Rest(failures: failures, until: now.advanced(by: rest(failures)))
     }
 
-    /// When the next rest is over; `nil` if none rests.
-    var nextEnd: MonotonicInstant? { self.rests.values.map(\.until).min() }
+    /// When the next rest is over, of those that were not at `now`; `nil` if none rests.
+    func nextEnd(after now: MonotonicInstant) -> MonotonicInstant? {
+        self.rests.values.compactMap(\.until).filter { $0 > now }.min()
+    }
 }

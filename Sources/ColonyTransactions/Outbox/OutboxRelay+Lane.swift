@@ -145,7 +145,7 @@ extension OutboxRelay {
         _ queue: QueueName, before message: OutboxMessage?, _ report: inout LaneReport
     ) async throws(TransactionError) {
         guard let message, let administration = self.engine as? any QueueAdministration,
-            let settings = (try? await administration.inspect(queue))?.settings
+            let settings = await self.settings(of: queue, administration)
         else {
             report.hindrance = Self.noRoom(in: queue)
             return
@@ -159,6 +159,17 @@ extension OutboxRelay {
             message, "it has \(bytes) bytes, and the queue \"\(queue)\" takes \(settings.capacityBytes) in all", &report
         )
         report.mayHaveMore = true
+    }
+
+    /// How a queue is declared; `nil` if that is not to be had now.
+    private func settings(of queue: QueueName, _ administration: any QueueAdministration) async -> QueueSettings? {
+        let details = try? await BoundedCall.run(
+            upTo: self.options.publishTimeout, on: self.clock,
+            timeOut: QueueError(.unavailable, "the queue \"\(queue)\" did not tell its settings")
+        ) { () throws(QueueError) in
+            try await administration.inspect(queue)
+        }
+        return details?.settings
     }
 
     private func publish(

@@ -51,12 +51,14 @@ extension OutboxRelay {
             }
         }
         await self.drain(&standing)
+        // What hangs is given up before another may have the lease.
+        self.desk.cancel()
         if standing.isActive { _ = try? await self.outbox.claim(self.owner, for: .zero) }
     }
 
     /// Lets what is under way end, for no longer than the lease lasts; a publish that hangs is given up then.
     private func drain(_ standing: inout Standing) async {
-        let deadline = self.clock.now.advanced(by: self.options.lease)
+        let deadline = standing.leaseEnd
         while true {
             for report in self.desk.take() { _ = try? self.take(report, &standing) }
             if self.desk.running.isEmpty || self.clock.now >= deadline { break }
@@ -109,10 +111,11 @@ extension OutboxRelay {
         for report in self.desk.take() { try self.take(report, &standing) }
         // Counted before reading, so that nothing falls between.
         standing.changes = try await self.outbox.waitForChange(since: standing.changes, upTo: .zero)
+        let now = self.clock.now
         let running = self.desk.running
         if running.count < self.options.concurrency {
             let queues = try await self.outbox.queues(limit: Self.queuesAtOnce)
-            let due = standing.lanes.due(queues, at: self.clock.now).filter { !running.contains($0) }
+            let due = standing.lanes.due(queues, at: now).filter { !running.contains($0) }
             for queue in due.prefix(self.options.concurrency - running.count) { self.begin(queue, &standing) }
         }
         if self.clock.now >= standing.nextStatus {
@@ -121,7 +124,8 @@ extension OutboxRelay {
         }
         if self.end.isFired { return }
         var wake = min(self.clock.now.advanced(by: self.options.pollInterval), standing.nextClaim)
-        if let end = standing.lanes.nextEnd { wake = min(wake, end) }
+        // One whose rest was over by `now` is worked on, or waits for another to end, and that end wakes the relay by itself.
+        if let end = standing.lanes.nextEnd(after: now) { wake = min(wake, end) }
         let limit = self.clock.now.duration(to: wake)
         if limit > .zero { try await self.waitForNews(standing.changes, upTo: limit) }
     }

@@ -26,6 +26,26 @@ struct `The table of an outbox in PostgreSQL` {
         try PostgresOutboxBench.add("7", by: client)
     }
 
+    @Test func `takes more while there is room, also if its oldest message waits for long`() async throws {
+        let bench = try await PostgresOutboxBench()
+        let client = try RawClient(bench.server)
+        try bench.server.psql(PostgresOutbox.bound(to: 5))
+        try PostgresOutboxBench.add("old", to: "rests", by: client)
+        for number in 0..<20 {
+            try PostgresOutboxBench.add("\(number)", by: client)
+            try await bench.outbox.remove(try await bench.outbox.next(10, for: "work"))
+        }
+        for number in 0..<4 { try PostgresOutboxBench.add("\(number)", by: client) }
+        let refusal = #expect(throws: Disappointment.self) { try PostgresOutboxBench.add("5", by: client) }
+        #expect(refusal?.description.contains("wait 5 messages") == true, "\(refusal.map { "\($0)" } ?? "")")
+        #expect(try bench.server.psql("SELECT count(*) FROM colony_outbox") == "5")
+        // Who has another search path is held to it as well, and not kept out.
+        try await bench.outbox.remove(try await bench.outbox.next(1, for: "work"))
+        let added = "SET search_path = pg_catalog; INSERT INTO public.colony_outbox (queue, body) VALUES ('work', 'x')"
+        try bench.server.psql(added)
+        #expect(throws: (any Error).self) { try bench.server.psql(added) }
+    }
+
     @Test func `takes nothing from other programs that no queue would take`() async throws {
         let bench = try await PostgresOutboxBench()
         try bench.server.psql("INSERT INTO colony_outbox (queue, body) VALUES ('work', 'x')")

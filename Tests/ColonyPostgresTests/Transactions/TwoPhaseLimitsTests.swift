@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyMemory
 import ColonyPostgres
 import ColonyTransactions
+import Synchronization
 import Testing
 
 @Suite(
@@ -13,6 +14,8 @@ struct TwoPhaseLimitsTests {
         // One connection, so that each work has that of the one before.
         try PostgresParticipant("a", try server.options { $0.connections = 1 })
     }
+
+    private static let locks = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7"
 
     @Test func `what a work has set for its session does not meet the next one`() async throws {
         let server = try await PostgresProcess(["max_prepared_transactions=20"])
@@ -27,13 +30,17 @@ struct TwoPhaseLimitsTests {
             try await database.query("CLOSE mine")
         }
         try await participant.commit("t-1")
-        // And one that is rolled back, after which its lock stays.
+        // And one that is rolled back, which does not give its lock back.
         await #expect(throws: TwoPhaseError.self) {
             try await participant.prepare("t-2") { database in
                 try await database.query("SELECT pg_advisory_lock(7)")
+                let locks = try server.psql(Self.locks)
+                #expect(locks == "1")
                 try await database.query("SELECT 1 / 0")
             }
         }
+        // Nobody else has come yet.
+        try await eventually("the lock is given back") { try server.psql(Self.locks) == "0" }
         try await participant.prepare("t-3") { database in
             let settings = try await database.query(
                 "SELECT current_setting('search_path'), current_setting('statement_timeout')")
@@ -46,6 +53,31 @@ struct TwoPhaseLimitsTests {
             #expect(left.rows == [["0", "0"]])
         }
         try await participant.abort("t-3")
+        await participant.close()
+    }
+
+    @Test func `a work chooses its isolation level, after others that had settings of their own`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        let backends = Mutex<Set<String>>([])
+        for number in 0..<3 {
+            let id = try TransactionID("t-\(number)")
+            try await participant.prepare(id) { database in
+                try await database.query("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
+                let level = try await database.query("SELECT current_setting('transaction_isolation')")
+                #expect(level.rows == [["serializable"]])
+                try await database.query("SET default_transaction_isolation = 'repeatable read'")
+                let backend = try await database.query("SELECT pg_backend_pid()").rows.first?.first ?? nil
+                backends.withLock { _ = $0.insert(backend ?? "") }
+            }
+            try await participant.commit(id)
+        }
+        try await participant.prepare("t-9") { database in
+            let level = try await database.query("SELECT current_setting('transaction_isolation')")
+            #expect(level.rows == [["read committed"]])
+        }
+        try await participant.abort("t-9")
+        #expect(backends.withLock { $0.count } == 1, "each work had a new connection, so nothing is tested")
         await participant.close()
     }
 

@@ -44,12 +44,14 @@ struct OutboxBench {
     }
 
     /// Runs a relay while `body` runs.
+    ///
+    /// - Parameter store: What the relay asks instead of the outbox itself.
     @discardableResult
     func relaying<Value: Sendable>(
-        to engine: any QueueEngine, _ options: OutboxRelayOptions = Self.quick,
+        to engine: any QueueEngine, _ options: OutboxRelayOptions = Self.quick, asking store: (any OutboxStore)? = nil,
         _ body: @Sendable (OutboxRelay) async throws -> Value
     ) async throws -> Value {
-        let relay = OutboxRelay(self.outbox, to: engine, options: options)
+        let relay = OutboxRelay(store ?? self.outbox, to: engine, options: options)
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await relay.run() }
             defer { group.cancelAll() }

@@ -5,6 +5,7 @@ import ColonySQLite
 import ColonySimulation
 import ColonyTransactions
 import GRDB
+import Synchronization
 import Testing
 
 @Suite(.timeLimit(.minutes(3))) struct `Queues of a relay` {
@@ -33,6 +34,32 @@ import Testing
         #expect(end.duration(to: clock.now) < .seconds(15), "the end has waited for the queue that hangs")
         #expect(try await bench.outbox.claim("bob", for: .seconds(1)), "the lease was not given back")
         hangs.heal()
+    }
+
+    @Test func `one that rested and hangs then has the relay sleep between its looks`() async throws {
+        let bench = try await OutboxBench()
+        try await bench.memory.declare("slow", QueueSettings())
+        let hangs = FaultyQueueEngine(bench.memory, clock: HostClock()) { call, _ in
+            guard call.member == .publish else { return nil }
+            return call.number == 1 ? .errorBefore : .hangBefore
+        }
+        let store = CountedOutbox(bench.outbox)
+        let options = try OutboxRelayOptions(
+            lease: .seconds(30), pollInterval: .milliseconds(50),
+            backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(20)))
+        let clock = HostClock()
+        try await bench.relaying(to: hangs, options, asking: store) { relay in
+            try await bench.add(["s"], to: "slow")
+            try await eventually("the queue has failed, and hangs now") {
+                relay.statistics.held == 1 && hangs.hangingCount == 1
+            }
+            let (start, before) = (clock.now, store.looks)
+            try await eventually("half a second has passed") { start.duration(to: clock.now) >= .milliseconds(500) }
+            let most = Int(start.duration(to: clock.now) / .milliseconds(50)) + 5
+            #expect(store.looks - before <= most, "the relay has looked without a pause")
+            hangs.heal()
+            try await eventually("it goes on") { relay.statistics.sent == 1 }
+        }
     }
 
     @Test(arguments: [true, false])
@@ -76,5 +103,42 @@ import Testing
             try await eventually("everything is sent") { relay.statistics.sent == 36 }
         }
         for queue in queues { #expect(try await OutboxBench.texts(in: queue, of: bench.memory) == ["a", "b", "c"]) }
+    }
+}
+
+/// An outbox that counts how often its relay looks.
+private final class CountedOutbox: OutboxStore {
+    private let base: SQLiteOutbox
+    private let count = Atomic<Int>(0)
+
+    init(_ base: SQLiteOutbox) {
+        self.base = base
+    }
+
+    var looks: Int { self.count.load(ordering: .relaxed) }
+
+    func claim(_ owner: OwnerID, for lease: Duration) async throws(TransactionError) -> Bool {
+        try await self.base.claim(owner, for: lease)
+    }
+
+    func queues(limit: Int) async throws(TransactionError) -> [QueueName] {
+        self.count.add(1, ordering: .relaxed)
+        return try await self.base.queues(limit: limit)
+    }
+
+    func next(_ limit: Int, for queue: QueueName) async throws(TransactionError) -> [OutboxMessage] {
+        try await self.base.next(limit, for: queue)
+    }
+
+    func remove(_ messages: [OutboxMessage]) async throws(TransactionError) { try await self.base.remove(messages) }
+
+    func park(_ message: OutboxMessage, reason: String) async throws(TransactionError) {
+        try await self.base.park(message, reason: reason)
+    }
+
+    func status() async throws(TransactionError) -> OutboxStatus { try await self.base.status() }
+
+    func waitForChange(since seen: UInt64, upTo limit: Duration) async throws(TransactionError) -> UInt64 {
+        try await self.base.waitForChange(since: seen, upTo: limit)
     }
 }
