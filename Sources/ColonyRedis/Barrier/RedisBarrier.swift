@@ -1,4 +1,4 @@
-public import ColonyCore
+import ColonyCore
 import ColonyRESP
 public import ColonyTransactions
 
