@@ -12,7 +12,7 @@ import Testing
     private static func play(
         in scene: Scene, id: String = Self.id, refusing: String, paying: Bool = true
     ) async throws {
-        let saga = try Saga<[String: Int], Void>("place-order") { saga in
+        let saga = try Saga<[String: Int], [String: Bool]>("place-order") { saga in
             saga.step("stock") { call -> Int in
                 call.input["item"] ?? 0
             } compensation: { _ in
@@ -21,8 +21,9 @@ import Testing
             let rest = saga.pivot("payment") { _ in
                 if !paying { throw Refusal("card unreadable") }
             }
-            rest.retryable("mail") { _ in
+            return rest.retryable("mail") { _ -> [String: Bool] in
                 if refusing == "mail" { throw Refusal("no such address") }
+                return ["sent": true]
             }
         }
         let coordinator = try TransactionCoordinator(

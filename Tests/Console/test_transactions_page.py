@@ -88,8 +88,9 @@ def wait_for_steps(page, **marks):
 
 
 def decide(page, verb, name="ann", note=""):
-    page.until(lambda: page.find(f"[data-verb={verb}]").is_enabled(), f"{verb} is not offered")
-    page.find(f"[data-verb={verb}]").click()
+    button = f"[data-verb={verb}]"
+    page.until(lambda: page.find(button).is_displayed() and page.find(button).is_enabled(), f"{verb} is not offered")
+    page.find(button).click()
     dialog = page.find("dialog.decide")
     if name is not None:
         field = page.find("#decision-by")
@@ -328,6 +329,7 @@ def test_a_token_that_may_only_look_is_told_why(make_daemon, make_page, service)
     page.driver.get(daemon.origin + "/console/icon.svg")
     page.driver.execute_script("sessionStorage.setItem('colony.token', arguments[0])", tokens[1][1])
     open_page(page, "/#/transactions?id=order-4711")
+    page.until(lambda: page.find(".steps").is_displayed(), "the details never opened")
     page.until(lambda: "this needs admin" in page.text(".transaction-actions + .note"), "nobody is told")
     assert not page.find("[data-verb=retry]").is_enabled()
     page.driver.execute_script("sessionStorage.setItem('colony.token', arguments[0])", tokens[0][1])

@@ -33,7 +33,7 @@ enum Chaos {
     /// Runs a program to its end.
     static func run(_ program: String, _ arguments: [String], in folder: TemporaryFolder) async throws -> Outcome {
         let log = "\(folder.path)/said-\(UUID().uuidString)"
-        FileManager.default.createFile(atPath: log, contents: nil)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
         let output = try #require(FileHandle(forWritingAtPath: log))
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)

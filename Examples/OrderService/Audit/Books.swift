@@ -43,13 +43,15 @@ struct Books {
         }
         for closing in [journal.close, outbox.close, engine.close] { await closing() }
 
-        self.placed = try Self.rows(in: files.shop)
-        self.accounts = try Self.rows(in: files.payment)
-        self.charges = try Self.rows(in: files.payment)
-        self.items = try Self.rows(in: files.stock)
-        self.reservations = try Self.rows(in: files.stock)
-        self.deliveries = try Self.rows(in: files.stock)
-        self.shipments = try Self.rows(in: files.shipping)
+        // All of a book at one moment: goods may come in while the books are read.
+        self.placed = try Self.read(files.shop) { db in try PlacedOrder.fetchAll(db) }
+        (self.accounts, self.charges) = try Self.read(files.payment) { db in
+            (try Account.fetchAll(db), try Charge.fetchAll(db))
+        }
+        (self.items, self.reservations, self.deliveries) = try Self.read(files.stock) { db in
+            (try Item.fetchAll(db), try Reservation.fetchAll(db), try Delivery.fetchAll(db))
+        }
+        self.shipments = try Self.read(files.shipping) { db in try Shipment.fetchAll(db) }
         if let text = try? String(contentsOfFile: files.answers, encoding: .utf8) {
             self.answers = try text.split(separator: "\n").map { line in
                 try JSONDecoder().decode(Answer.self, from: Data(line.utf8))
@@ -57,10 +59,10 @@ struct Books {
         }
     }
 
-    private static func rows<Row: FetchableRecord & TableRecord>(in file: String) throws -> [Row] {
+    private static func read<Rows>(_ file: String, _ fetch: (Database) throws -> Rows) throws -> Rows {
         var configuration = Configuration()
         configuration.readonly = true
         configuration.busyMode = .timeout(5)
-        return try DatabaseQueue(path: file, configuration: configuration).read { db in try Row.fetchAll(db) }
+        return try DatabaseQueue(path: file, configuration: configuration).read(fetch)
     }
 }

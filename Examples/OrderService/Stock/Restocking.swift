@@ -8,7 +8,8 @@ import ServiceLifecycle
 /// Fetches goods before they run out: a job that every stock process would do, and one at a time must.
 ///
 /// It looks at the shelf, asks the supplier, which takes a while, and books what came. Two at once would both find the same shelf empty,
-/// and pay for two deliveries.
+/// and book two deliveries. The lock keeps them apart; where it cannot, because its holder was stopped for longer than it has the lock,
+/// the fence refuses what that one books, and the supplier, who is outside of both, is asked under a key.
 struct Restocking: Service {
     let stock: Stock
     let lock: DistributedLock
@@ -48,7 +49,8 @@ struct Restocking: Service {
             }
         }
         for (item, latest) in short {
-            let quantity = try await self.orderFromSupplier(item)
+            // A stopped holder and its successor ask for the same delivery, and the supplier brings it once.
+            let quantity = try await self.orderFromSupplier(item, key: "\(item.name) after \(latest)")
             try await self.stock.database.write { db in
                 // The lock may have been lost since: this process may have been stopped here for an hour. Nobody in the process can
                 // notice that in time, so the database does, and refuses a token when it has seen a later one.
@@ -60,8 +62,9 @@ struct Restocking: Service {
         }
     }
 
-    /// Stands for a call that takes its time.
-    private func orderFromSupplier(_ item: Item) async throws -> Int {
+    /// Stands for a call that takes its time, and that is answered with the same delivery as long as it has the same key.
+    private func orderFromSupplier(_ item: Item, key: String) async throws -> Int {
+        self.logger.debug("asked the supplier", metadata: ["key": "\(key)"])
         try await self.clock.sleep(for: .milliseconds(300))
         return item.enough / 10
     }

@@ -1,4 +1,4 @@
-public import ColonyCore
+import ColonyCore
 public import ColonyTransactions
 
 extension DaemonConfiguration {

@@ -428,7 +428,6 @@ struct OpenAPIDocument {
         switch route {
         case .acquire: codes += [.held, .tooManyWaiters, .draining]
         case .renew, .release: codes += [.lost]
-        case .renewMany: break
         case .list:
             codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .unsupported, .storeUnavailable]
         case .inspect:
@@ -489,7 +488,7 @@ struct OpenAPIDocument {
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             codes += [.invalidName, .unsupported, .storeFailed, .storeUnavailable, .draining]
             codes += route.transactionDescription.problems
-        case .server, .openAPI, .healthz, .metrics: break
+        case .renewMany, .server, .openAPI, .healthz, .metrics: break
         }
         if self.needsTokens {
             if route.scope != nil { codes += [.unauthorized, .forbidden] }

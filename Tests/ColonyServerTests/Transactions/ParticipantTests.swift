@@ -32,6 +32,27 @@ struct ParticipantTests {
         }
     }
 
+    @Test func `what is refused after a call without an answer is undone, because that call may still be under way`()
+        async throws
+    {
+        let participant = try await TestParticipant.start { call in
+            switch (call.path, call.count) {
+            case ("/a", 1): .silence
+            case ("/a", _), ("/b", _): .status(409)
+            default: .status(200)
+            }
+        }
+        try await withServer { server in
+            let late = try await server.saga("s", participant.step("a", #","timeout_ms":300"#))
+            #expect(late.json["state"] as? String == "compensated")
+            #expect(participant.paths == ["/a", "/a", "/una"])
+            // Who says no at once has done nothing.
+            let plain = try await server.saga("t", participant.step("b"))
+            #expect(plain.json["state"] as? String == "compensated")
+            #expect(participant.paths == ["/a", "/a", "/una", "/b"])
+        }
+    }
+
     @Test func `a redirect is not followed`() async throws {
         let other = try await TestParticipant.start()
         let url = other.url

@@ -157,6 +157,41 @@ struct SagaRoutesTests {
         }
     }
 
+    @Test func `a list of one name leaves out none that is older than a page of others`() async throws {
+        let participant = try await TestParticipant.start()
+        try await withServer { server in
+            for number in 0..<12 {
+                let name = number % 4 == 0 ? "wanted" : "other"
+                let body = #"{"id":"s\#(number)","name":"\#(name)","wait_ms":20000,"steps":[\#(participant.step("x"))]}"#
+                #expect(try await server.post("/v1/sagas", body).status == 200)
+            }
+            var ids: [String] = []
+            var next: String? = ""
+            while let after = next, ids.count < 9 {
+                let page = try await server.send(
+                    .GET, "/v1/sagas?name=wanted&limit=2\(after.isEmpty ? "" : "&after=\(after)")")
+                ids += (page.json["transactions"] as? [[String: Any]] ?? []).compactMap { $0["id"] as? String }
+                next = page.json["next"] as? String
+            }
+            #expect(ids == ["s8", "s4", "s0"])
+        }
+    }
+
+    @Test func `what was begun is told also where there is no room to wait for it`() async throws {
+        let participant = try await TestParticipant.start { _ in .silence }
+        try await withServer { configuration in
+            configuration.limits.waiters = 1
+            configuration.limits.waitersPerName = 1
+        } _: { server in
+            let body = #"{"name":"test","wait_ms":2000,"steps":[\#(participant.step("x"))]}"#
+            async let first = server.post("/v1/sagas", body)
+            async let second = server.post("/v1/sagas", body)
+            let replies = [try await first, try await second]
+            #expect(replies.allSatisfy { $0.status == 202 && $0.json["state"] as? String == "running" })
+            #expect(Set(replies.compactMap { $0.json["id"] as? String }).count == 2)
+        }
+    }
+
     @Test func `transactions of Swift programs on the same store are seen as well`() async throws {
         let journal = MemoryTransactionJournal()
         let saga = try Saga<[String], Int>("swift") { saga in

@@ -12,7 +12,8 @@ struct ServingDaemon: Sendable {
 extension Scene {
     /// Runs `body` while a daemon serves the store of this scene, or another, with these variables.
     func whileServing<Value>(
-        port: String = "0", store: String? = nil, variables: [String: String] = [:], _ body: (ServingDaemon) async throws -> Value
+        port: String = "0", store: String? = nil, variables: [String: String] = [:],
+        _ body: (ServingDaemon) async throws -> Value
     ) async throws -> Value {
         let server = self.with(variables.merging(["COLONY_DATA": self.path("data")]) { $1 })
         let (value, _) = try await server.during(

@@ -78,7 +78,7 @@ export function emptyTransactions(origin) {
                 + "         \"compensation\": \"http://127.0.0.1:8081/release\"}]}'"),
             way("In Swift", "Works on it in the program itself, and shows it here if both use one store.",
                 "import ColonySQLite\nimport ColonyTransactions\n\n"
-                + "let placeOrder = try Saga<Order, Void>(\n    \"place-order\") { saga in\n"
+                + "let placeOrder = try Saga<Order, Reservation>(\n    \"place-order\") { saga in\n"
                 + "    saga.step(\"stock\") { call in\n        try await stock.reserve(call.input)\n"
                 + "    } compensation: { call in\n        try await stock.release(call.input)\n    }\n}")));
 }
