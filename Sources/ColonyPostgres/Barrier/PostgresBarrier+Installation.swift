@@ -15,6 +15,7 @@ extension PostgresBarrier {
             PRIMARY KEY (tx, branch, operation)
         );
         CREATE INDEX IF NOT EXISTS colony_barrier_ended ON colony_barrier (ended_at) WHERE ended_at IS NOT NULL;
+        CREATE INDEX IF NOT EXISTS colony_barrier_open ON colony_barrier (tx) WHERE ended_at IS NULL;
 
         CREATE OR REPLACE FUNCTION colony_barrier_enter(
             p_tx text, p_branch text, p_operation text, OUT decision text, OUT result text

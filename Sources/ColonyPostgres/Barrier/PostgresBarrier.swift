@@ -134,10 +134,15 @@ public enum PostgresBarrier {
     ///   - last: The last one of the page before.
     ///   - limit: The most that are given; at least 1.
     public static func transactions(after last: TransactionID? = nil, upTo limit: Int) -> Statement {
+        Self.names(after: last?.rawValue, upTo: limit)
+    }
+
+    /// The same after any text, for a `BarrierSweeper`.
+    static func names(after last: String?, upTo limit: Int) -> Statement {
         Statement(
             sql: """
                 SELECT DISTINCT tx FROM colony_barrier WHERE tx > $1::text AND ended_at IS NULL ORDER BY tx LIMIT $2::text::bigint
-                """, parameters: [last?.rawValue ?? "", "\(limit)"])
+                """, parameters: [last ?? "", "\(limit)"])
     }
 
     /// The statement that removes marks of transactions of which it was said so long ago that they are over: choose more than a call

@@ -12,13 +12,11 @@ public struct PostgresBarrierMarks: BarrierMarks {
         self.run = run
     }
 
-    /// Transactions that have marks and are not known to be over.
+    /// The names of transactions that have marks and are not known to be over.
     ///
-    /// - Throws: What the client throws, and `InvalidName` if a mark is not of Colony's making.
-    public func transactions(after last: TransactionID?, upTo limit: Int) async throws -> [TransactionID] {
-        try await self.run(PostgresBarrier.transactions(after: last, upTo: limit)).compactMap { row in
-            try row.first.flatMap { $0 }.map { try TransactionID($0) }
-        }
+    /// - Throws: What the client throws.
+    public func transactions(after last: String?, upTo limit: Int) async throws -> [String] {
+        try await self.run(PostgresBarrier.names(after: last, upTo: limit)).compactMap { row in row.first ?? nil }
     }
 
     /// Says of transactions that they are over.

@@ -145,6 +145,7 @@ public enum SQLiteBarrier {
                 ) STRICT, WITHOUT ROWID;
                 CREATE INDEX IF NOT EXISTS \(Self.tableName)_ended ON \(Self.tableName) (ended_at)
                     WHERE ended_at IS NOT NULL;
+                CREATE INDEX IF NOT EXISTS \(Self.tableName)_open ON \(Self.tableName) (tx) WHERE ended_at IS NULL;
                 """)
     }
 
@@ -152,19 +153,31 @@ public enum SQLiteBarrier {
 
     /// Transactions that have marks and of which nobody has said that they are over, in the order of their names.
     ///
+    /// What is no name of a transaction is left out.
+    ///
     /// - Parameters:
     ///   - last: The last one of the page before.
     ///   - limit: The most that are given; at least 1.
+    /// - Complexity: O(*n*) in the marks of transactions that are given.
     public static func transactions(
         after last: TransactionID? = nil, upTo limit: Int, in database: Database
     ) throws -> [TransactionID] {
-        let texts = try String.fetchAll(
-            database,
-            sql: """
-                SELECT DISTINCT tx FROM \(Self.tableName) WHERE tx > ? AND ended_at IS NULL ORDER BY tx LIMIT ?
-                """, arguments: [last?.rawValue ?? "", limit])
-        return try texts.map { text in try TransactionID(text) }
+        var found: [TransactionID] = []
+        let names = try String.fetchCursor(
+            database, sql: Self.namesSQL, arguments: [last?.rawValue ?? "", -1])
+        while found.count < limit, let name = try names.next() {
+            if let id = try? TransactionID(name) { found.append(id) }
+        }
+        return found
     }
+
+    /// The names of transactions as they are, for a `BarrierSweeper`.
+    static func names(after last: String?, upTo limit: Int, in database: Database) throws -> [String] {
+        try String.fetchAll(database, sql: Self.namesSQL, arguments: [last ?? "", limit])
+    }
+
+    private static let namesSQL =
+        "SELECT DISTINCT tx FROM \(Self.tableName) WHERE tx > ? AND ended_at IS NULL ORDER BY tx LIMIT ?"
 
     /// Says that a transaction is over: its coordinator will not call anybody any more. Saying it again changes nothing.
     ///

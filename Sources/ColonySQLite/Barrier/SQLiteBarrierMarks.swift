@@ -15,9 +15,9 @@ public struct SQLiteBarrierMarks: BarrierMarks {
         self.wall = wall
     }
 
-    /// Transactions that have marks and are not known to be over.
-    public func transactions(after last: TransactionID?, upTo limit: Int) async throws -> [TransactionID] {
-        try await self.database.read { try SQLiteBarrier.transactions(after: last, upTo: limit, in: $0) }
+    /// The names of transactions that have marks and are not known to be over.
+    public func transactions(after last: String?, upTo limit: Int) async throws -> [String] {
+        try await self.database.read { try SQLiteBarrier.names(after: last, upTo: limit, in: $0) }
     }
 
     /// Says of transactions that they are over, in one transaction of the database.

@@ -19,10 +19,17 @@ public final class BarrierSweeper: Service {
         public var ended = 0
         /// Those that go on, or of which the journal knows nothing.
         public var open = 0
+        /// How many of them it is not known of, because their name is none or their record cannot be read. The first is told in ``failure``.
+        public var unclear = 0
         /// Marks that were removed.
         public var removed = 0
-        /// What failed; it is tried again with the next look.
+        /// What failed first; it is tried again with the next look.
         public var failure: String?
+
+        mutating func note(_ failure: String) {
+            // The first is the cause of others more often than not.
+            if self.failure == nil { self.failure = failure }
+        }
     }
 
     /// How long marks stay after it was found that their transaction is over.
@@ -87,33 +94,56 @@ public final class BarrierSweeper: Service {
         }
     }
 
-    /// Looks once.
+    /// Looks once. What is found out about one transaction does not depend on the others, and what may be removed is removed in any case.
     ///
     /// - Complexity: A read of the journal for each transaction that is not known to be over.
     @discardableResult
     public func sweep() async -> Report {
         var report = Report()
-        do {
-            var last: TransactionID?
-            repeat {
-                try Task.checkCancellation()
-                let page = try await self.marks.transactions(after: last, upTo: Self.page)
-                let ended = try await self.journal.ended(among: page, countingUnknown: self.countsUnknown)
-                if !ended.isEmpty { try await self.marks.end(ended) }
-                report.ended += ended.count
-                report.open += page.count - ended.count
-                last = page.last
-            } while last != nil
-            var removed = 0
-            repeat {
-                try Task.checkCancellation()
-                removed = try await self.marks.sweep(endedFor: self.retention, upTo: Self.sweptAtOnce)
-                report.removed += removed
-            } while removed == Self.sweptAtOnce
-        } catch {
-            report.failure = "\(error)"
-        }
+        do { try await self.look(&report) } catch { report.note("\(error)") }
+        do { try await self.clear(&report) } catch { report.note("\(error)") }
         self.hub.send(report)
         return report
+    }
+
+    /// Writes down which transactions are over.
+    private func look(_ report: inout Report) async throws {
+        var last: String?
+        while true {
+            try Task.checkCancellation()
+            let page = try await self.marks.transactions(after: last, upTo: Self.page)
+            // A name that is not even text may be told for ever.
+            guard let next = page.last, next != last else { return }
+            var ended: [TransactionID] = []
+            for name in page {
+                if let id = try await self.over(name, &report) { ended.append(id) }
+            }
+            if !ended.isEmpty { try await self.marks.end(ended) }
+            report.ended += ended.count
+            report.open += page.count - ended.count
+            last = next
+        }
+    }
+
+    /// - Returns: `nil` if it goes on, or if that cannot be found out.
+    private func over(_ name: String, _ report: inout Report) async throws(TransactionError) -> TransactionID? {
+        do {
+            let id = try TransactionID(name)
+            return try await self.journal.isOver(id, countingUnknown: self.countsUnknown) ? id : nil
+        } catch {
+            if let error = error as? TransactionError, !error.isAboutDamage { throw error }
+            report.unclear += 1
+            report.note("\(error)")
+            return nil
+        }
+    }
+
+    private func clear(_ report: inout Report) async throws {
+        var removed = 0
+        repeat {
+            try Task.checkCancellation()
+            removed = try await self.marks.sweep(endedFor: self.retention, upTo: Self.sweptAtOnce)
+            report.removed += removed
+        } while removed == Self.sweptAtOnce
     }
 }

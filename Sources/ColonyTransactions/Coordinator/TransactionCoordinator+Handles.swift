@@ -33,11 +33,14 @@ extension TransactionCoordinator {
     /// Cancels a transaction wherever it is worked on: at once if that is here, and otherwise as soon as its coordinator renews its lease, a
     /// third of ``CoordinatorOptions/lease`` at the latest. What was done is undone, unless the pivot was begun.
     ///
+    /// The wish is in the journal when this returns, so it outlives this coordinator, also where the transaction is worked on here.
+    ///
     /// - Returns: Whether there is such a transaction that has not ended. That it will turn back is not said by that.
     /// - Throws: ``TransactionError``. Repeating it is harmless.
     @discardableResult
     public func requestCancellation(of id: TransactionID) async throws(TransactionError) -> Bool {
-        if self.cancel(id) { return true }
-        return try await self.journal.requestCancellation(of: id)
+        let isOpen = try await self.journal.requestCancellation(of: id)
+        if isOpen { self.cancel(id) }
+        return isOpen
     }
 }

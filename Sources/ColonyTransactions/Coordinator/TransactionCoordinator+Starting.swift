@@ -7,7 +7,9 @@ extension TransactionCoordinator {
     /// - Parameters:
     ///   - input: What it is worked on with.
     ///   - id: Its name. With one of your own, starting again finds what was begun before; one that was begun with another input or
-    ///     definition is a conflict. Without, a name is made.
+    ///     definition is a conflict. Without, a name is made. Inputs are the same if their JSON is, in which the fields of each object
+    ///     are sorted and arrays are as they were encoded: a `Set`, or a dictionary whose keys are neither text nor integers, is
+    ///     written in any order, so encode such a one sorted.
     /// - Returns: What tells how it ended.
     /// - Throws: ``TransactionError``: `unknownDefinition`, `tooLarge`, `conflict`, `overloaded`, `notRunning`; after `unavailable`
     ///   or `cancelled` it may or may not have begun: start it again with the same name.
@@ -121,7 +123,7 @@ extension TransactionCoordinator {
                     .cancelled, "the task was cancelled while \(id) was begun by another", cause: error)
             }
             if !isWorkedOn { continue }
-            guard other.key == key, plan.isInput(other.input, equalTo: input, present) else {
+            guard other.key == key, other.input == input else {
                 throw Self.conflict(id, other.key)
             }
             return other
@@ -153,7 +155,7 @@ extension TransactionCoordinator {
             self.launch(run, work)
             return run
         case .exists(let record):
-            guard record.definition == key, plan.isInput(record.input, equalTo: input, present) else {
+            guard record.definition == key, record.input == input else {
                 self.dismiss(run, .lost)
                 throw Self.conflict(id, record.definition)
             }

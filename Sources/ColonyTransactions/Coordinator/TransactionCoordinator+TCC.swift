@@ -4,7 +4,7 @@ extension TransactionCoordinator {
     /// - Parameters:
     ///   - input: What it is worked on with.
     ///   - id: Its name. With one of your own, starting again finds what was begun before; one that was begun with another input or
-    ///     definition is a conflict. Without, a name is made.
+    ///     definition is a conflict. Without, a name is made. Which inputs are the same is told where sagas are started.
     /// - Returns: What tells how it ended.
     /// - Throws: ``TransactionError``: `unknownDefinition`, `tooLarge`, `conflict`, `overloaded`, `notRunning`; after `unavailable`
     ///   or `cancelled` it may or may not have begun: start it again with the same name.

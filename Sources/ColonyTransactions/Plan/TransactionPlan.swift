@@ -19,19 +19,6 @@ package struct TransactionPlan: Sendable {
         self.timeout = timeout
         self.decodeInput = decodeInput
     }
-
-    /// Whether bytes of the journal are the same input as another one.
-    ///
-    /// The same bytes are; and since a set is written in any order, so are equal values, if the type can tell.
-    func isInput(_ present: [UInt8], equalTo other: [UInt8], _ value: any Sendable) -> Bool {
-        if present == other { return true }
-        guard let value = value as? any Equatable, let decoded = try? self.decodeInput(present) else { return false }
-        return value.equals(decoded)
-    }
-}
-
-extension Equatable {
-    fileprivate func equals(_ other: Any) -> Bool { (other as? Self) == self }
 }
 
 /// One step of a plan.

@@ -55,7 +55,7 @@ import Testing
             }
             let (start, before) = (clock.now, store.looks)
             try await eventually("half a second has passed") { start.duration(to: clock.now) >= .milliseconds(500) }
-            let most = Int(start.duration(to: clock.now) / .milliseconds(50)) + 5
+            let most = Int(start.duration(to: clock.now) / Duration.milliseconds(50)) + 5
             #expect(store.looks - before <= most, "the relay has looked without a pause")
             hangs.heal()
             try await eventually("it goes on") { relay.statistics.sent == 1 }
