@@ -51,7 +51,7 @@ import Testing
 
             let details = try await scene.colony("saga", "inspect", Self.id)
             for part in [
-                "stuck at     the compensation of stock", "because      the shelf is locked",
+                "stuck at     the compensation of stock", "because      refused: the shelf is locked",
                 "payment refused: card unreadable",
                 "payload      {\"item\":7}", "colony saga retry order-4711", "colony saga skip order-4711",
                 "colony saga resolve --as compensated order-4711",
@@ -152,7 +152,8 @@ import Testing
                 #expect(outcome.errors.contains(part), "\(words): \(outcome.errors)")
             }
             try scene.write("{\"name\":\"a\"}", to: "neither.json")
-            let neither = try await scene.colony("saga", "start", "neither.json", "--server", "http://127.0.0.1:1")
+            let neither = try await scene.colony(
+                "saga", "start", scene.path("neither.json"), "--server", "http://127.0.0.1:1")
             #expect(neither.code == 64 && neither.errors.contains("\"steps\""))
         }
     }
@@ -169,19 +170,21 @@ import Testing
             try await scene.whileServing { daemon in
                 let server = ["--server", daemon.url]
                 try scene.write(Self.definition("once", retry: #""attempts":1"#), to: "once.json")
-                let stuck = try await scene.colony(["saga", "start", "once.json", "--wait", "30s"] + server)
+                let stuck = try await scene.colony(
+                    ["saga", "start", scene.path("once.json"), "--wait", "30s"] + server)
                 #expect(stuck.code == 1, "\(stuck.errors)")
                 #expect(stuck.output.contains("stuck at     the action of stock"), "\(stuck.output)")
                 #expect(stuck.output.contains("colony saga turn-back once"))
-                let again = try await scene.colony(["saga", "start", "once.json", "--json"] + server)
+                let again = try await scene.colony(["saga", "start", scene.path("once.json"), "--json"] + server)
                 #expect(
                     try Self.json(again.output)["state"] as? String == "stuck", "it was begun twice: \(again.errors)")
                 try scene.write(Self.definition("once", item: 8, retry: #""attempts":1"#), to: "other.json")
-                let conflict = try await scene.colony(["saga", "start", "other.json"] + server)
+                let conflict = try await scene.colony(["saga", "start", scene.path("other.json")] + server)
                 #expect(conflict.code == 1 && conflict.errors.contains("once"), "\(conflict.errors)")
 
                 try scene.write(Self.definition("endless", retry: #""maximum_ms":50"#), to: "endless.json")
-                let endless = try await scene.colony(["saga", "start", "endless.json", "--wait", "200ms"] + server)
+                let endless = try await scene.colony(
+                    ["saga", "start", scene.path("endless.json"), "--wait", "200ms"] + server)
                 #expect(endless.code == 75, "\(endless.errors)")
                 #expect(endless.output.contains("due: an answer of stock"), "\(endless.output)")
                 #expect(try await scene.colony(["saga", "cancel", "endless"] + server).code == 0)

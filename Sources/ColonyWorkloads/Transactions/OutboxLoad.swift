@@ -21,7 +21,8 @@ public enum OutboxLoad {
             while relay.statistics.sent < count {
                 let statistics = relay.statistics
                 guard statistics.parked == 0, start.duration(to: clock.now) < .seconds(300) else {
-                    throw WorkloadError("of \(count) messages \(statistics.sent) were sent, and \(statistics.parked) set aside")
+                    throw WorkloadError(
+                        "of \(count) messages \(statistics.sent) were sent, and \(statistics.parked) set aside")
                 }
                 try await clock.sleep(for: .milliseconds(1))
             }

@@ -162,7 +162,8 @@ struct SagaRoutesTests {
         try await withServer { server in
             for number in 0..<12 {
                 let name = number % 4 == 0 ? "wanted" : "other"
-                let body = #"{"id":"s\#(number)","name":"\#(name)","wait_ms":20000,"steps":[\#(participant.step("x"))]}"#
+                let body =
+                    #"{"id":"s\#(number)","name":"\#(name)","wait_ms":20000,"steps":[\#(participant.step("x"))]}"#
                 #expect(try await server.post("/v1/sagas", body).status == 200)
             }
             var ids: [String] = []
