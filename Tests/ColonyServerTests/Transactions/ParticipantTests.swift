@@ -21,7 +21,7 @@ struct ParticipantTests {
             }
         }
         try await withServer { server in
-            let reply = try await server.saga("s", participant.step("a", #","timeout_ms":300"#))
+            let reply = try await server.saga("s", participant.step("a", #","timeout_ms":2000"#))
             #expect(reply.json["state"] as? String == "completed")
             #expect(participant.paths == Array(repeating: "/a", count: 6))
             #expect(Set(participant.all.map { $0.headers["idempotency-key"] }) == ["s:a:action"])
@@ -43,7 +43,7 @@ struct ParticipantTests {
             }
         }
         try await withServer { server in
-            let late = try await server.saga("s", participant.step("a", #","timeout_ms":300"#))
+            let late = try await server.saga("s", participant.step("a", #","timeout_ms":2000"#))
             #expect(late.json["state"] as? String == "compensated")
             #expect(participant.paths == ["/a", "/a", "/una"])
             // Who says no at once has done nothing.
