@@ -49,6 +49,7 @@ let floor2: [Target] = [
         dependencies: ["ColonyCore", "ColonyIdentifiers", "ColonyQueues", "ColonyResilience", .serviceLifecycle],
         swiftSettings: settings
     ),
+    .target(name: "ColonyCluster", dependencies: ["ColonyCore", .serviceLifecycle], swiftSettings: settings),
 ]
 
 // MARK: Floor 3, engines
@@ -229,6 +230,7 @@ let package = Package(
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
+        .library(name: "ColonyCluster", targets: ["ColonyCluster"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -311,6 +313,10 @@ var tests: [Target] {
                 "ColonyCore", "ColonyConformance", "ColonyMemory", "ColonyResilience", "ColonySimulation",
                 "ColonyTransactions",
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyClusterTests", dependencies: ["ColonyCore", "ColonyCluster", "ColonySimulation"],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
