@@ -95,7 +95,8 @@ public final class HeartbeatMonitor: Service {
         }
         if !isTaken {
             throw ClusterError(
-                .overloaded, "\(NameRules.quoted(id.rawValue)) is one more than \(Self.maximumSenders) senders of heartbeats")
+                .overloaded,
+                "\(NameRules.quoted(id.rawValue)) is one more than \(Self.maximumSenders) senders of heartbeats")
         }
     }
 

@@ -24,7 +24,8 @@ extension Membership {
         guard digest != self.digest, self.own.state != .left, self.restsUntil <= now, self.gossip.isEmpty,
             let peer = self.peers[sender]
         else { return }
-        self.restsUntil = now.advanced(by: self.settings.exchangeInterval + self.drawn(upTo: self.settings.exchangeInterval))
+        self.restsUntil = now.advanced(
+            by: self.settings.exchangeInterval + self.drawn(upTo: self.settings.exchangeInterval))
         self.send(.pull, to: peer.claim.address, over: .connection)
     }
 
@@ -33,7 +34,8 @@ extension Membership {
     mutating func lookForTheLost(at now: MonotonicInstant) {
         let isAlone = self.presentCount == 0 || self.displacedBy != nil
         self.nextExchange = now.advanced(
-            by: isAlone ? self.settings.period + self.drawn(upTo: self.settings.period)
+            by: isAlone
+                ? self.settings.period + self.drawn(upTo: self.settings.period)
                 : self.settings.exchangeInterval + self.drawn(upTo: self.settings.exchangeInterval))
         if isAlone { self.askSeeds() }
         guard self.displacedBy == nil, let lost = self.drawGone(where: { $0.claim.state == .failed }) else { return }

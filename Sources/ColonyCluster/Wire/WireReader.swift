@@ -62,7 +62,8 @@ struct WireReader {
 
     private func demand(_ count: Int, of what: String) throws(ClusterError) {
         guard self.rest >= count else {
-            throw ClusterError(.malformed, "a packet ends within the \(what): \(count) bytes, and \(self.rest) are left")
+            throw ClusterError(
+                .malformed, "a packet ends within the \(what): \(count) bytes, and \(self.rest) are left")
         }
     }
 }

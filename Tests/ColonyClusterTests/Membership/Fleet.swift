@@ -91,7 +91,9 @@ struct Fleet {
             }
         }
         // What is overdue is due now.
-        if let next = node.membership.nextWake.map({ max($0, self.now) }), node.wakesAt.map({ next < $0 || $0 < self.now }) ?? true {
+        if let next = node.membership.nextWake.map({ max($0, self.now) }),
+            node.wakesAt.map({ next < $0 || $0 < self.now }) ?? true
+        {
             node.wakesAt = next
             self.agenda.add(.wake(number, instance: node.membership.itself.instance), at: next)
         }
@@ -116,6 +118,9 @@ struct Fleet {
             try check(self)
         }
     }
+
+    /// How many bytes were sent by all.
+    var bytes: Int { self.nodes.values.reduce(0) { $0 + $1.bytes } }
 
     var running: [Int] { self.nodes.filter(\.value.isRunning).keys.sorted() }
 
