@@ -48,7 +48,7 @@ public struct MembershipSettings: Hashable, Sendable {
     public init(
         period: Duration = .seconds(1), pingTimeout: Duration = .milliseconds(500), indirectPings: Int = 3,
         gossipInterval: Duration = .milliseconds(200), gossipFanOut: Int = 3, retransmission: Int = 4,
-        suspicionFactor: Int = 2, suspicionSpread: Int = 6, healthLimit: Int = 8,
+        suspicionFactor: Int = 3, suspicionSpread: Int = 6, healthLimit: Int = 8,
         exchangeInterval: Duration = .seconds(15), memory: Duration = .seconds(86_400), packetBytes: Int = 1_350
     ) throws(ClusterError) {
         let second = Duration.seconds(1)
