@@ -51,6 +51,7 @@ let floor2: [Target] = [
         ],
         swiftSettings: settings
     ),
+    .target(name: "ColonyCluster", dependencies: ["ColonyCore", .serviceLifecycle], swiftSettings: settings),
 ]
 
 // MARK: Floor 3, engines
@@ -249,6 +250,7 @@ let package = Package(
         .library(name: "ColonySimulation", targets: ["ColonySimulation"]),
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
+        .library(name: "ColonyCluster", targets: ["ColonyCluster"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -331,6 +333,10 @@ var tests: [Target] {
                 "ColonyCore", "ColonyConformance", "ColonyMemory", "ColonyResilience", "ColonySimulation",
                 "ColonyTransactions",
             ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyClusterTests", dependencies: ["ColonyCore", "ColonyCluster", "ColonySimulation"],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),

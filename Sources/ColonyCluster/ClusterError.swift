@@ -1,0 +1,34 @@
+/// Why a cluster could not be set up, joined, or understood.
+public struct ClusterError: Error, Sendable, CustomStringConvertible {
+    /// What is known after the failure, and what to do next.
+    public struct Code: Hashable, Sendable, CustomStringConvertible {
+        private enum Wrapped: String {
+            case invalidConfiguration, malformed, unsupportedVersion, overloaded
+        }
+        private let wrapped: Wrapped
+
+        /// A setting cannot work. *Not done*; mend the configuration.
+        public static let invalidConfiguration = Self(wrapped: .invalidConfiguration)
+        /// Bytes from elsewhere are no packet of this protocol. *Not done*; drop them, and count it.
+        public static let malformed = Self(wrapped: .malformed)
+        /// A packet has a version that this program does not know. *Not done*; drop it, and update the older one of the two.
+        public static let unsupportedVersion = Self(wrapped: .unsupportedVersion)
+        /// As many are known as can be. *Not done*; try it again when some are gone.
+        public static let overloaded = Self(wrapped: .overloaded)
+
+        public var description: String { self.wrapped.rawValue }
+    }
+
+    /// What is known, and what to do next.
+    public var code: Code
+    /// A sentence for people, with the values that matter.
+    public var message: String
+
+    /// Makes an error.
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { "\(self.code): \(self.message)" }
+}

@@ -1,0 +1,183 @@
+import ColonyCluster
+import ColonyCore
+import ColonySimulation
+import Testing
+
+/// What a cluster does when all is well, and when members come and go.
+@Suite struct MembershipTests {
+    private let settings: MembershipSettings
+
+    init() throws {
+        self.settings = try MembershipSettings()
+    }
+
+    @Test("Members that are started together find each other", arguments: Seed(rawValue: 1).followed(by: 5))
+    func membersFindEachOther(seed: Seed) throws {
+        var fleet = try Fleet(30, seed: seed, settings: self.settings)
+        let needed = try #require(try fleet.converge(within: .seconds(20)), "seed \(seed)")
+        #expect(needed < .seconds(10), "seed \(seed)")
+        #expect(!fleet.told.contains { if case .failed = $0.event { true } else { false } }, "seed \(seed)")
+    }
+
+    @Test("A member that is killed is known as failed to all of a hundred within some ten periods")
+    func deadMemberIsFoundWithinTenPeriods() throws {
+        var times: [Duration] = []
+        for seed in Seed(rawValue: 7).followed(by: 20) {
+            var fleet = try Fleet(100, seed: seed, settings: self.settings)
+            fleet.usesBytes = false
+            _ = try #require(try fleet.converge(within: .seconds(60)), "seed \(seed)")
+            try fleet.run(for: .seconds(10))
+            fleet.kill(42)
+            times.append(try #require(try fleet.converge(within: .seconds(60)), "seed \(seed)"))
+        }
+        times.sort()
+        #expect(times[10] <= self.settings.period * 9, "half of them after \(times[10])")
+        #expect(times[17] <= self.settings.period * 11, "nine of ten after \(times[17])")
+        #expect(times[19] <= self.settings.period * 15, "all of them after \(times[19])")
+    }
+
+    @Test("What a member sends while nothing happens does not depend on how many there are")
+    func trafficIsConstant() throws {
+        var rates: [Double] = []
+        for count in [10, 100] {
+            var fleet = try Fleet(count, seed: 5, settings: self.settings)
+            _ = try #require(try fleet.converge(within: .seconds(60)))
+            // Until what was news is told.
+            try fleet.run(for: .seconds(20))
+            let before = fleet.bytes
+            try fleet.run(for: .seconds(30))
+            rates.append(Double(fleet.bytes - before) / Double(count) / 30)
+        }
+        #expect(abs(rates[1] / rates[0] - 1) < 0.2, "\(rates) bytes a second")
+    }
+
+    @Test("Slow members and lost packets have nobody taken for failed who is there")
+    func slowMembersAreNotFailed() throws {
+        var fleet = try Fleet(
+            30, seed: 5, settings: self.settings,
+            link: .init(delay: .microseconds(100) ... .milliseconds(20), loss: 0.05))
+        fleet.usesBytes = false
+        _ = try #require(try fleet.converge(within: .seconds(60)))
+        for number in 0..<3 { fleet.network.slow(number, by: .milliseconds(100) ... .milliseconds(500)) }
+        try fleet.run(for: .seconds(300))
+        #expect(fleet.told.contains { if case .suspected = $0.event { true } else { false } })
+        #expect(!fleet.told.contains { if case .failed = $0.event { true } else { false } })
+    }
+
+    @Test("A member that leaves is not taken for failed")
+    func leaverIsNotFailed() throws {
+        var fleet = try Fleet(20, seed: 3, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        let now = fleet.now
+        try fleet.act(on: 5) { $0.leave(at: now) }
+        try fleet.run(for: .seconds(10))
+        #expect(fleet.nodes[5]?.membership.nextWake == nil)
+        fleet.kill(5)
+        try fleet.run(for: .seconds(60))
+        let id = try Fleet.id(5)
+        for number in fleet.running {
+            #expect(fleet.nodes[number]?.membership.member(id)?.state == .left)
+        }
+        #expect(!fleet.told.contains { if case .failed = $0.event { true } else { false } })
+    }
+
+    @Test("A member that was killed is let in again under its name, at once")
+    func restartedMemberIsLetIn() throws {
+        var fleet = try Fleet(20, seed: 4, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        fleet.kill(5)
+        // Before anybody has noticed.
+        try fleet.run(for: .milliseconds(100))
+        try fleet.start(5, seeds: [0])
+        let needed = try #require(try fleet.converge(within: .seconds(20)))
+        #expect(needed < .seconds(10))
+        try fleet.run(for: .seconds(60))
+        #expect(fleet.hasConverged)
+        let instance = fleet.nodes[5]?.membership.itself.instance
+        let id = try Fleet.id(5)
+        #expect(fleet.running.allSatisfy { fleet.nodes[$0]?.membership.member(id)?.instance == instance })
+    }
+
+    @Test("Both sides of a partition find each other when it ends", arguments: Seed(rawValue: 11).followed(by: 5))
+    func partitionHeals(seed: Seed) throws {
+        var fleet = try Fleet(20, seed: seed, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)), "seed \(seed)")
+        fleet.network.partition(0..<7, from: 7..<20)
+        try fleet.run(for: .seconds(120))
+        #expect(fleet.seen(by: 0).count == 7, "seed \(seed)")
+        #expect(fleet.seen(by: 19).count == 13, "seed \(seed)")
+        fleet.network.heal()
+        let needed = try #require(try fleet.converge(within: .seconds(120)), "seed \(seed)")
+        #expect(needed < .seconds(60), "seed \(seed): \(needed)")
+    }
+
+    @Test("A member whose messages are not heard while it hears everything is noticed, and let in again")
+    func oneWayLossIsNoticed() throws {
+        var fleet = try Fleet(10, seed: 5, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        for other in 0..<10 where other != 3 { fleet.network.cut(from: 3, to: other) }
+        try fleet.run(for: .seconds(60))
+        let id = try Fleet.id(3)
+        #expect(fleet.nodes[0]?.membership.member(id)?.state == .failed)
+        fleet.network.heal()
+        _ = try #require(try fleet.converge(within: .seconds(120)))
+    }
+
+    @Test("What a member says of itself reaches all, also those that have heard a suspicion first")
+    func metadataReachesAll() throws {
+        var fleet = try Fleet(20, seed: 6, settings: self.settings, link: .init(loss: 0.2))
+        _ = try #require(try fleet.converge(within: .seconds(60)))
+        let now = fleet.now
+        let metadata = Array("zone=b".utf8)
+        try fleet.act(on: 4) { try $0.update(metadata: metadata, at: now) }
+        try fleet.run(for: .seconds(60))
+        let id = try Fleet.id(4)
+        for number in fleet.running {
+            #expect(fleet.nodes[number]?.membership.member(id)?.metadata == metadata, "node \(number)")
+        }
+    }
+
+    @Test("Of two processes with one name the newcomer stays outside until the other one is gone")
+    func nameIsNotTakenTwice() throws {
+        var fleet = try Fleet(10, seed: 8, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        let id = try Fleet.id(5)
+        let address = try Fleet.address(5)
+        try fleet.start(10, seeds: [0], as: id)
+        try fleet.run(for: .seconds(30))
+        #expect(fleet.told.contains { $0.by == 10 && $0.event == .displaced(by: address) })
+        #expect(fleet.told.contains { if case .conflict(id, _, _) = $0.event { $0.by != 10 } else { false } })
+        #expect(fleet.nodes[0]?.membership.member(id)?.address == address)
+        fleet.kill(5)
+        try fleet.run(for: .seconds(60))
+        #expect(fleet.told.contains { $0.by == 10 && $0.event == .admitted })
+        let newAddress = try Fleet.address(10)
+        #expect(fleet.nodes[0]?.membership.member(id)?.address == newAddress)
+        #expect(fleet.hasConverged)
+    }
+
+    @Test("The same seed gives the same run")
+    func runsAreRepeatable() throws {
+        func run() throws -> (UInt64, [MembershipEvent]) {
+            var fleet = try Fleet(12, seed: 99, settings: self.settings, link: .init(loss: 0.1, duplication: 0.1))
+            try fleet.run(for: .seconds(20))
+            fleet.kill(3)
+            try fleet.run(for: .seconds(20))
+            return (fleet.agenda.taken, fleet.told.map(\.event))
+        }
+        let (first, second) = (try run(), try run())
+        let isSame = first.0 == second.0 && first.1 == second.1
+        #expect(isSame, "\(first.0) and \(second.0) happenings")
+    }
+
+    @Test("Settings that cannot work are refused with their value")
+    func badSettingsAreRefused() throws {
+        let error = #expect(throws: ClusterError.self) {
+            try MembershipSettings(period: .milliseconds(500), pingTimeout: .seconds(1))
+        }
+        #expect(error?.message.contains("1.0 seconds") == true)
+        #expect(throws: ClusterError.self) { try MembershipSettings(packetBytes: 100) }
+        #expect(throws: ClusterError.self) { try MemberAddress("10.0.0.1") }
+        #expect(throws: ClusterError.self) { try MemberAddress("10.0.0.1:0") }
+    }
+}
