@@ -11,6 +11,14 @@ struct DefinitionTests {
         #expect(error?.message.contains(words) == true, "\(error.map { "\($0)" } ?? "")")
     }
 
+    @Test func `names steps without a colon, so that no two calls have one key`() throws {
+        let error = #expect(throws: InvalidName.self) { try StepName("b:c") }
+        #expect(error?.reason.contains("colon") == true)
+        self.expect("\"b:c\" cannot be a step name") {
+            _ = try Saga<Int, Int>("order") { $0.read("b:c") { $0.input } }
+        }
+    }
+
     @Test func `that cannot work is refused when it is made, with the words that are wrong`() throws {
         self.expect("two steps of the name \"stock\"") {
             _ = try Saga<Int, Int>("order") { saga in
