@@ -12,7 +12,9 @@ struct DefinitionTests {
     }
 
     @Test func `names steps without a colon, so that no two calls have one key`() throws {
-        let error = #expect(throws: InvalidName.self) { try StepName("b:c") }
+        // Not as a literal, which would be one of the program.
+        let name = "b:c"
+        let error = #expect(throws: InvalidName.self) { try StepName(name) }
         #expect(error?.reason.contains("colon") == true)
         self.expect("\"b:c\" cannot be a step name") {
             _ = try Saga<Int, Int>("order") { $0.read("b:c") { $0.input } }
