@@ -59,6 +59,18 @@ enum TransactionSchema: StoreModule {
                     """)
         }
         migrator.registerMigration("transactions-2") { try $0.execute(sql: Self.fewerPages) }
+        // A number of their own, because a daemon enlists whenever it starts, and the numbers of messages and grants should not tell of
+        // that. It goes on from where those of the store are, so that no token comes twice.
+        migrator.registerMigration("transactions-3") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE coordinator_number (
+                        id INTEGER PRIMARY KEY CHECK (id = 1),
+                        last INTEGER NOT NULL
+                    ) STRICT;
+                    INSERT INTO coordinator_number (id, last) VALUES (1, coalesce((SELECT number FROM colony), 0));
+                    """)
+        }
     }
 
     /// What is small and looked at in lists comes first in a row, so that nobody reads through a large input to get there.

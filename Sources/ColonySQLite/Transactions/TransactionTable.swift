@@ -9,6 +9,8 @@ enum TransactionTable {
     // MARK: Coordinators
 
     private static let insertCoordinator = SQL("INSERT INTO coordinator (token, owner, expires_at) VALUES (?, ?, ?)")
+    private static let countCoordinator = SQL("UPDATE coordinator_number SET last = last + 1")
+    private static let selectCount = SQL("SELECT last FROM coordinator_number")
     private static let deleteExpired = SQL("DELETE FROM coordinator WHERE expires_at <= ?")
 
     static func enlist(
@@ -17,13 +19,21 @@ enum TransactionTable {
         let expired = try transaction.connection.prepared(Self.deleteExpired)
         expired.bind(now.nanoseconds, at: 1)
         try expired.run()
-        let token = transaction.nextNumber()
+        try transaction.connection.prepared(Self.countCoordinator).run()
+        let token = try Self.lastCoordinator(transaction.connection)
         let statement = try transaction.connection.prepared(Self.insertCoordinator)
         statement.bind(token, at: 1)
         statement.bind(owner.rawValue, at: 2)
         statement.bind(end.nanoseconds, at: 3)
         try statement.run()
         return FencingToken(rawValue: UInt64(token))
+    }
+
+    private static func lastCoordinator(_ connection: Connection) throws(StoreError) -> Int64 {
+        let last = try connection.prepared(Self.selectCount)
+        defer { last.reset() }
+        guard try last.step() else { throw StoreError(.failed, "the number of the last coordinator is missing") }
+        return last.integer(0)
     }
 
     private static let extend = SQL("UPDATE coordinator SET expires_at = ? WHERE token = ? AND expires_at > ?")
