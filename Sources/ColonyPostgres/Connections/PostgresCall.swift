@@ -28,6 +28,10 @@ final class PostgresCall: Sendable {
         case prepared(PostgresStatement, [String?])
         /// A statement of somebody else's making, which is not kept.
         case direct(String, [String?])
+        /// The first statement of a session, with `BEGIN` before it.
+        case opening(String, [String?])
+        /// The statement that ends the transaction of a session; what clears the connection goes out behind it.
+        case closing(String)
         /// Wants to be answered when the pool's channel is being listened to.
         case listen
     }
@@ -47,6 +51,11 @@ final class PostgresCall: Sendable {
     /// The session whose connection it goes to; `nil` for any that is free.
     let session: PostgresSession?
     private let state = Mutex(State.open)
+
+    /// Whether it goes to the connection that its session has already.
+    var belongsToSession: Bool {
+        if case .opening = self.work { false } else { self.session != nil }
+    }
 
     init(_ work: Work, deadline: MonotonicInstant, isUrgent: Bool = false, session: PostgresSession? = nil) {
         self.work = work

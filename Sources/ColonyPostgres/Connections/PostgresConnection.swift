@@ -34,6 +34,8 @@ final class PostgresConnection {
     private(set) var wasConnected = false
     private var prepared: Set<String> = []
     private var answer: PostgresCall.Outcome?
+    /// Whether statements were sent together, so that each group of answers ends with a mark.
+    private var isPipelined = false
 
     /// Begins to connect; `nil` if there is no memory for it.
     init?(_ parameters: [(String, String)], deadline: MonotonicInstant) {
@@ -137,9 +139,14 @@ extension PostgresConnection {
             isSent = PQsendQuery(self.handle, sql) == 1
             self.phase = .busy(call, since: now)
         case .direct(let sql, let parameters):
-            isSent = Self.withPointers(to: parameters) { pointers in
-                PQsendQueryParams(self.handle, sql, Int32(parameters.count), nil, pointers, nil, nil, 0) == 1
-            }
+            isSent = self.query(sql, parameters)
+            self.phase = .busy(call, since: now)
+        case .opening(let sql, let parameters):
+            isSent = self.open(sql, parameters)
+            self.phase = .busy(call, since: now)
+            call.session?.begin()
+        case .closing(let sql):
+            isSent = self.close(sql)
             self.phase = .busy(call, since: now)
         case .prepared(let statement, _) where !self.prepared.contains(statement.name):
             isSent = PQsendPrepare(self.handle, statement.name, statement.sql, 0, nil) == 1
@@ -151,11 +158,28 @@ extension PostgresConnection {
         if isSent { self.flush() } else { self.breakOff(self.lostConnection) }
     }
 
+    private func query(_ sql: String, _ parameters: [String?] = []) -> Bool {
+        Self.withPointers(to: parameters) { pointers in
+            PQsendQueryParams(self.handle, sql, Int32(parameters.count), nil, pointers, nil, nil, 0) == 1
+        }
+    }
+
+    /// Sends the beginning of a transaction and its first statement together; if the beginning fails, the statement is not run.
+    private func open(_ sql: String, _ parameters: [String?]) -> Bool {
+        self.isPipelined = PQenterPipelineMode(self.handle) == 1
+        return self.isPipelined && self.query("BEGIN") && self.query(sql, parameters) && PQpipelineSync(self.handle) == 1
+    }
+
+    /// Sends the end of a transaction and what clears the connection together, each with a mark of its own, so that the second is run
+    /// whatever becomes of the first.
+    private func close(_ sql: String) -> Bool {
+        self.isPipelined = PQenterPipelineMode(self.handle) == 1
+        return self.isPipelined && self.query(sql) && PQpipelineSync(self.handle) == 1
+            && self.query(PostgresSession.clearing) && PQpipelineSync(self.handle) == 1
+    }
+
     /// Makes the connection as a new one. If that fails it is given up, and what was left in it goes with it.
     private func clear(after session: PostgresSession, at now: MonotonicInstant) {
-        self.session = nil
-        // They are gone with everything else.
-        self.prepared = []
         self.deadline = now.advanced(by: session.clearingLimit)
         self.phase = .clearing(since: now)
         if PQsendQuery(self.handle, PostgresSession.clearing) == 1 {
@@ -253,7 +277,11 @@ extension PostgresConnection {
             }
             return
         }
-        if self.collect() { self.end(at: now) }
+        while self.collect() {
+            self.end(at: now)
+            // What was sent behind it may have been answered as well.
+            guard self.isPipelined else { break }
+        }
         if PQstatus(self.handle) == CONNECTION_BAD { self.breakOff(self.lostConnection) }
     }
 
@@ -263,10 +291,19 @@ extension PostgresConnection {
     @discardableResult
     private func collect() -> Bool {
         guard self.call != nil || self.isClearing else { return false }
+        var isBetween = false
         while PQisBusy(self.handle) == 0 {
-            guard let result = PQgetResult(self.handle) else { return true }
+            guard let result = PQgetResult(self.handle) else {
+                guard self.isPipelined else { return true }
+                // Once between two statements that were sent together; again only if there are no more, because the connection is lost.
+                if isBetween { return false }
+                isBetween = true
+                continue
+            }
+            isBetween = false
             defer { PQclear(result) }
             switch PQresultStatus(result) {
+            case PGRES_PIPELINE_SYNC: return true
             case PGRES_COPY_IN, PGRES_COPY_OUT, PGRES_COPY_BOTH:
                 // It goes on for as long as nobody copies, and nobody does.
                 self.breakOff(Self.copies)
@@ -330,22 +367,40 @@ extension PostgresConnection {
             self.prepared.insert(statement.name)
             self.phase = .busy(call, since: since)
             if self.execute(statement, parameters) { self.flush() } else { self.breakOff(self.lostConnection) }
-        case .busy(let call, _):
+        case .busy(let call, let since):
+            if case .closing = call.work {
+                self.phase = .clearing(since: since)
+                self.deadline = now.advanced(by: call.session?.clearingLimit ?? .zero)
+                call.finish(outcome)
+                return
+            }
             if case .listen = call.work, case .success = outcome { self.isListening = true }
             self.phase = .idle(since: now)
+            self.leavePipeline()
             // The session ends with its transaction, however that has ended.
-            if let session = self.session, PQtransactionStatus(self.handle) == PQTRANS_IDLE {
+            if self.isIdle, let session = self.session, PQtransactionStatus(self.handle) == PQTRANS_IDLE {
                 self.clear(after: session, at: now)
             }
             call.finish(outcome)
         case .clearing:
-            switch outcome {
-            case .success: self.phase = .idle(since: now)
-            case .failure(let failure): self.breakOff(failure)
-            }
+            self.phase = .idle(since: now)
+            self.leavePipeline()
+            // The statement before has not ended the transaction; whoever sent it rolls back.
+            guard PQtransactionStatus(self.handle) == PQTRANS_IDLE else { return }
+            self.session = nil
+            // They are gone with everything else.
+            self.prepared = []
+            if case .failure(let failure) = outcome { self.breakOff(failure) }
         case .connecting, .idle, .broken:
             break
         }
+    }
+
+    /// Goes back to one statement at a time.
+    private func leavePipeline() {
+        guard self.isPipelined else { return }
+        self.isPipelined = false
+        if PQexitPipelineMode(self.handle) != 1 { self.breakOff(self.lostConnection) }
     }
 
     private func takeNotifications() -> [String] {

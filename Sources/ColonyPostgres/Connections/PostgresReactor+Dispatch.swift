@@ -134,6 +134,10 @@ extension PostgresReactor {
         for call in self.desk.sessionCalls {
             let own = self.desk.connections.first { $0.session != nil && $0.session === call.session }
             guard let own else {
+                if call.session?.isOpening == true {
+                    waiting.append(call)
+                    continue
+                }
                 let message = "the connection of the transaction is gone, and the transaction with it"
                 call.finish(.failure(PostgresFailure(kind: .unreachable, message: message)))
                 continue

@@ -190,7 +190,7 @@ final class PostgresReactor: @unchecked Sendable {
         if case .listen = call.work {
             self.desk.wantsChannel = true
             self.desk.listeners.append(call)
-        } else if let session = call.session, session.hasBegun {
+        } else if call.belongsToSession {
             self.desk.sessionCalls.append(call)
         } else if self.isFull {
             let message = "\(self.options.waitingCalls) calls wait for one of \(self.options.connections) connections"

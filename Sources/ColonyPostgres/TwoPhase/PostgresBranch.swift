@@ -36,7 +36,7 @@ public struct PostgresBranch: Sendable {
                 "\(String(text.prefix(100)).debugDescription) has a NUL character, which PostgreSQL does not keep")
         }
         do {
-            let answer = try await self.session.perform(.direct(sql, parameters))
+            let answer = try await self.session.query(sql, parameters)
             return Answer(rows: answer.rows, command: answer.command)
         } catch {
             throw TwoPhaseError(error, at: self.place)

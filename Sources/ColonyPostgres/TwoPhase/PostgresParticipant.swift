@@ -24,8 +24,9 @@ import Synchronization
 /// one server. What has another prefix or name, or was prepared in another database, is never looked at. Several systems of coordinators on one
 /// database, each with a journal of its own, need different prefixes.
 ///
-/// **Connections.** Each work has a connection to itself, of at most `options.connections`, until it is prepared; two more are for commits
-/// and aborts, which must not wait for works that may themselves wait for what a prepared transaction has locked. One statement may take
+/// **Connections.** Each work has a connection to itself from its first statement until it is prepared, of at most `options.connections`;
+/// as many again, opened when they are needed, are for commits and aborts, which must not wait for works that may themselves wait for what
+/// a prepared transaction has locked. One statement may take
 /// `options.timeout`, and the whole ``workLimit``. What a work has set for its session, or locked for it, is cleared away when the work has
 /// ended, before anybody else has its connection, and whether or not anybody comes.
 ///
@@ -85,9 +86,9 @@ public final class PostgresParticipant: TwoPhaseParticipant {
         self.prefix = prefix
         self.workLimit = workLimit
         self.pool = PostgresPool(options, channel: "colony_two_phase", clock: clock, generator: generator)
-        var few = options
-        few.connections = 2
-        self.endings = PostgresPool(few, channel: "colony_two_phase", clock: clock, generator: generator)
+        var endings = options
+        endings.connections = max(2, options.connections)
+        self.endings = PostgresPool(endings, channel: "colony_two_phase", clock: clock, generator: generator)
     }
 
     /// Makes a participant from a URL; see ``PostgresOptions/init(url:)``.
@@ -109,17 +110,15 @@ public final class PostgresParticipant: TwoPhaseParticipant {
     ///
     /// - Throws: What the work throws; ``/ColonyTransactions/TwoPhaseError``: `unsupported` says what to set on the server, `invalidRequest` that
     ///   the name of the prepared transaction would be too long. A work that swallowed the error of a statement is `refused`.
-    /// - Complexity: Two round trips beside the work; one more the first time.
+    /// - Complexity: One round trip beside the work; one more the first time.
     public func prepare(_ transaction: TransactionID, _ work: Work) async throws {
         let identifier = try self.identifier(of: transaction)
         try await self.checkServer()
-        let session = try await self.reporting { () throws(PostgresFailure) in
-            try await PostgresSession.begin(on: self.pool, upTo: self.workLimit)
-        }
+        let session = PostgresSession(on: self.pool, upTo: self.workLimit)
         do {
             try await work(PostgresBranch(session: session, place: self.options.description))
             let answer = try await self.reporting { () throws(PostgresFailure) in
-                try await session.perform(.script("PREPARE TRANSACTION \(identifier)"))
+                try await session.end(by: "PREPARE TRANSACTION \(identifier)")
             }
             // A transaction in which a statement has failed is rolled back instead, and that is no error to the server.
             guard answer.command == "PREPARE TRANSACTION" else {

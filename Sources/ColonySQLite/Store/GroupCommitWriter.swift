@@ -12,7 +12,7 @@ import Synchronization
 /// **Gathering.** Callers that were answered together come back together, a few microseconds apart. Committing the
 /// first of them alone would make the rest wait for a whole commit that carries almost nothing. After a batch with
 /// several callers the writer therefore waits until as many are back, but at most half as long as a commit takes. A
-/// caller that works alone is never made to wait.
+/// caller that works alone is never made to wait, and is met awake if it comes back at once: ``Anticipation``.
 ///
 /// **Order.** Operations take effect in the order in which they arrived. Not fewer than one and not more than
 /// ``maximumBatch`` share a transaction, so that no batch keeps other processes out for long.
@@ -36,6 +36,8 @@ package final class GroupCommitWriter: Sendable {
     }
 
     private let condition = ThreadCondition(State())
+    /// How many operations have come, for a thread that is awake and does not want the lock.
+    private let arrivals = Atomic(0)
     private let file: StoreFile
     private let counters = BatchCounters()
 
@@ -69,6 +71,7 @@ package final class GroupCommitWriter: Sendable {
                             + "limit; try again when some are done"))
             }
             state.jobs.append(job)
+            self.arrivals.add(1, ordering: .releasing)
             if !state.isStarted {
                 state.isStarted = true
                 return .start
@@ -129,8 +132,14 @@ extension GroupCommitWriter {
     private func work() {
         let runner = BatchRunner(file: self.file, counters: self.counters)
         var expected = 1
+        var anticipation = Anticipation()
         while let batch = self.nextBatch(expecting: expected, within: runner.gathering) {
-            expected = max(1, runner.run(batch))
+            let arrivals = self.arrivals.load(ordering: .acquiring)
+            let answered = runner.run(batch)
+            expected = max(1, answered)
+            if answered == 1, anticipation.staysAwake() {
+                anticipation.learn(hasPaid: self.sees(moreThan: arrivals, within: Anticipation.patience))
+            }
         }
         runner.close()
         let enders = self.condition.withLock { state in
@@ -138,6 +147,16 @@ extension GroupCommitWriter {
             return state.enders
         }
         for ender in enders { ender.resume() }
+    }
+
+    /// Whether an operation comes within a moment, which the thread passes awake.
+    private func sees(moreThan arrivals: Int, within limit: Duration) -> Bool {
+        let clock = HostClock()
+        let end = clock.now.advanced(by: limit)
+        repeat {
+            if self.arrivals.load(ordering: .acquiring) != arrivals { return true }
+        } while clock.now < end
+        return false
     }
 
     /// Waits for work; `nil` when there is none left and the writer is to stop.

@@ -22,7 +22,7 @@ extension RunWork {
             }
             self.passTime()
             self.decide()
-            if !self.decisions.isEmpty {
+            if !self.decisions.isEmpty, !self.mayWriteLater {
                 guard await self.write() else { return self.abandon(.lost) }
             }
             if self.progress.end != nil { return .final(self.progress, values: self.values) }
@@ -185,21 +185,37 @@ extension RunWork {
 // MARK: - The journal
 
 extension RunWork {
+    /// Whether what is decided can wait for the answers of other steps, and be written down with them.
+    private var mayWriteLater: Bool {
+        self.plan.isDecidedAtOnce && !self.calls.isEmpty
+            && self.decisions.allSatisfy { if case .completed = $0 { true } else { false } }
+    }
+
+    /// Whether the decisions are worth no sync of their own: notes about calls that failed, and what a plan would find out again.
+    private var areNotes: Bool {
+        self.decisions.allSatisfy { decision in
+            switch decision {
+            case .failed: true
+            case .completed, .finished: self.plan.isDecidedAtOnce
+            default: false
+            }
+        }
+    }
+
     /// Writes the decisions down.
     ///
     /// - Returns: `false` if the transaction is not this coordinator's any more.
     private mutating func write() async -> Bool {
         let now = self.services.wall.now
         let entries = self.decisions.map { JournalEntry(at: now, $0) }
-        // A note about a call that failed is worth no sync of its own.
-        let isNote = self.decisions.allSatisfy { if case .failed = $0 { true } else { false } }
+        let durability: Durability = self.areNotes ? .written : .synced
         var failures = 0
         while true {
             do throws(TransactionError) {
                 guard
                     try await self.services.journal.append(
                         entries, to: self.id, state: self.progress.state,
-                        durability: isNote ? .written : .synced, by: self.coordinator)
+                        durability: durability, by: self.coordinator)
                 else { return false }
                 break
             } catch {

@@ -8,13 +8,18 @@ package struct TransactionPlan: Sendable {
     package let shape: TransactionShape
     /// Within which time it turns back; `nil` for no limit.
     package var timeout: Duration?
+    /// Whether what its steps have done is worth no sync: if that is forgotten they are called again, which costs a call and changes
+    /// nothing, because they give nothing that others use and nothing can turn back. Its beginning alone is its decision.
+    package var isDecidedAtOnce: Bool
     /// Makes a value of the input of the transaction.
     package var decodeInput: @Sendable ([UInt8]) throws -> any Sendable
 
     package init(
-        steps: [PlannedStep], timeout: Duration?, decodeInput: @escaping @Sendable ([UInt8]) throws -> any Sendable
+        steps: [PlannedStep], timeout: Duration?, isDecidedAtOnce: Bool = false,
+        decodeInput: @escaping @Sendable ([UInt8]) throws -> any Sendable
     ) {
         self.steps = steps
+        self.isDecidedAtOnce = isDecidedAtOnce
         self.shape = TransactionShape(steps.map(\.shape))
         self.timeout = timeout
         self.decodeInput = decodeInput

@@ -27,7 +27,8 @@ import ColonyCore
 /// **One decision.** Nothing is written while participants prepare. When all have, one durable write decides: the beginning of a
 /// transaction of the journal whose steps are the commits, each repeated until it is done, in whatever process has this definition. Without
 /// that write everything is aborted: *presumed abort*, so an abort writes nothing. Who wants to abort what somebody else has prepared must
-/// write a decision under the same identifier first, which excludes the other one; that is what the sweeper does.
+/// write a decision under the same identifier first, which excludes the other one; that is what the sweeper does. That all have committed
+/// is written down as well, but not synced: who forgets it has them commit again, which changes nothing.
 ///
 /// - SeeAlso: C. Mohan, B. Lindsay, R. Obermarck, *Transaction management in the R\* distributed database management system*, ACM TODS 11(4),
 ///   1986, section 3: presumed abort.
@@ -91,7 +92,7 @@ public struct TwoPhaseCommit: Sendable {
                     return StepResult((), bytes: [])
                 }, decodeOutput: { _ in () })
         }
-        return TransactionPlan(steps: steps, timeout: nil) { bytes in
+        return TransactionPlan(steps: steps, timeout: nil, isDecidedAtOnce: true) { bytes in
             try JSONCoding.decode([StepName].self, from: bytes)
         }
     }

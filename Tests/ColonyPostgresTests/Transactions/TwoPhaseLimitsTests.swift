@@ -81,6 +81,55 @@ struct TwoPhaseLimitsTests {
         await participant.close()
     }
 
+    @Test func `a work without a statement can be prepared, and statements that are sent at once share its transaction`()
+        async throws
+    {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        try await participant.prepare("t-1") { _ in }
+        #expect(try await participant.inDoubt(upTo: 10).map(\.transaction) == ["t-1"])
+        try await participant.commit("t-1")
+        try await participant.prepare("t-2") { database in
+            let transactions = try await withThrowingTaskGroup(of: String?.self) { group in
+                for _ in 0..<8 {
+                    group.addTask {
+                        try await database.query("SELECT pg_current_xact_id()::text").rows.first?.first ?? nil
+                    }
+                }
+                return try await group.reduce(into: Set<String?>()) { $0.insert($1) }
+            }
+            #expect(transactions.count == 1, "\(transactions)")
+        }
+        try await participant.abort("t-2")
+        await participant.close()
+    }
+
+    @Test func `what the server does not prepare is taken back, and its connection serves the next one`() async throws {
+        let server = try await PostgresProcess(["max_prepared_transactions=20"])
+        let participant = try Self.participant(server)
+        let backends = Mutex<Set<String>>([])
+        func work(_ id: TransactionID, _ sql: String) async throws {
+            try await participant.prepare(id) { database in
+                let backend = try await database.query("SELECT pg_backend_pid()").rows.first?.first ?? nil
+                backends.withLock { _ = $0.insert(backend ?? "") }
+                try await database.query(sql)
+            }
+        }
+        try await work("t-1", "CREATE TABLE first ()")
+        for (id, sql) in [("t-2", "CREATE TEMP TABLE brief ()"), ("t-1", "CREATE TABLE second ()")] {
+            let error = await #expect(throws: TwoPhaseError.self) { try await work(try TransactionID(id), sql) }
+            #expect(error?.cause is SQLState, "\(error.map { "\($0)" } ?? "")")
+        }
+        try await work("t-3", "CREATE TABLE third ()")
+        try await participant.commit("t-1")
+        try await participant.commit("t-3")
+        #expect(
+            try server.psql("SELECT string_agg(tablename, ' ' ORDER BY tablename) FROM pg_tables WHERE schemaname = 'public'")
+                == "first third")
+        #expect(backends.withLock { $0.count } == 1, "a connection was given up")
+        await participant.close()
+    }
+
     @Test func `a text with a NUL character is refused, and not cut`() async throws {
         let server = try await PostgresProcess(["max_prepared_transactions=20"])
         let participant = try Self.participant(server)
