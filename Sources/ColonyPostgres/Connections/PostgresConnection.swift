@@ -167,7 +167,8 @@ extension PostgresConnection {
     /// Sends the beginning of a transaction and its first statement together; if the beginning fails, the statement is not run.
     private func open(_ sql: String, _ parameters: [String?]) -> Bool {
         self.isPipelined = PQenterPipelineMode(self.handle) == 1
-        return self.isPipelined && self.query("BEGIN") && self.query(sql, parameters) && PQpipelineSync(self.handle) == 1
+        return self.isPipelined && self.query("BEGIN") && self.query(sql, parameters)
+            && PQpipelineSync(self.handle) == 1
     }
 
     /// Sends the end of a transaction and what clears the connection together, each with a mark of its own, so that the second is run

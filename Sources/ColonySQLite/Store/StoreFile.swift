@@ -231,13 +231,16 @@ private struct OpeningLock {
         let file = try bell.create()
         let clock = HostClock()
         let deadline = clock.now.advanced(by: limit)
+        // Longer each time: where hundreds wait, looking often is what keeps the one from opening.
+        var nap = 500
         while flock(file, LOCK_EX | LOCK_NB) != 0 {
             guard clock.now < deadline else {
                 close(file)
                 throw StoreError(
                     .busy, "another process has been opening the store \"\(path)\" for too long; try again")
             }
-            napThread(microseconds: 500)
+            napThread(microseconds: nap)
+            nap = min(2 * nap, 32_000)
         }
         self.file = file
     }
