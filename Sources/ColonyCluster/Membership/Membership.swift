@@ -181,6 +181,13 @@ public struct Membership: Sendable {
         return self.takeDirectives()
     }
 
+    /// Asks other seeds from now on, if it has to ask any: their addresses may have changed since it began.
+    ///
+    /// - Parameter seeds: As in ``start(seeds:at:)``.
+    public mutating func replace(seeds: [MemberAddress]) {
+        self.seeds = seeds.filter { $0 != self.own.address }
+    }
+
     /// Says good-bye. Others do not take it for failed. It goes on telling so until ``nextWake`` is `nil`.
     public mutating func leave(at now: MonotonicInstant) -> [MembershipDirective] {
         guard self.own.state != .left else { return [] }

@@ -1,0 +1,30 @@
+package import ColonyCore
+package import Logging
+import NIOCore
+import Synchronization
+
+extension ClusterNode {
+    /// A node whose names are looked up by a test.
+    package convenience init(
+        _ configuration: ClusterNodeConfiguration, clock: any MonotonicClock = HostClock(), logger: Logger,
+        resolving resolve: @escaping @Sendable (String) -> [String]
+    ) {
+        self.init(
+            configuration, clock: clock, generator: SystemRandomNumberGenerator(), names: HostNames(resolve),
+            logger: logger)
+    }
+
+    /// Ends without a word, as a process does that is killed.
+    package func fall() async {
+        self.state.withLock { state in
+            state.phase = .ended
+            state.bell?.fire()
+        }
+        await self.close()
+    }
+
+    /// Closes the socket for datagrams, as NIO does after an error of writing.
+    package func loseSocket() async {
+        try? await self.state.withLock { $0.socket }?.close().get()
+    }
+}
