@@ -23,6 +23,9 @@ extension ClusterNode {
         await self.close()
     }
 
+    /// The port that it listens at, which is not the one that others know if ports are translated on the way.
+    package var boundPort: Int? { self.state.withLock { $0.listener?.localAddress?.port } }
+
     /// Closes the socket for datagrams, as NIO does after an error of writing.
     package func loseSocket() async {
         try? await self.state.withLock { $0.socket }?.close().get()

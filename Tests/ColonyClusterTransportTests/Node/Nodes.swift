@@ -46,9 +46,13 @@ final class Nodes {
             cluster: cluster, name: name, port: port, protection: keyring.map { .keyring($0) } ?? .none,
             seeds: seeds ?? self.running.prefix(1).compactMap(\.node.address), metadata: metadata,
             membership: settings ?? Self.settings(), limits: limits)
-        let node = ClusterNode(configuration, logger: logger)
+        return try await self.run(ClusterNode(configuration, logger: logger))
+    }
+
+    /// Runs a node that a test has made.
+    func run(_ node: ClusterNode) async throws -> ClusterNode {
         self.running.append(Running(node: node, task: Task { try await node.run() }))
-        try await eventually("an address of \(name)") { node.address != nil }
+        try await eventually("an address of \(node.configuration.name)") { node.address != nil }
         return node
     }
 
