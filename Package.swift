@@ -350,8 +350,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyClusterTransportTests",
             dependencies: [
-                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonySimulation", "colony-cluster-probe",
-                .crypto, .log, .nioCore, .nioPosix,
+                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonySimulation", "RealServers",
+                "colony-cluster-probe", .log, .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),

@@ -5,20 +5,23 @@ import NIOCore
 /// How members' addresses and those of sockets belong together.
 enum TransportAddress {
     /// The address of a socket that reaches a member whose host is a number; `nil` if it is a name.
-    ///
-    /// - Parameter isIPv6: Whether it is for a socket of IPv6, which reaches IPv4 by mapped addresses.
-    static func socket(_ address: MemberAddress, isIPv6: Bool) -> SocketAddress? {
-        self.socket(host: address.host, port: Int(address.port), isIPv6: isIPv6)
+    static func socket(host: String, port: Int) -> SocketAddress? {
+        guard let address = try? SocketAddress(ipAddress: host, port: port) else { return nil }
+        // Written like a mapped address it is one of IPv4.
+        guard address.protocol == .inet6, let mapped = self.mapped(host) else { return address }
+        return try? SocketAddress(ipAddress: mapped, port: port)
     }
 
-    static func socket(host: String, port: Int, isIPv6: Bool) -> SocketAddress? {
-        guard let address = try? SocketAddress(ipAddress: host, port: port) else { return nil }
+    /// The same for sending datagrams from a socket of one family. NIO opens those of IPv6 for IPv4 as well, which is reached by mapped addresses; one of IPv4 reaches
+    /// nobody else, and a system that was asked to try would have NIO close the socket.
+    ///
+    /// - Returns: `nil` if it cannot be reached from there.
+    static func datagram(_ address: SocketAddress, fromIPv6 isIPv6: Bool) -> SocketAddress? {
         switch (address.protocol, isIPv6) {
-        case (.inet, true): return try? SocketAddress(ipAddress: "::ffff:\(host)", port: port)
-        case (.inet6, false):
-            // Written like a mapped address it is one of IPv4.
-            guard let mapped = self.mapped(host) else { return address }
-            return try? SocketAddress(ipAddress: mapped, port: port)
+        case (.inet, true):
+            guard let host = address.ipAddress, let port = address.port else { return nil }
+            return try? SocketAddress(ipAddress: "::ffff:\(host)", port: port)
+        case (.inet6, false): return nil
         default: return address
         }
     }

@@ -78,12 +78,14 @@ extension ClusterNode {
     // MARK: To others
 
     func make(_ call: NodeState.Call) {
-        if let place = TransportAddress.socket(call.address, isIPv6: false) { return self.connect(to: place, call) }
+        if let place = TransportAddress.socket(host: call.address.host, port: Int(call.address.port)) {
+            return self.connect(to: place, call)
+        }
         self.names.addresses(of: call.address.host) { [weak self] found in
             guard let self else { return }
             let host = self.state.withLock { found.randomElement(using: &$0.generator) }
             let place = host.flatMap {
-                TransportAddress.socket(host: $0, port: Int(call.address.port), isIPv6: false)
+                TransportAddress.socket(host: $0, port: Int(call.address.port))
             }
             if let place { self.connect(to: place, call) } else { self.forgetCall(hasFailed: true) }
         }

@@ -18,7 +18,9 @@ extension ClusterNode {
                 let place = try SocketAddress(ipAddress: host, port: self.configuration.port)
                 let opened = try await self.openListener(place).get()
                 listener = opened
-                socket = try await self.openSocket(host: host, port: opened.localAddress?.port ?? 0).get()
+                socket = try await self.openSocket(
+                    SocketAddress(ipAddress: host, port: opened.localAddress?.port ?? 0)
+                ).get()
             } catch {
                 failure = error
                 try? await listener?.close().get()
@@ -41,7 +43,28 @@ extension ClusterNode {
             state.listener = listener
             state.socket = socket
         }
-        self.watch(socket, host: host, port: port)
+        for (socket, channel) in [(Socket.listener, listener), (.datagrams, socket)] {
+            if let place = channel.localAddress { self.keep(socket, channel, place) }
+        }
+    }
+
+    /// The two that a node has.
+    private enum Socket {
+        case listener, datagrams
+
+        var path: WritableKeyPath<NodeState, (any Channel)?> {
+            switch self {
+            case .listener: \.listener
+            case .datagrams: \.socket
+            }
+        }
+    }
+
+    private func open(_ socket: Socket, _ place: SocketAddress) -> EventLoopFuture<any Channel> {
+        switch socket {
+        case .listener: self.openListener(place)
+        case .datagrams: self.openSocket(place)
+        }
     }
 
     private func numericHost() async -> String {
@@ -63,7 +86,7 @@ extension ClusterNode {
             .bind(to: place)
     }
 
-    private func openSocket(host: String, port: Int) -> EventLoopFuture<any Channel> {
+    private func openSocket(_ place: SocketAddress) -> EventLoopFuture<any Channel> {
         DatagramBootstrap(group: self.loop)
             // One byte more, so that one that is cut off is known by its length.
             .channelOption(
@@ -75,32 +98,33 @@ extension ClusterNode {
                         DatagramHandler { bytes, source in self?.takeDatagram(bytes, from: source) })
                 }
             }
-            .bind(host: host, port: port)
+            .bind(to: place)
     }
 
-    /// Opens another socket for datagrams when this one is closed, which NIO does after most errors of writing, such as that there is no way to the network.
-    private func watch(_ socket: any Channel, host: String, port: Int) {
-        socket.closeFuture.whenComplete { [weak self] _ in self?.reopen(host: host, port: port, failures: 1) }
+    /// Opens another socket in the place of one that is closed, which NIO does after most errors of writing datagrams, such as that there is no way to the network, and
+    /// after some of taking connections.
+    private func keep(_ socket: Socket, _ channel: any Channel, _ place: SocketAddress) {
+        channel.closeFuture.whenComplete { [weak self] _ in self?.reopen(socket, place, failures: 1) }
     }
 
-    private func reopen(host: String, port: Int, failures: Int) {
+    private func reopen(_ socket: Socket, _ place: SocketAddress, failures: Int) {
         let delay = self.state.withLock { state in
-            state.socket = nil
+            state[keyPath: socket.path] = nil
             return state.phase.isRunning ? Backoff().delay(after: failures, using: &state.generator) : nil
         }
         guard let delay else { return }
         self.loop.scheduleTask(in: .nanoseconds(delay.clampedNanoseconds)) { [weak self] in
             guard let self else { return }
-            self.openSocket(host: host, port: port).whenComplete { result in
+            self.open(socket, place).whenComplete { result in
                 switch result {
-                case .failure: self.reopen(host: host, port: port, failures: failures + 1)
-                case .success(let socket):
+                case .failure: self.reopen(socket, place, failures: failures + 1)
+                case .success(let channel):
                     let isWanted = self.state.withLock { state in
-                        if state.phase.isRunning { state.socket = socket }
+                        if state.phase.isRunning { state[keyPath: socket.path] = channel }
                         return state.phase.isRunning
                     }
-                    guard isWanted else { return socket.close(promise: nil) }
-                    self.watch(socket, host: host, port: port)
+                    guard isWanted else { return channel.close(promise: nil) }
+                    self.keep(socket, channel, place)
                 }
             }
         }

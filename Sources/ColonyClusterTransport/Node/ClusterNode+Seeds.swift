@@ -61,7 +61,7 @@ extension ClusterNode {
         }
         var addresses: [MemberAddress] = []
         for seed in seeds.prefix(Self.mostSeeds) {
-            if TransportAddress.socket(seed, isIPv6: false) != nil {
+            if TransportAddress.socket(host: seed.host, port: Int(seed.port)) != nil {
                 addresses.append(seed)
                 continue
             }

@@ -26,8 +26,8 @@ extension ClusterNode {
     /// The port that it listens at, which is not the one that others know if ports are translated on the way.
     package var boundPort: Int? { self.state.withLock { $0.listener?.localAddress?.port } }
 
-    /// Closes the socket for datagrams, as NIO does after an error of writing.
-    package func loseSocket() async {
-        try? await self.state.withLock { $0.socket }?.close().get()
+    /// Closes both sockets, as NIO does after some errors.
+    package func loseSockets() async {
+        for channel in self.state.withLock({ [$0.socket, $0.listener] }) { try? await channel?.close().get() }
     }
 }

@@ -12,7 +12,7 @@ public struct ClusterStatistics: Hashable, Sendable {
     public internal(set) var datagramsFailed = 0
     /// Packets that went over a connection because they were too long for a datagram.
     public internal(set) var oversizedPackets = 0
-    /// Packets that were dropped because nobody knows yet to which address the name of their receiver leads.
+    /// Packets that were dropped because it is not known yet to which address the name of their receiver leads, or because it is one of IPv6 and the node listens at one of IPv4.
     public internal(set) var unresolvedPackets = 0
     /// Connections to others that were begun.
     public internal(set) var connectionsOpened = 0

@@ -174,7 +174,11 @@ struct NodeState {
         of address: MemberAddress, _ errands: inout Errands, at now: MonotonicInstant
     ) -> SocketAddress? {
         let isIPv6 = self.socket?.localAddress?.protocol == .inet6
-        if let place = TransportAddress.socket(address, isIPv6: isIPv6) { return place }
+        if let place = TransportAddress.socket(host: address.host, port: Int(address.port)) {
+            let reachable = TransportAddress.datagram(place, fromIPv6: isIPv6)
+            if reachable == nil { self.statistics.unresolvedPackets += 1 }
+            return reachable
+        }
         let known = self.lookups[address.host]
         if known.map({ $0.expiresAt <= now && !$0.isUnderWay }) ?? true {
             if self.lookups.count >= Self.mostLookups { self.lookups = [:] }
@@ -182,13 +186,20 @@ struct NodeState {
             errands.lookups.append(address.host)
         }
         // Where it led to before, until it is known whether it still does.
-        let host = known?.host
-        let place = host.flatMap { TransportAddress.socket(host: $0, port: Int(address.port), isIPv6: isIPv6) }
+        let place = known?.host
+            .flatMap { TransportAddress.socket(host: $0, port: Int(address.port)) }
+            .flatMap { TransportAddress.datagram($0, fromIPv6: isIPv6) }
         if place == nil { self.statistics.unresolvedPackets += 1 }
         return place
     }
 
     mutating func note(_ host: String, leadsTo found: [String], at now: MonotonicInstant) {
+        let isIPv6 = self.socket?.localAddress?.protocol == .inet6
+        let found = found.filter { number in
+            TransportAddress.socket(host: number, port: 1).flatMap {
+                TransportAddress.datagram($0, fromIPv6: isIPv6)
+            } != nil
+        }
         guard var lookup = self.lookups[host] else { return }
         lookup.isUnderWay = false
         lookup.host = found.first ?? lookup.host

@@ -117,14 +117,52 @@ import Testing
         }
     }
 
-    @Test("The socket for datagrams is opened again when it is lost")
-    func socketIsOpenedAgain() async throws {
+    @Test("Sockets are opened again when they are lost")
+    func socketsAreOpenedAgain() async throws {
         try await Nodes.with { nodes in
             let started = try await nodes.start(3)
-            let sent = started[1].statistics.datagramsReceived
-            await started[1].loseSocket()
-            try await eventually("datagrams after that") { started[1].statistics.datagramsReceived > sent + 20 }
-            try await Nodes.agree(started)
+            let received = started[0].statistics.datagramsReceived
+            await started[0].loseSockets()
+            try await eventually("datagrams after that") {
+                started[0].statistics.datagramsReceived > received + 20
+            }
+            let accepted = started[0].statistics.connectionsAccepted
+            let late = try await nodes.start("node-3", seeds: [nodes.seed])
+            try await Nodes.agree(started + [late])
+            #expect(started[0].statistics.connectionsAccepted > accepted)
+        }
+    }
+
+    /// Whether this host has the loopback address of IPv6, which containers often lack.
+    private static let hasIPv6 = SystemAddresses.hasIPv6Loopback
+
+    @Test(
+        "A node that listens at all addresses of both families is reached by either",
+        .enabled(if: Self.hasIPv6, "this host has no loopback address of IPv6"))
+    func bothFamiliesAreReached() async throws {
+        try await Nodes.with { nodes in
+            let ring = try #require(nodes.keyring)
+            func node(_ name: NodeID, at host: String, as advertised: String) async throws -> ClusterNode {
+                try await nodes.run(
+                    ClusterNode(
+                        try ClusterNodeConfiguration(
+                            cluster: "orders", name: name, host: host, port: 0, advertisedHost: advertised,
+                            protection: .keyring(ring), seeds: nodes.running.prefix(1).compactMap(\.node.address),
+                            membership: Nodes.settings()), logger: Nodes.silent))
+            }
+            let both = try await node("a", at: "::", as: "127.0.0.1")
+            let fourth = try await node("b", at: "127.0.0.1", as: "127.0.0.1")
+            try await Nodes.agree([both, fourth])
+            let sixth = try await node("c", at: "::1", as: "::1")
+            // The one of IPv4 cannot send datagrams to it. It is reached over connections, and by what others tell of it.
+            try await eventually("all three at the one that both reach") { Nodes.present(both) == ["a", "b", "c"] }
+            let received = (both.statistics.datagramsReceived, fourth.statistics.datagramsReceived)
+            try await eventually("datagrams to both") {
+                both.statistics.datagramsReceived > received.0 + 20
+                    && fourth.statistics.datagramsReceived > received.1 + 20
+            }
+            #expect(both.statistics.datagramsFailed + fourth.statistics.datagramsFailed == 0)
+            #expect(sixth.isAdmitted)
         }
     }
 }

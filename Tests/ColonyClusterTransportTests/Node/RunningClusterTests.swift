@@ -160,10 +160,26 @@ import Testing
             let first = try await nodes.start("a", seeds: [])
             let second = try await nodes.start("b", seeds: [])
             try await eventually("two clusters") { first.isAdmitted && second.isAdmitted }
-            // A third that knows both joins one of them, and hears of the other one when it asks for nothing else.
+            // A third that knows both joins one of them, and asks the other one later, which is no member.
             let third = try await nodes.start("c", seeds: [first, second].compactMap(\.address))
-            try await eventually("the third in one of them") { third.isAdmitted }
-            #expect(third.members.filter(\.state.isPresent).count >= 2)
+            try await Nodes.agree([first, second, third])
+        }
+    }
+
+    @Test("Nodes that are started at the same time, each with the same list of seeds, become one cluster")
+    func coldStartIsOneCluster() async throws {
+        try await Nodes.with { nodes in
+            var seeds: [MemberAddress] = []
+            for number in 0..<3 {
+                seeds.append(try #require(try await nodes.start(NodeID("held-\(number)"), seeds: []).address))
+            }
+            await nodes.stop()
+            var started: [ClusterNode] = []
+            for (number, seed) in seeds.enumerated() {
+                started.append(
+                    try await nodes.start(NodeID("node-\(number)"), port: Int(seed.port), seeds: seeds))
+            }
+            try await Nodes.agree(started)
         }
     }
 }

@@ -106,6 +106,16 @@ struct RawConnection {
     func close() async { try? await self.channel.close().get() }
 }
 
+/// What this host can do.
+enum SystemAddresses {
+    static var hasIPv6Loopback: Bool {
+        let attempt = DatagramBootstrap(group: MultiThreadedEventLoopGroup.singleton).bind(host: "::1", port: 0)
+        guard let channel = try? attempt.wait() else { return false }
+        channel.close(promise: nil)
+        return true
+    }
+}
+
 /// Remembers what a node tells its log.
 final class Log: Sendable {
     private let lines = Mutex<[(level: Logger.Level, text: String)]>([])
