@@ -57,7 +57,7 @@ extension ClusterNode {
 
     private func takePacket(_ packet: [UInt8], from source: SocketAddress) throws(ClusterRefusal) -> [[UInt8]] {
         let now = self.clock.now
-        let errands = try self.state.withLock { state throws(ClusterRefusal) in
+        let errands = try self.decide { state throws(ClusterRefusal) in
             try state.take(packet, from: source, over: .connection, at: now)
         }
         self.run(errands)
@@ -66,7 +66,7 @@ extension ClusterNode {
 
     private func note(_ end: ConversationHandler.End, _ source: SocketAddress?) {
         let now = self.clock.now
-        self.state.withLock { state in
+        self.decide { state in
             switch end {
             case .done: break
             case .refused(let refusal): state.refuse(refusal, from: source, at: now)

@@ -11,7 +11,7 @@ extension ClusterNode {
     func takeDatagram(_ bytes: [UInt8], from source: SocketAddress) {
         let now = self.clock.now
         let isAllowed = self.isAllowed(source)
-        let errands = self.state.withLock { state -> NodeState.Errands in
+        let errands = self.decide { state -> NodeState.Errands in
             state.statistics.datagramsReceived += 1
             state.statistics.datagramBytesReceived += bytes.count
             var errands = NodeState.Errands(socket: state.socket)

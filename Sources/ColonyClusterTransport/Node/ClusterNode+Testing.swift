@@ -6,12 +6,12 @@ import Synchronization
 extension ClusterNode {
     /// A node whose names are looked up by a test.
     package convenience init(
-        _ configuration: ClusterNodeConfiguration, clock: any MonotonicClock = HostClock(), logger: Logger,
+        _ configuration: ClusterNodeConfiguration, clock: any MonotonicClock = HostClock(),
+        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(), logger: Logger,
         resolving resolve: @escaping @Sendable (String) -> [String]
     ) {
         self.init(
-            configuration, clock: clock, generator: SystemRandomNumberGenerator(), names: HostNames(resolve),
-            logger: logger)
+            configuration, clock: clock, generator: generator, names: HostNames(resolve), logger: logger)
     }
 
     /// Ends without a word, as a process does that is killed.

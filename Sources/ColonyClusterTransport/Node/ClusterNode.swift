@@ -66,7 +66,7 @@ public final class ClusterNode: Service {
         self.names = names
         self.state = Mutex(
             NodeState(
-                configuration: configuration, generator: generator, secrets: secrets, feed: self.feed, logger: logger))
+                configuration: configuration, generator: generator, secrets: secrets, feed: self.feed))
     }
 
     // MARK: Looking
@@ -213,10 +213,24 @@ public final class ClusterNode: Service {
     /// Has the membership do something, and carries out what it wants done.
     func act(_ action: (inout NodeState, MonotonicInstant) -> [MembershipDirective]) {
         let now = self.clock.now
-        let errands = self.state.withLock { state in
+        let errands = self.decide { state in
             let directives = action(&state, now)
             return state.carryOut(directives, at: now)
         }
         self.run(errands)
+    }
+
+    /// Changes the state, and tells the log afterwards what there is to tell: whoever keeps a log may take long, or ask this node something.
+    func decide<Result: Sendable, Failure: Error>(
+        _ body: (inout NodeState) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        var notices: [NodeState.Notice] = []
+        defer {
+            for notice in notices { self.logger.log(level: notice.level, notice.message, metadata: notice.metadata) }
+        }
+        return try self.state.withLock { state throws(Failure) in
+            defer { notices = state.takeNotices() }
+            return try body(&state)
+        }
     }
 }

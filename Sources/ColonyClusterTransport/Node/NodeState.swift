@@ -36,6 +36,13 @@ struct NodeState {
         let expectsAnswer: Bool
     }
 
+    /// What the log is told after the lock is let go of.
+    struct Notice {
+        let level: Logger.Level
+        let message: Logger.Message
+        let metadata: Logger.Metadata
+    }
+
     /// To where a name has led.
     private struct Lookup {
         var host: String?
@@ -49,7 +56,6 @@ struct NodeState {
 
     let configuration: ClusterNodeConfiguration
     let feed: ChangeFeed
-    let logger: Logger
     var phase = Phase.idle
     var membership: Membership?
     var metadata: [UInt8]
@@ -75,17 +81,17 @@ struct NodeState {
     var waitingForEnd: [OneShotSignal] = []
     var statistics = ClusterStatistics()
     private var quietUntil: [String: MonotonicInstant] = [:]
+    private var notices: [Notice] = []
 
     init(
         configuration: ClusterNodeConfiguration, generator: any RandomNumberGenerator & Sendable,
-        secrets: any RandomNumberGenerator & Sendable, feed: ChangeFeed, logger: Logger
+        secrets: any RandomNumberGenerator & Sendable, feed: ChangeFeed
     ) {
         self.configuration = configuration
         self.metadata = configuration.metadata
         self.generator = generator
         self.secrets = secrets
         self.feed = feed
-        self.logger = logger
         self.post = DatagramPost(
             cluster: configuration.cluster, keyring: configuration.protection.keyring, generator: secrets,
             greetingTimeout: configuration.membership.pingTimeout / 2)
@@ -136,13 +142,13 @@ struct NodeState {
         case .displaced(let other):
             self.isAdmitted = false
             self.displacedBy = other
-            self.logger.warning(
-                "another process has the name of this node; give one of them another name",
-                metadata: ["other": "\(other)"])
+            self.tell(
+                .warning, "another process has the name of this node; give one of them another name",
+                ["other": "\(other)"])
         case .conflict(let id, let address, let other):
-            self.logger.warning(
-                "two processes have one name",
-                metadata: ["name": "\(id)", "address": "\(address)", "other": "\(other)"])
+            self.tell(
+                .warning, "two processes have one name",
+                ["name": "\(id)", "address": "\(address)", "other": "\(other)"])
         case .joined, .updated, .suspected, .recovered, .failed, .left: break
         }
         self.feed.send(event)
@@ -230,21 +236,30 @@ struct NodeState {
     private mutating func noteAnswerOverConnection(_ sender: NodeID, at now: MonotonicInstant) {
         self.statistics.answersOverConnectionsOnly += 1
         guard self.mayTell("connections only", at: now) else { return }
-        self.logger.warning(
-            "a member answers over connections and not over datagrams; does something let no UDP through?",
-            metadata: ["member": "\(sender)", "count": "\(self.statistics.answersOverConnectionsOnly)"])
+        self.tell(
+            .warning, "a member answers over connections and not over datagrams; does something let no UDP through?",
+            ["member": "\(sender)", "count": "\(self.statistics.answersOverConnectionsOnly)"])
     }
 
     /// Counts what was ignored, and tells the log now and then.
     mutating func refuse(_ refusal: ClusterRefusal, from source: SocketAddress?, at now: MonotonicInstant) {
         self.statistics.refusals[refusal, default: 0] += 1
         guard refusal != .misdirected, self.mayTell(refusal.rawValue, at: now) else { return }
-        self.logger.log(
-            level: refusal.isMisconfiguration ? .warning : .info, "ignored what was sent to this node",
-            metadata: [
+        self.tell(
+            refusal.isMisconfiguration ? .warning : .info, "ignored what was sent to this node",
+            [
                 "reason": "\(refusal)", "from": "\(source.flatMap(TransportAddress.member)?.description ?? "unknown")",
                 "count": "\(self.statistics.refusals[refusal] ?? 0)",
             ])
+    }
+
+    private mutating func tell(_ level: Logger.Level, _ message: Logger.Message, _ metadata: Logger.Metadata) {
+        self.notices.append(Notice(level: level, message: message, metadata: metadata))
+    }
+
+    mutating func takeNotices() -> [Notice] {
+        defer { self.notices = [] }
+        return self.notices
     }
 
     /// Whether something is to be told again.
