@@ -104,7 +104,6 @@ extension ClusterNode {
             .connect(to: place)
             .whenComplete { [weak self] result in
                 switch result {
-                // Its handler has counted the failure if there was one to close.
                 case .failure: self?.forgetCall(hasFailed: true)
                 case .success(let channel):
                     guard let self else { return channel.close(promise: nil) }

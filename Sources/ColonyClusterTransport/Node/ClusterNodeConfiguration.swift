@@ -75,7 +75,7 @@ public struct ClusterNodeConfiguration: Sendable {
                 "nobody is reached at \(NameRules.quoted(advertisedHost)), which stands for all addresses: advertise one of them"
             )
         }
-        if case .none = protection, !TransportAddress.isLoopback(host) {
+        if case .unsealedOnLoopback = protection, !TransportAddress.isLoopback(host) {
             throw ClusterError(
                 .invalidConfiguration,
                 "a cluster without a key at \(NameRules.quoted(host)) takes whatever anybody sends: give it a key, or "
@@ -102,9 +102,9 @@ public enum ClusterProtection: Sendable {
     /// Sealed with the keys of the cluster: nobody without one can read it, change it, or take part.
     case keyring(ClusterKeyring)
     /// Not at all, and only on loopback addresses.
-    case none
+    case unsealedOnLoopback
     /// Not at all. Everybody who reaches the port can be a member, and remove others.
-    case noneOnAnyNetwork
+    case unsealedOnAnyNetwork
 
     /// The keyring, if there is one.
     var keyring: ClusterKeyring? {

@@ -53,11 +53,14 @@ import Testing
     @Test("Without a key a node listens at loopback addresses only, unless it is said otherwise")
     func keyIsNeededOnNetworks() {
         for host in ["127.0.0.1", "127.1.2.3", "::1", "localhost"] {
-            #expect(self.refusal(host: host, protection: ClusterProtection.none) == nil)
+            #expect(self.refusal(host: host, protection: ClusterProtection.unsealedOnLoopback) == nil)
         }
         for host in ["10.0.0.1", "127.0.0.1.example", "node.example"] {
-            #expect(self.refusal(host: host, protection: ClusterProtection.none)?.contains("give it a key") == true)
-            #expect(self.refusal(host: host, protection: .noneOnAnyNetwork) == nil)
+            #expect(
+                self.refusal(host: host, protection: ClusterProtection.unsealedOnLoopback)?
+                    .contains("give it a key")
+                    == true)
+            #expect(self.refusal(host: host, protection: .unsealedOnAnyNetwork) == nil)
         }
     }
 

@@ -43,7 +43,7 @@ final class Nodes {
     ) async throws -> ClusterNode {
         let keyring = keyring ?? self.keyring
         let configuration = try ClusterNodeConfiguration(
-            cluster: cluster, name: name, port: port, protection: keyring.map { .keyring($0) } ?? .none,
+            cluster: cluster, name: name, port: port, protection: keyring.map { .keyring($0) } ?? .unsealedOnLoopback,
             seeds: seeds ?? self.running.prefix(1).compactMap(\.node.address), metadata: metadata,
             membership: settings ?? Self.settings(), limits: limits)
         return try await self.run(ClusterNode(configuration, logger: logger))

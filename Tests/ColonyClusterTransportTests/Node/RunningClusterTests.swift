@@ -88,6 +88,36 @@ import Testing
         }
     }
 
+    @Test("A member to which no datagrams get through stays a member, and the log says why it is slow")
+    func blockedDatagramsAreTold() async throws {
+        try await Nodes.with { nodes in
+            let log = Log()
+            let first = try await nodes.start("a", logger: log.logger)
+            let bound = Mutex<Int?>(nil)
+            // Others know the second by a port at which nobody takes datagrams.
+            let switchboard = try await Switchboard { bound.withLock { $0 } }
+            let ring = try #require(nodes.keyring)
+            let second = try await nodes.run(
+                ClusterNode(
+                    try ClusterNodeConfiguration(
+                        cluster: "orders", name: "b", port: 0, advertisedPort: switchboard.port,
+                        protection: .keyring(ring), seeds: [nodes.seed], membership: Nodes.settings()),
+                    logger: Nodes.silent))
+            bound.withLock { $0 = second.boundPort }
+            try await Nodes.agree([first, second])
+            let changes = first.changes()
+            try await eventually("pings that were answered over connections") {
+                first.statistics.answersOverConnectionsOnly > 10
+            }
+            #expect(log.warnings.count { $0.contains("let no UDP through") } == 1)
+            await nodes.stop()
+            for await change in changes {
+                if case .happened(.failed(let member)) = change { Issue.record("\(member.id) was lost") }
+            }
+            try await switchboard.close()
+        }
+    }
+
     @Test("Seeds and members may be known by names, which are looked up again when they lead elsewhere")
     func namesAreLookedUp() async throws {
         try await Nodes.with { nodes in

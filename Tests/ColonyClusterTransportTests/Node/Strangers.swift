@@ -89,6 +89,44 @@ final class Eavesdropper: Sendable {
     func close() async throws { try await self.state.withLock { $0.socket }?.close() }
 }
 
+/// Stands in the way of all connections to one node, and passes them on.
+final class Switchboard {
+    private let listener: any Channel
+    var port: Int { self.listener.localAddress?.port ?? 0 }
+
+    /// - Parameter port: Where they go to, as soon as it is known.
+    init(to port: @escaping @Sendable () -> Int?) async throws {
+        self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                guard let port = port() else { return channel.close() }
+                return ClientBootstrap(group: channel.eventLoop)
+                    .connect(host: "127.0.0.1", port: port)
+                    .flatMap { other in
+                        let there = other.pipeline.addHandler(Passing(to: channel))
+                        return there.and(channel.pipeline.addHandler(Passing(to: other)))
+                    }
+                    .flatMap { _ in channel.setOption(.autoRead, value: true) }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+
+    func close() async throws { try await self.listener.close().get() }
+
+    private final class Passing: ChannelInboundHandler, Sendable {
+        typealias InboundIn = ByteBuffer
+        private let other: any Channel
+
+        init(to other: any Channel) { self.other = other }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            self.other.writeAndFlush(self.unwrapInboundIn(data), promise: nil)
+        }
+
+        func channelInactive(context: ChannelHandlerContext) { self.other.close(promise: nil) }
+    }
+}
+
 /// A connection that says what no member would.
 struct RawConnection {
     private let channel: any Channel
