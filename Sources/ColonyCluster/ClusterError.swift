@@ -3,7 +3,7 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
     /// What is known after the failure, and what to do next.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
-            case invalidConfiguration, malformed, unsupportedVersion, overloaded
+            case invalidConfiguration, malformed, unsupportedVersion, overloaded, unavailable
         }
         private let wrapped: Wrapped
 
@@ -15,6 +15,8 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
         public static let unsupportedVersion = Self(wrapped: .unsupportedVersion)
         /// As many are known as can be. *Not done*; try it again when some are gone.
         public static let overloaded = Self(wrapped: .overloaded)
+        /// The network or a server does not do what is needed, such as give an address that somebody else has. *Not done*; try it again.
+        public static let unavailable = Self(wrapped: .unavailable)
 
         public var description: String { self.wrapped.rawValue }
     }
