@@ -6,7 +6,7 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case invalidDefinition, invalidRequest, tooLarge, conflict, unknownTransaction, unknownDefinition
-            case definitionChanged, undecodable, notStuck, overloaded, notRunning, unavailable, cancelled
+            case definitionChanged, undecodable, notStuck, decisionNotPossible, overloaded, notRunning, unavailable, cancelled
             case storageFailed, closed, timedOut
         }
         private let wrapped: Wrapped
@@ -30,6 +30,9 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
         public static let undecodable = Self(wrapped: .undecodable)
         /// Only a transaction that is stuck takes what a person decides. *Not done*.
         public static let notStuck = Self(wrapped: .notStuck)
+        /// What a person decided does not fit where the transaction stands, such as turning back after the pivot. *Not done*; look at it
+        /// again, and decide something else.
+        public static let decisionNotPossible = Self(wrapped: .decisionNotPossible)
         /// As many transactions are in flight, or as many messages wait in an outbox, as may be. *Not done*; try it again later.
         public static let overloaded = Self(wrapped: .overloaded)
         /// The coordinator does not run, or the journal does not count it as alive any more. *Not done*; run it, or start the transaction in

@@ -199,7 +199,7 @@ struct SagaTests {
                 let error = await #expect(throws: TransactionError.self) {
                     try await stage.journal.intervene(.turnBack, in: "o-1", by: "ann")
                 }
-                #expect(error?.code == .invalidRequest)
+                #expect(error?.code == .decisionNotPossible)
                 try await stage.journal.intervene(
                     .skip(output: nil), in: "o-1", by: "ann", note: "paid back by hand",
                     wall: stage.simulation.wallClock)

@@ -45,13 +45,14 @@ package enum StoppedProcess {
         }
     }
 
-    /// Whether it has locked a part of a file for writing: `1: POSIX ADVISORY WRITE 2219 fe:00:12 0 EOF`.
+    /// Whether it has locked a file or a part of one for writing: `1: POSIX ADVISORY WRITE 2219 fe:00:12 0 EOF`, or `FLOCK`, which a
+    /// process holds while it opens a store.
     private static func writes(_ process: Int32) -> Bool {
         let text = (try? String(contentsOfFile: "/proc/locks", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").contains { line in
             let words = line.split(separator: " ")
-            return words.contains("POSIX") && words.contains("WRITE") && words.contains(Substring("\(process)"))
-                && !words.contains("->")
+            return (words.contains("POSIX") || words.contains("FLOCK")) && words.contains("WRITE")
+                && words.contains(Substring("\(process)")) && !words.contains("->")
         }
     }
 }

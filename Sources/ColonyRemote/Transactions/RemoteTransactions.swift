@@ -121,6 +121,7 @@ extension DaemonConnection.Answer {
         switch self.code {
         case "unknown_transaction": return TransactionError(.unknownTransaction, error.message)
         case "not_stuck": return TransactionError(.notStuck, error.message)
+        case "decision_not_possible": return TransactionError(.decisionNotPossible, error.message)
         case "transaction_conflict": return TransactionError(.conflict, error.message)
         case "body_too_large": return TransactionError(.tooLarge, error.message)
         case "too_many_transactions": return TransactionError(.overloaded, error.message)

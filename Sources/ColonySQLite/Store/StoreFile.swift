@@ -186,9 +186,9 @@ extension StoreFile {
                     + "the file system "
                     + "has no shared memory; put the store on a local disk")
         }
-        // FULL: COMMIT returns after the log was synced. Checkpoints are the writer's business, after its callers have
-        // their answers.
-        try database.execute(sql: "PRAGMA synchronous = FULL")
+        // The migrations need no sync of their own: what the power cuts off is the end of them, and the next one to open the file
+        // goes on from there. Checkpoints are the writer's business, after its callers have their answers.
+        try database.execute(sql: "PRAGMA synchronous = NORMAL")
         try database.execute(sql: "PRAGMA wal_autocheckpoint = 0")
         return Connection(handle: handle, path: self.path)
     }
@@ -201,6 +201,8 @@ extension StoreFile {
     }
 
     private func takeOver(_ database: Database, _ connection: Connection) throws {
+        // From here on COMMIT returns after the log was synced, and the first one syncs the migrations as well.
+        try database.execute(sql: "PRAGMA synchronous = FULL")
         try database.inTransaction(.immediate) {
             let boot = try String.fetchOne(database, sql: "SELECT boot FROM colony WHERE id = 1")
             if boot == nil {

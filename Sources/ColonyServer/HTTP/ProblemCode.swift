@@ -38,6 +38,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case transactionConflict = "transaction_conflict"
     case transactionEnded = "transaction_ended"
     case notStuck = "not_stuck"
+    case decisionNotPossible = "decision_not_possible"
     // 412
     case versionMismatch = "version_mismatch"
     // 413, 415, 429
@@ -79,7 +80,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
             .epochOver:
             409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
-        case .transactionConflict, .transactionEnded, .notStuck: 409
+        case .transactionConflict, .transactionEnded, .notStuck, .decisionNotPossible: 409
         case .unroutable, .impossibleLimit: 422
         case .versionMismatch: 412
         case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
@@ -127,6 +128,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .transactionConflict: "The transaction exists and is another"
         case .transactionEnded: "The transaction has ended"
         case .notStuck: "The transaction needs no decision"
+        case .decisionNotPossible: "The decision does not fit where the transaction stands"
         case .unroutable: "No queue is bound for the messages"
         case .impossibleLimit: "The numbers of the limit do not fit together"
         case .versionMismatch: "The entry is not the one that was expected"

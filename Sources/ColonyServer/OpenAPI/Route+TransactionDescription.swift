@@ -34,7 +34,7 @@ extension Route {
             RouteDescription(
                 summary: "Have a transaction undo what was done, unless the step that decides was begun.",
                 success: "The transaction, which will turn back if it still can.", request: "DecisionRequest",
-                answer: "Transaction", problems: [.unknownTransaction, .transactionEnded])
+                answer: "Transaction", problems: [.unknownTransaction, .transactionEnded, .decisionNotPossible])
         default: preconditionFailure("\(self) is no route of transactions")
         }
     }
@@ -42,7 +42,7 @@ extension Route {
     private func decision(_ summary: String, _ request: String) -> RouteDescription {
         RouteDescription(
             summary: summary, success: "The transaction with what was decided.", request: request,
-            answer: "Transaction", problems: [.unknownTransaction, .notStuck])
+            answer: "Transaction", problems: [.unknownTransaction, .notStuck, .decisionNotPossible])
     }
 }
 

@@ -10,6 +10,7 @@ extension Problem {
         case .conflict: self.init(.transactionConflict, error.message)
         case .unknownTransaction: self.init(.unknownTransaction, error.message)
         case .notStuck: self.init(.notStuck, error.message)
+        case .decisionNotPossible: self.init(.decisionNotPossible, error.message)
         case .overloaded: self.init(.tooManyTransactions, error.message)
         case .storageFailed: self.init(.storeFailed, error.message)
         case .closed: self = .draining

@@ -50,7 +50,7 @@ extension TransactionService {
         // It would turn back behind the back of whoever decides about it next.
         guard record.summary.state != .stuck else {
             throw Problem(
-                .invalidRequest,
+                .decisionNotPossible,
                 "the transaction \(NameRules.quoted(id.rawValue)) is stuck, and is not cancelled but decided about: turn-back "
                     + "undoes what was done")
         }

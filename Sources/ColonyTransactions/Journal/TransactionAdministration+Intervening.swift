@@ -9,8 +9,8 @@ extension TransactionAdministration {
     ///   - person: Who decided, for the journal: 1 to 255 bytes.
     ///   - note: Why, for those who read it later.
     ///   - wall: What dates the entry.
-    /// - Throws: ``TransactionError``: `unknownTransaction`, `notStuck` also if somebody else has decided first, and `invalidRequest` for
-    ///   a decision that is not possible, such as turning back after the pivot.
+    /// - Throws: ``TransactionError``: `unknownTransaction`, `notStuck` also if somebody else has decided first,
+    ///   `decisionNotPossible` for one such as turning back after the pivot, and `invalidRequest`.
     public func intervene(
         _ intervention: Intervention, in transaction: TransactionID, by person: OwnerID, note: String = "",
         wall: any WallClock = SystemWallClock()
@@ -38,7 +38,7 @@ extension TransactionAdministration {
         } catch let error as TransactionError {
             throw error
         } catch {
-            throw TransactionError(.invalidRequest, "this is not possible for \(transaction): \(error)", cause: error)
+            throw TransactionError(.decisionNotPossible, "this is not possible for \(transaction): \(error)", cause: error)
         }
         try await self.intervene(events, progress.state, in: record, wall)
     }
@@ -72,7 +72,7 @@ extension TransactionProgress {
         case .turnBack:
             guard self.mayTurnBack else {
                 throw TransactionError(
-                    .invalidRequest,
+                    .decisionNotPossible,
                     self.isTurnedBack
                         ? "it has turned back already; retry or skip the compensation of \"\(name)\""
                         : "it cannot turn back: a step was begun that cannot be undone")
@@ -81,7 +81,7 @@ extension TransactionProgress {
         case .skip(let output):
             if trouble.direction == .compensation {
                 guard output == nil else {
-                    throw TransactionError(.invalidRequest, "the compensation of \"\(name)\" gives nothing")
+                    throw TransactionError(.decisionNotPossible, "the compensation of \"\(name)\" gives nothing")
                 }
                 return [decision, .compensated(step: trouble.step)]
             }

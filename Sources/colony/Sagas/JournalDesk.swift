@@ -36,7 +36,7 @@ struct JournalDesk: TransactionDesk {
     func cancel(_ transaction: TransactionID, by person: OwnerID, note: String) async throws -> TransactionDocument {
         if try await self.existing(transaction).state == TransactionState.stuck.rawValue {
             throw TransactionError(
-                .invalidRequest,
+                .decisionNotPossible,
                 "the transaction \(NameRules.quoted(transaction.rawValue)) is stuck, and is not cancelled but decided about: "
                     + "turn-back undoes what was done")
         }

@@ -50,7 +50,7 @@ struct DecisionRoutesTests {
             _ = try await server.saga(
                 "s", participant.forward("no", retryable), participant.forward("b", retryable + #","outputs":true"#))
             try await server.reaches("stuck", "s")
-            #expect(try await server.post("/v1/sagas/s/turn-back", "{}").status == 400)
+            #expect(try await server.post("/v1/sagas/s/turn-back", "{}").status == 409)
             let skipped = try await server.post("/v1/sagas/s/skip", #"{"output":{"by": "hand"}}"#)
             #expect(skipped.text.contains(#""decision":"skip","by":"operator""#))
             try await server.reaches("completed", "s")
@@ -59,6 +59,11 @@ struct DecisionRoutesTests {
             // The compensation is refused, so a person closes it.
             _ = try await server.saga("t", participant.step("a"), participant.forward("no"))
             try await server.reaches("stuck", "t")
+            // Not that the request is wrong: it does not fit where the saga stands.
+            let cancelled = try await server.post("/v1/sagas/t/cancel", "{}")
+            #expect((cancelled.status, cancelled.code) == (409, "decision_not_possible"))
+            let turned = try await server.post("/v1/sagas/t/turn-back", "{}")
+            #expect((turned.status, turned.code) == (409, "decision_not_possible"))
             #expect(try await server.post("/v1/sagas/t/resolve", "{}").detail == "state is missing")
             #expect(try await server.post("/v1/sagas/t/resolve", #"{"state":"stuck"}"#).status == 400)
             let closed = try await server.post("/v1/sagas/t/resolve", #"{"state":"compensated","note":"by hand"}"#)

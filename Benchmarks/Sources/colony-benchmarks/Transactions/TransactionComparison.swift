@@ -123,7 +123,7 @@ struct TransactionComparison: Sendable {
         guard FileManager.default.isExecutableFile(atPath: self.twoPhase) else {
             throw WorkloadError("\(self.twoPhase) is not built; make bench builds it with a compiler of C")
         }
-        let output = "\(server.server.folder)/../two-phase-\(round).json"
+        let output = "\(server.folder)/../two-phase-\(round).json"
         let code = try ChildProcess(
             self.twoPhase,
             [server.connection(to: "left"), server.connection(to: "right"), "\(tasks)", "\(seconds)"], output: output
