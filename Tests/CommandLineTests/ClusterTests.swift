@@ -39,7 +39,8 @@ import Testing
                     let there = try await scene.colony(key + [second.url])
                     #expect(here.output == there.output)
                     #expect(Set(here.output.split(separator: "\n")) == ["a", "b"])
-                    let many = try await scene.colony("cluster", "ring", "--key", "k", "--count", "3", "--server", first.url)
+                    let many = try await scene.colony(
+                        "cluster", "ring", "--key", "k", "--count", "3", "--server", first.url)
                     #expect(many.code == 64 && many.errors.contains("--count 3"))
 
                     #expect(try await scene.colony("cluster", "leave", "--server", second.url).code == 0)
@@ -61,7 +62,8 @@ import Testing
             }
             let joins = try await scene.colony("serve", "--http", "127.0.0.1:0", "--join", "10.0.0.1:7946")
             #expect(joins.code != 0 && joins.errors.contains("cluster.name"), "\(joins.errors)")
-            let wrong = try await scene.colony("serve", "--http", "127.0.0.1:0", "--cluster", "orders", "--join", "nobody")
+            let wrong = try await scene.colony(
+                "serve", "--http", "127.0.0.1:0", "--cluster", "orders", "--join", "nobody")
             #expect(wrong.code != 0 && wrong.errors.contains("nobody"), "\(wrong.errors)")
             let count = try await scene.colony("cluster", "ring", "--count", "0", "--key", "a")
             #expect(count.code == 64 && count.errors.contains("--count 0"))

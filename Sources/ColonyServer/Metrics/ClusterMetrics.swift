@@ -24,7 +24,10 @@ enum ClusterMetrics {
             ),
             ("colony_cluster_datagrams_sent_total", .counter, statistics.datagramsSent, "Datagrams that were sent."),
             ("colony_cluster_datagrams_received_total", .counter, statistics.datagramsReceived, "Datagrams that came."),
-            ("colony_cluster_sent_bytes_total", .counter, statistics.datagramBytesSent, "Bytes of datagrams that were sent."),
+            (
+                "colony_cluster_sent_bytes_total", .counter, statistics.datagramBytesSent,
+                "Bytes of datagrams that were sent."
+            ),
             (
                 "colony_cluster_connections_failed_total", .counter, statistics.connectionsFailed,
                 "Connections between members that could not be made, broke, or took too long."

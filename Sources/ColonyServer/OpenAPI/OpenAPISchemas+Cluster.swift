@@ -25,7 +25,9 @@ extension OpenAPISchemas {
             (
                 "Cluster",
                 .closed(
-                    required: Self.required(["cluster", "node", "standing", "sealed", "health_score", "ignored", "members"]),
+                    required: Self.required([
+                        "cluster", "node", "standing", "sealed", "health_score", "ignored", "members",
+                    ]),
                     [
                         ("cluster", Self.text), ("node", Self.text), ("address", Self.text),
                         ("standing", ["enum": .array(ClusterStanding.allCases.map { .string($0.rawValue) })]),

@@ -42,7 +42,9 @@ struct ClusterRingCommand: AsyncParsableCommand {
 
     mutating func validate() throws {
         guard self.count >= 1 else { throw ValidationError("--count \(self.count) is less than 1.") }
-        guard self.key != nil || self.count == 1 else { throw ValidationError("--count says something only with --key.") }
+        guard self.key != nil || self.count == 1 else {
+            throw ValidationError("--count says something only with --key.")
+        }
     }
 
     mutating func run() async throws {

@@ -37,12 +37,15 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "url"))
     var store: String?
 
-    @Option(help: ArgumentHelp("Be a member of this cluster; see cluster.* for how members reach each other.", valueName: "name"))
+    @Option(
+        help: ArgumentHelp(
+            "Be a member of this cluster; see cluster.* for how members reach each other.", valueName: "name"))
     var cluster: String?
 
     @Option(
         parsing: .upToNextOption,
-        help: ArgumentHelp("Members to ask for the others. Without any, this is the first one.", valueName: "host:port"))
+        help: ArgumentHelp("Members to ask for the others. Without any, this is the first one.", valueName: "host:port")
+    )
     var join: [String] = []
 
     @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")
@@ -68,9 +71,11 @@ struct ServeCommand: AsyncParsableCommand {
             closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
-            try ServeAnnouncement(configuration, port: port, served: served, proxies: daemon.proxyAddresses,
-                member: daemon.clusterAddress)
-                .write(asJSON: output.json)
+            try ServeAnnouncement(
+                configuration, port: port, served: served, proxies: daemon.proxyAddresses,
+                member: daemon.clusterAddress
+            )
+            .write(asJSON: output.json)
         }
         defer { announcement.cancel() }
         var services: [any Service] = [daemon]

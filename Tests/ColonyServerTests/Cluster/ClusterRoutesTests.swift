@@ -98,7 +98,10 @@ struct ClusterRoutesTests {
         #expect(refusal { $0.cluster.advertise = "x" }?.contains("\"x\"") == true)
         #expect(refusal { $0.cluster.node = "a\nb" }?.contains("cluster.node") == true)
         #expect(refusal { $0.cluster.port = 70_000 }?.contains("70000") == true)
-        #expect(refusal { $0.cluster.name = nil; $0.cluster.join = ["a:1"] }?.contains("cluster.name") == true)
+        #expect(
+            refusal {
+                $0.cluster.name = nil; $0.cluster.join = ["a:1"]
+            }?.contains("cluster.name") == true)
     }
 
     @Test func `a port that is taken, and a file of keys that is none, end the start with their names`() async throws {
