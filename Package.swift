@@ -148,7 +148,7 @@ let floor4: [Target] = [
         name: "ColonyServer",
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
-            "ColonyBalancing", "ColonyProxy", "ColonyTransactions",
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", "ColonyCluster", "ColonyClusterTransport",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTP1, .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],
@@ -181,8 +181,8 @@ let floor5: [Target] = [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues",
             "ColonyResilience", "ColonyMemory", "ColonySQLite", "ColonyRemote", "ColonyRedis", "ColonyMemcached",
             "ColonyPostgres", "ColonyZooKeeper", "ColonyEtcd", "ColonyServer", "ColonyConformance", "ColonyWorkloads",
-            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", .argumentParser, .log, .serviceLifecycle,
-            .unixSignals,
+            "ColonyBalancing", "ColonyProxy", "ColonyTransactions", "ColonyHashing", .argumentParser, .log,
+            .serviceLifecycle, .unixSignals,
         ],
         swiftSettings: settings
     )

@@ -1,4 +1,6 @@
 import ColonyCaches
+import ColonyCluster
+import ColonyClusterTransport
 import ColonyCoordination
 public import ColonyCore
 public import ColonyIdentifiers
@@ -125,6 +127,9 @@ public final class Daemon: Service {
                     try Self.coordinator(of: journal, configuration, rules, clock, wallClock)
                 }, rules: rules, limits: configuration.limits, hub: hub, metrics: transactionMetrics, clock: clock,
                 wallClock: wallClock, logger: logger),
+            cluster: ClusterService(
+                try configuration.cluster.configuration(), clock: clock, logger: logger
+            ) { hub.poke(.cluster) },
             gatekeeper: gatekeeper,
             about: ServerAbout(
                 store: configuration.store?.description
@@ -199,6 +204,9 @@ public final class Daemon: Service {
         self.fleet.proxies.map { ($0.name, $0.addresses) }
     }
 
+    /// By which address other members of its cluster know the daemon; `nil` without a cluster. Ask after ``boundPort()``.
+    public var clusterAddress: String? { self.responder.cluster.address?.description }
+
     /// Reads the configuration file again, and makes what it says of proxies hold; everything else in it needs a restart.
     ///
     /// Connections and requests go on. Endpoints that stay keep their health, their load, and what operators said of them.
@@ -244,7 +252,8 @@ public final class Daemon: Service {
             // Services are shut down from the last to the first, each after the one behind it: the waits must end
             // before the server can find its connections idle.
             let services: [any Service] =
-                [self.responder.rateLimits.switches] + self.responder.transactions.services + [
+                [self.responder.rateLimits.switches] + self.responder.transactions.services
+                + self.responder.cluster.services + [
                     service, EventPump(responder: self.responder),
                 ]
             var group = ServiceGroupConfiguration(
@@ -254,6 +263,8 @@ public final class Daemon: Service {
             return nil
         } catch let error as DaemonError {
             return error
+        } catch let error as ClusterError {
+            return DaemonError(.cannotListen, "cluster: \(error.message)", cause: error)
         } catch let error as IOError where error.errnoCode == EADDRINUSE {
             return DaemonError(
                 .addressInUse,
@@ -295,6 +306,7 @@ public final class Daemon: Service {
         if !self.configuration.isLoopback, self.configuration.tokens.isEmpty {
             self.logger.warning("everybody on the network may break locks, because insecure is set")
         }
+        self.responder.cluster.announce("\(scheme)://\(self.configuration.authority(port: port))")
         self.settle(.running(port: port))
     }
 

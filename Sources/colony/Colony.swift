@@ -18,7 +18,7 @@ struct Colony: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, LockCommand.self, SemaphoreCommand.self, ElectCommand.self, LimitCommand.self,
             QueueCommand.self, SagaCommand.self,
-            IdCommand.self, CacheCommand.self, ProxyCommand.self, VerifyCommand.self,
+            IdCommand.self, CacheCommand.self, ProxyCommand.self, ClusterCommand.self, VerifyCommand.self,
             BenchCommand.self, ExplainCommand.self,
         ]
     )

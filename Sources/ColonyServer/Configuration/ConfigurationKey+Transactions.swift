@@ -54,7 +54,7 @@ extension ConfigurationKey {
         ) { $0.transactions.lease = $1 },
     ]
 
-    private static func parts(of value: String) -> [Substring] {
+    static func parts(of value: String) -> [Substring] {
         value.split { $0 == "," || $0 == " " || $0 == "\n" || $0 == "\t" || $0 == "\r\n" }
     }
 }

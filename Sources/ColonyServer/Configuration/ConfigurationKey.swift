@@ -176,7 +176,7 @@ public struct ConfigurationKey: Sendable {
                 "log.format", DaemonConfiguration.Log.Format.allCases.map(\.rawValue), "text",
                 "Lines for people, or one JSON object a line for collectors."
             ) { $0.log.format = DaemonConfiguration.Log.Format(rawValue: $1) ?? $0.log.format },
-        ] + Self.transactions
+        ] + Self.transactions + Self.cluster
 }
 
 // MARK: Kinds of values

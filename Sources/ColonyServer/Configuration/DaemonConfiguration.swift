@@ -29,6 +29,8 @@ public struct DaemonConfiguration: Sendable {
     public var queues = Queues()
     /// Whom the daemon calls for transactions, and how.
     public var transactions = Transactions()
+    /// Which cluster the daemon is a member of.
+    public var cluster = Cluster()
     /// The proxies that the daemon runs. They are described in the file only.
     public var proxies: [ProxyDefinition] = []
     /// The file that was read; `nil` if there was none. It is read again when proxies are reloaded.
@@ -197,6 +199,7 @@ public struct DaemonConfiguration: Sendable {
         try self.identifiers.validate()
         try self.cache.validate()
         try self.transactions.validate()
+        try self.cluster.validate()
         if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
             throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
         }

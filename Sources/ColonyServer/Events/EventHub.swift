@@ -4,7 +4,7 @@ import Synchronization
 /// Tells everybody who looks that something changed, at most ten times a second.
 ///
 /// The engine announces grants, releases, and breaks by whomever; the daemon adds that somebody began or ceased to
-/// wait, and that it did something to queues, semaphores, the registry, switches, proxies, or transactions. An event says what kind of thing has changed and carries no details: whoever
+/// wait, and that it did something to queues, semaphores, the registry, switches, proxies, transactions, or its cluster. An event says what kind of thing has changed and carries no details: whoever
 /// sees one reads what it shows again. So nothing is lost when several
 /// changes fall together, and a slow reader gets one event for all that it missed.
 final class EventHub: Sendable {
@@ -21,7 +21,7 @@ final class EventHub: Sendable {
 
     /// What can change.
     enum Subject: String, CaseIterable, Sendable {
-        case locks, queues, semaphores, registry, switches, proxies, transactions
+        case locks, queues, semaphores, registry, switches, proxies, transactions, cluster
     }
 
     /// How often each subject has changed; a reader compares it with what it has told.
@@ -42,6 +42,7 @@ final class EventHub: Sendable {
     private let switchChanges = Atomic<UInt64>(0)
     private let proxyChanges = Atomic<UInt64>(0)
     private let transactionChanges = Atomic<UInt64>(0)
+    private let clusterChanges = Atomic<UInt64>(0)
     private let limit: Int
     private let clock: any MonotonicClock
     private let pokes: AsyncStream<Void>
@@ -65,7 +66,7 @@ final class EventHub: Sendable {
             self.lockChanges.load(ordering: .acquiring), self.queueChanges.load(ordering: .acquiring),
             self.semaphoreChanges.load(ordering: .acquiring), self.registryChanges.load(ordering: .acquiring),
             self.switchChanges.load(ordering: .acquiring), self.proxyChanges.load(ordering: .acquiring),
-            self.transactionChanges.load(ordering: .acquiring),
+            self.transactionChanges.load(ordering: .acquiring), self.clusterChanges.load(ordering: .acquiring),
         ])
     }
 
@@ -79,6 +80,7 @@ final class EventHub: Sendable {
         case .switches: self.switchChanges.wrappingAdd(1, ordering: .releasing)
         case .proxies: self.proxyChanges.wrappingAdd(1, ordering: .releasing)
         case .transactions: self.transactionChanges.wrappingAdd(1, ordering: .releasing)
+        case .cluster: self.clusterChanges.wrappingAdd(1, ordering: .releasing)
         }
         self.poker.yield()
     }

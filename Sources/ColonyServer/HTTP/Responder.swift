@@ -23,6 +23,7 @@ final class Responder: Sendable {
     let switches: SwitchService
     let proxies: ProxyService
     let transactions: TransactionService
+    let cluster: ClusterService
     let gatekeeper: Gatekeeper
     let hub: EventHub
     let metrics: DaemonMetrics
@@ -38,7 +39,8 @@ final class Responder: Sendable {
     init(
         locks: LockService, identifiers: IdentifierService, caches: CacheService, queues: QueueService,
         permits: PermitService, registry: RegistryService, rateLimits: LimitService, switches: SwitchService,
-        proxies: ProxyService, transactions: TransactionService, gatekeeper: Gatekeeper, about: ServerAbout,
+        proxies: ProxyService, transactions: TransactionService, cluster: ClusterService, gatekeeper: Gatekeeper,
+        about: ServerAbout,
         limits: DaemonConfiguration.Limits,
         clock: any MonotonicClock,
         wallClock: any WallClock,
@@ -57,6 +59,7 @@ final class Responder: Sendable {
         self.switches = switches
         self.proxies = proxies
         self.transactions = transactions
+        self.cluster = cluster
         self.gatekeeper = gatekeeper
         self.hub = locks.hub
         self.metrics = locks.metrics
@@ -202,6 +205,8 @@ final class Responder: Sendable {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             return try await self.answerTransaction(match, request, token, client)
+        case .readCluster, .leaveCluster:
+            return try await self.answerCluster(match)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:
@@ -272,6 +277,7 @@ final class Responder: Sendable {
         self.schedules.writeMetrics(to: &body)
         await self.proxies.writeMetrics(to: &body)
         await self.transactions.writeMetrics(to: &body)
+        self.cluster.writeMetrics(to: &body)
         PrometheusRegistry.writeHeader("colony_build_info", .gauge, help: "The version of Colony.", to: &body)
         body.writeString("colony_build_info{version=\"\(PrometheusRegistry.escaped(ServerAbout.version))\"} 1\n")
         ProcessMetrics.write(startedAt: self.started, to: &body)

@@ -18,6 +18,7 @@ enum Route: UInt8, CaseIterable, Sendable {
     case listProxies, inspectProxy, reloadProxies, setEndpoint, explainPick
     case startSaga, startTransfer, listTransactions, inspectTransaction
     case retryTransaction, skipTransaction, turnBackTransaction, resolveTransaction, cancelTransaction
+    case readCluster, leaveCluster
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -37,7 +38,7 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
         case .putRecord, .setSwitch: .put
         case .reloadProxies: .post
-        case .startSaga, .startTransfer, .cancelTransaction: .post
+        case .startSaga, .startTransfer, .cancelTransaction, .leaveCluster: .post
         case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .post
         case .setEndpoint: .patch
         case .evictHolder, .removeRecord, .resetLimit: .delete
@@ -123,6 +124,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .turnBackTransaction: "/v1/sagas/{transaction}/turn-back"
         case .resolveTransaction: "/v1/sagas/{transaction}/resolve"
         case .cancelTransaction: "/v1/sagas/{transaction}/cancel"
+        case .readCluster: "/v1/cluster"
+        case .leaveCluster: "/v1/cluster/leave"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -149,14 +152,14 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .takeLimit, .takeLimits: .write
         case .listLimits, .inspectLimit, .listSwitches: .read
         case .breakLock, .emptyCache, .evictHolder, .resetLimit, .setSwitch: .admin
-        case .reloadProxies, .setEndpoint: .admin
+        case .reloadProxies, .setEndpoint, .leaveCluster: .admin
         case .startSaga, .startTransfer, .cancelTransaction: .write
         case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .admin
         case .listTransactions, .inspectTransaction: .read
         case .listProxies, .inspectProxy, .explainPick: .read
         case .deleteQueue, .purgeQueue, .redriveDeadLetters, .dropDeadLetters, .pauseQueue, .resumeQueue: .admin
         case .listQueues, .inspectQueue, .peekMessages, .deadLetters, .queueChanges: .read
-        case .list, .inspect, .events, .server, .metrics: .read
+        case .list, .inspect, .events, .server, .metrics, .readCluster: .read
         // A bulk request that changes something needs more, which is seen only when its body is read.
         case .cacheStatistics, .cacheBulk, .readEntry, .invalidations: .read
         case .readID, .identifiers, .listSegments, .inspectSegment: .read
@@ -188,7 +191,8 @@ extension RouteMatch {
         let (candidates, name, item) =
             Self.queueCandidates(path) ?? Self.routingCandidates(path)
             ?? Self.coordinationCandidates(path) ?? Self.limitCandidates(path)
-            ?? Self.proxyCandidates(path) ?? Self.transactionCandidates(path) ?? Self.candidates(path)
+            ?? Self.proxyCandidates(path) ?? Self.transactionCandidates(path) ?? Self.clusterCandidates(path)
+            ?? Self.candidates(path)
         for candidate in candidates {
             if candidate.method.rawValue == method || (method == "HEAD" && candidate.method == .get) {
                 return RouteMatch(route: candidate, name: name, item: item, query: query)

@@ -7,7 +7,7 @@ struct OpenAPISchemas {
     var all: JSONValue {
         .object(
             self.values + self.requests + self.answers + self.coordination + self.rateLimits + self.switches
-                + self.proxies + self.transactions
+                + self.proxies + self.transactions + self.cluster
                 + self.identifiers + self.caches + self.queues + self.routing + self.problems)
     }
 

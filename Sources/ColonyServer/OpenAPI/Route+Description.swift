@@ -64,6 +64,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.summary
+        case .readCluster, .leaveCluster: self.clusterDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -115,8 +116,9 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.success
+        case .readCluster, .leaveCluster: self.clusterDescription.success
         case .events:
-            "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, `proxies`, and `transactions`."
+            "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, `proxies`, `transactions`, and `cluster`."
         case .server: "What this server is."
         case .openAPI: "The document."
         case .healthz, .readyz: "Yes."
@@ -152,6 +154,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.request
+        case .readCluster, .leaveCluster: self.clusterDescription.request
         default: nil
         }
     }
@@ -194,6 +197,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.answer
+        case .readCluster, .leaveCluster: self.clusterDescription.answer
         default: "Status"
         }
     }

@@ -37,6 +37,17 @@ struct ServeCommand: AsyncParsableCommand {
             valueName: "url"))
     var store: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Be a member of this cluster; see cluster.* for how members reach each other.", valueName: "name"))
+    var cluster: String?
+
+    @Option(
+        parsing: .upToNextOption,
+        help: ArgumentHelp("Members to ask for the others. Without any, this is the first one.", valueName: "host:port")
+    )
+    var join: [String] = []
+
     @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")
     var insecure = false
 
@@ -51,7 +62,7 @@ struct ServeCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let configuration = try ServeSettings.load(
             file: self.config, data: self.data, http: self.http, store: self.store, insecure: self.insecure,
-            others: self.settings)
+            cluster: self.cluster, join: self.join, others: self.settings)
         let served = try await ServedStore(configuration)
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(
@@ -60,8 +71,11 @@ struct ServeCommand: AsyncParsableCommand {
             closeEngine: { await served.close() }, logger: logger)
         let announcement = Task { [output] in
             let port = try await daemon.boundPort()
-            try ServeAnnouncement(configuration, port: port, served: served, proxies: daemon.proxyAddresses)
-                .write(asJSON: output.json)
+            try ServeAnnouncement(
+                configuration, port: port, served: served, proxies: daemon.proxyAddresses,
+                member: daemon.clusterAddress
+            )
+            .write(asJSON: output.json)
         }
         defer { announcement.cancel() }
         var services: [any Service] = [daemon]

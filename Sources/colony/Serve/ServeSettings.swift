@@ -4,11 +4,14 @@ import ColonyServer
 /// The daemon's settings from all their sources.
 enum ServeSettings {
     static func load(
-        file: String?, data: String?, http: String?, store: String?, insecure: Bool, others: [String]
+        file: String?, data: String?, http: String?, store: String?, insecure: Bool, cluster: String?,
+        join: [String], others: [String]
     ) throws -> DaemonConfiguration {
         var flags = try Self.assignments(others)
         if let data { flags["data"] = data }
         if let store { flags["store"] = store }
+        if let cluster { flags["cluster.name"] = cluster }
+        if !join.isEmpty { flags["cluster.join"] = join.joined(separator: ",") }
         if insecure { flags["insecure"] = "true" }
         if let http {
             let address = try Self.address(http)

@@ -4,6 +4,8 @@ import { Access } from "./access.js";
 import { Api } from "./api.js";
 import { cachesKeys, cachesMarks } from "./caches-help.js";
 import { CachesPage } from "./caches-page.js";
+import { clusterKeys, clusterMarks } from "./cluster-help.js";
+import { ClusterPage } from "./cluster-page.js";
 import { announce, askForToken, isDialogOpen, showHelp } from "./dialogs.js";
 import { element, replaceChildren, setAttribute, setText } from "./dom.js";
 import { identifiersKeys, identifiersMarks } from "./identifiers-help.js";
@@ -90,6 +92,13 @@ const pages = {
         make: (context) => new ProxiesPage(context),
         keys: proxiesKeys,
         marks: proxiesMarks,
+    },
+    cluster: {
+        title: "Cluster",
+        event: "cluster",
+        make: (context) => new ClusterPage(context),
+        keys: clusterKeys,
+        marks: clusterMarks,
     },
 };
 

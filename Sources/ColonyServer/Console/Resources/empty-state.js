@@ -154,6 +154,20 @@ export function emptyProxies(origin) {
                 `curl -X POST ${origin}/v1/proxies/reload`)));
 }
 
+export function emptyCluster() {
+    return element("section", { class: "empty" },
+        element("h2", {}, "Have daemons know each other"),
+        element("p", {}, "The members of a cluster know which of them are there, and take one that does not answer for failed."),
+        element("div", { class: "ways" },
+            way("The first member", "Begins a cluster, on this host only.", "colony serve --cluster orders"),
+            way("A further one", "Asks a member for the others.",
+                "colony serve --cluster orders --join 127.0.0.1:7946 \\\n  --http 127.0.0.1:7401 --data second \\\n"
+                + "  --set cluster.node=second --set cluster.port=7947"),
+            way("Over a network", "Members need a key there, the same for all.",
+                "openssl rand -base64 32 > cluster.key\ncolony serve --cluster orders --set cluster.host=10.0.0.1 \\\n"
+                + "  --set cluster.key_file=cluster.key")));
+}
+
 function way(title, note, text) {
     return element("div", { class: "way" },
         element("h3", {}, title), element("p", {}, note), command(text, `Copy: ${title}`));

@@ -3,6 +3,8 @@
 import { askToBreak, announce, explained, problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyState } from "./empty-state.js";
+import { Inquiry } from "./inquiry.js";
+import { ListKeys } from "./list-keys.js";
 import { LockBook, orders, rowsPerPage, shares } from "./lock-book.js";
 import { tellOverview } from "./lock-overview.js";
 import { LockPanel } from "./lock-panel.js";
@@ -18,13 +20,9 @@ export class LocksPage {
     #book = new LockBook();
     #table = new LockTable({ onOpen: (name) => this.#open(name, true), onSort: (order) => this.#sortBy(order) });
     #panel = new LockPanel({ onClose: () => this.#close(), onBreak: (lock) => this.#break(lock) });
-    #loading = null;
-    #isWanted = false;
-    #timer = null;
-    #lastLoad = 0;
-    #again = null;
+    #inquiry;
+    #keys;
     #known = null;
-    #isStopped = false;
 
     #overview = new Overview({
         label: "Locks that need a look",
@@ -70,6 +68,27 @@ export class LocksPage {
             const { value } = this.#order;
             this.#show({ sort: value.replace(/^-/, ""), descending: value.startsWith("-"), page: 0 });
         });
+        this.#inquiry = new Inquiry({
+            load: () => this.#load(),
+            onLoaded: () => this.#context.onLoaded(this.#book.answeredDate),
+            onFailed: (error) => this.#failed(error),
+            changePause: 100,
+            // Renewals and leases that run out are announced by nobody.
+            lookPause: () => Math.max(1_000, this.#book.freshFor - this.#book.elapsed),
+        });
+        this.#keys = new ListKeys({
+            filter: this.#filter, table: this.#table, panel: this.#panel.element,
+            opened: () => this.#panel.name,
+            open: (name, withFocus) => this.#open(name, withFocus),
+            close: () => this.#close(),
+            empty: () => this.#prefix(""),
+            actions: {
+                w: () => this.#table.toggleWaiters(),
+                // Only a lock that the operator has turned to: a row with the focus, or the one whose details are open.
+                b: () => this.#break(this.#panel.lock ?? this.#focusedLock),
+                r: () => this.refresh(),
+            },
+        });
         this.#list = element("section", { class: "list", "aria-label": "Locks", hidden: true },
             element("div", { class: "toolbar" }, this.#filter, this.#shares, this.#order),
             this.#table.element, this.#empty, this.#pager);
@@ -92,45 +111,9 @@ export class LocksPage {
         this.refresh();
     }
 
-    /** The page is left: it asks no more, and says nothing of what it still learns. */
-    stop() {
-        this.#isStopped = true;
-        clearTimeout(this.#timer);
-        clearTimeout(this.#again);
-    }
-
-    /** The daemon says that something changed. Many such words close together lead to one question. */
-    changed() {
-        this.#isWanted = true;
-        this.#schedule();
-    }
-
-    /** Asks the daemon now, or right after the answer that is under way. */
-    async refresh() {
-        if (this.#isStopped) return;
-        if (this.#loading !== null) {
-            this.#isWanted = true;
-            return;
-        }
-        clearTimeout(this.#timer);
-        this.#timer = null;
-        this.#isWanted = false;
-        const began = performance.now();
-        this.#loading = this.#load();
-        try {
-            await this.#loading;
-            if (!this.#isStopped) this.#context.onLoaded(this.#book.answeredDate);
-        } catch (error) {
-            if (!this.#isStopped) this.#failed(error);
-        } finally {
-            this.#loading = null;
-            this.#lastLoad = performance.now() - began;
-            if (!this.#isStopped) {
-                if (this.#isWanted) this.#schedule();
-                this.#lookAgain();
-            }
-        }
-    }
+    stop() { this.#inquiry.stop(); }
+    changed() { this.#inquiry.changed(); }
+    refresh() { return this.#inquiry.refresh(); }
 
     /** Once a second: the clocks move on. */
     tick() {
@@ -140,78 +123,28 @@ export class LocksPage {
         tellOverview(this.#overview, this.#book);
     }
 
-    /** The keys of this page. @returns {boolean} Whether the key meant something. */
-    key(event) {
-        const actions = {
-            "/": () => this.#filter.focus(),
-            j: () => this.#move(1), ArrowDown: () => this.#move(1),
-            k: () => this.#move(-1), ArrowUp: () => this.#move(-1),
-            w: () => this.#table.toggleWaiters(),
-            // Only a lock that the operator has turned to: a row with the focus, or the one whose details are open.
-            b: () => this.#break(this.#panel.lock ?? this.#focusedLock),
-            Escape: () => this.#escape(),
-            r: () => this.refresh(),
-        };
-        const action = actions[event.key];
-        // In the details the arrows scroll.
-        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
-        if (action === undefined || scrolls) return false;
-        action();
-        return true;
-    }
-
-    /** Escape works inside the filter too: it empties it, then leaves it. */
-    escapeFromField() {
-        if (this.#filter.value !== "") {
-            this.#filter.value = "";
-            this.#prefix("");
-        } else if (this.#table.current !== null) {
-            this.#table.focus(this.#table.current);
-        } else {
-            this.#filter.blur();
-        }
-    }
-
-    /** Arrow down in the filter goes to the first row. */
-    leaveFieldDown() {
-        if (this.#table.current !== null) this.#table.focus(this.#table.current);
-    }
+    key(event) { return this.#keys.key(event); }
+    escapeFromField() { this.#keys.escapeFromField(); }
+    leaveFieldDown() { this.#keys.leaveFieldDown(); }
 
     get #focusedLock() {
         return this.#table.hasFocus ? this.#book.find(this.#table.current) : null;
     }
 
-    #schedule() {
-        if (this.#timer !== null || this.#loading !== null) return;
-        // A big store takes longer to answer and to draw, so it is asked less often.
-        const pause = Math.max(100, Math.min(5_000, 5 * this.#lastLoad));
-        this.#timer = setTimeout(() => this.refresh(), document.hidden ? 5_000 : pause);
-    }
-
-    /** Renewals and leases that run out are not announced, so the page looks by itself while somebody looks at it. */
-    #lookAgain() {
-        clearTimeout(this.#again);
-        if (document.hidden) return;
-        // A daemon that took long is asked less often, but one that hung is not given up.
-        const rest = Math.min(10_000, 20 * this.#lastLoad);
-        const pause = Math.max(1_000, rest, this.#book.freshFor - this.#book.elapsed);
-        this.#again = setTimeout(() => this.refresh(), pause);
-    }
-
     async #load() {
         const isCurrent = await this.#book.load(this.#context.api);
         if (!isCurrent) {
-            this.#isWanted = true;
+            this.refresh();
             return;
         }
-        if (this.#isStopped) return;
+        if (this.#inquiry.isStopped) return;
         const { name } = this.#panel;
         if (name !== null) {
             const listed = this.#book.find(name);
             const lock = listed ?? await this.#context.api.lock(name);
             if (this.#panel.name === name) this.#panel.update(lock, listed === null ? 0 : this.#book.elapsed);
         }
-        if (this.#isStopped) return;
+        if (this.#inquiry.isStopped) return;
         replaceChildren(this.#problem);
         this.#announceChanges();
         this.#draw();
@@ -346,19 +279,7 @@ export class LocksPage {
         this.#panel.close();
         this.#remember();
         this.#draw();
-        if (name !== null && !this.#table.focus(name)) this.#table.focus(this.#table.current);
-    }
-
-    #escape() {
-        if (this.#panel.name !== null) this.#close();
-    }
-
-    #move(step) {
-        // The first key only shows where the keyboard is.
-        const isEntering = !this.#table.hasFocus && this.#panel.name === null;
-        const name = isEntering ? this.#table.current : this.#table.neighbour(step);
-        if (name === null || !this.#table.focus(name)) return;
-        if (this.#panel.name !== null) this.#open(name, false);
+        this.#keys.returnTo(name);
     }
 
     #break(lock) {

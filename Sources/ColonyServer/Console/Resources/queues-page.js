@@ -3,6 +3,8 @@
 import { announce, explained, problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyQueues } from "./empty-state.js";
+import { Inquiry } from "./inquiry.js";
+import { ListKeys } from "./list-keys.js";
 import { Overview } from "./overview.js";
 import { QueueBook, queueOrders, queueShares } from "./queue-book.js";
 import {
@@ -13,11 +15,6 @@ import { QueueRouting } from "./queue-routing.js";
 import { QueueTable } from "./queue-table.js";
 import { QueuesApi } from "./queues-api.js";
 import { counted, formatCount } from "./text.js";
-
-/** What other programs do with the store, and what becomes due, is not announced, so the page looks by itself too. */
-const lookPause = 2_000;
-/** A busy daemon announces ten changes a second; more than two looks a second nobody reads. */
-const changePause = 500;
 
 export class QueuesPage {
     #context;
@@ -47,12 +44,8 @@ export class QueuesPage {
     #order = element("select", { id: "order", "aria-label": "Order" });
     #nothing = element("div", { class: "nothing" });
     #list;
-    #loading = null;
-    #isWanted = false;
-    #again = null;
-    #timer = null;
-    #lastLoad = 0;
-    #isStopped = false;
+    #inquiry;
+    #keys;
 
     /** @param {object} context What the frame offers: `api`, `access`, `setTitle`, `setQuery`, `onLoaded`, `onFailed`. */
     constructor(context) {
@@ -73,6 +66,19 @@ export class QueuesPage {
         this.#order.addEventListener("change", () => {
             const { value } = this.#order;
             this.#show({ sort: value.replace(/^-/, ""), descending: value.startsWith("-") });
+        });
+        this.#inquiry = new Inquiry({
+            load: () => this.#load(),
+            onLoaded: () => this.#context.onLoaded(this.#book.answeredDate),
+            onFailed: (error) => this.#failed(error),
+        });
+        this.#keys = new ListKeys({
+            filter: this.#filter, table: this.#table, panel: this.#panel.element,
+            opened: () => this.#panel.name,
+            open: (name, withFocus) => this.#open(name, withFocus),
+            close: () => this.#close(),
+            empty: () => this.#show({ filter: "" }),
+            actions: { p: () => this.#act("publish"), r: () => this.refresh() },
         });
         this.#list = element("section", { class: "list", "aria-label": "Queues", hidden: true },
             element("div", { class: "toolbar" }, this.#filter, this.#shares, this.#order),
@@ -97,102 +103,22 @@ export class QueuesPage {
         this.refresh();
     }
 
-    /** The page is left: it asks no more, and says nothing of what it still learns. */
-    stop() {
-        this.#isStopped = true;
-        clearTimeout(this.#timer);
-        clearTimeout(this.#again);
-    }
-
-    /** The daemon says that something changed. Many such words close together lead to one question. */
-    changed() {
-        if (this.#timer !== null || this.#isStopped) return;
-        const pause = Math.max(changePause, Math.min(5_000, 5 * this.#lastLoad));
-        this.#timer = setTimeout(() => this.refresh(), document.hidden ? 5_000 : pause);
-    }
-
-    /** Asks the daemon now, or right after the answer that is under way. */
-    async refresh() {
-        if (this.#isStopped) return;
-        if (this.#loading !== null) {
-            this.#isWanted = true;
-            return;
-        }
-        clearTimeout(this.#again);
-        clearTimeout(this.#timer);
-        this.#timer = null;
-        this.#isWanted = false;
-        const began = performance.now();
-        this.#loading = this.#load();
-        try {
-            await this.#loading;
-            if (!this.#isStopped) this.#context.onLoaded(this.#book.answeredDate);
-        } catch (error) {
-            if (!this.#isStopped) this.#failed(error);
-        } finally {
-            this.#loading = null;
-            this.#lastLoad = performance.now() - began;
-            if (!this.#isStopped) {
-                if (this.#isWanted) this.refresh();
-                else this.#lookAgain();
-            }
-        }
-    }
+    stop() { this.#inquiry.stop(); }
+    changed() { this.#inquiry.changed(); }
+    refresh() { return this.#inquiry.refresh(); }
 
     tick() {
         // What is shown are counts and ages of the last look, which comes again by itself.
     }
 
-    /** The keys of this page. @returns {boolean} Whether the key meant something. */
-    key(event) {
-        const actions = {
-            "/": () => this.#filter.focus(),
-            j: () => this.#move(1), ArrowDown: () => this.#move(1),
-            k: () => this.#move(-1), ArrowUp: () => this.#move(-1),
-            p: () => this.#act("publish"),
-            Escape: () => this.#escape(),
-            r: () => this.refresh(),
-        };
-        const action = actions[event.key];
-        // In the details the arrows scroll.
-        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
-        if (action === undefined || scrolls) return false;
-        action();
-        return true;
-    }
-
-    /** Escape works inside the filter too: it empties it, then leaves it. */
-    escapeFromField() {
-        if (document.activeElement !== this.#filter) {
-            this.#escape();
-        } else if (this.#filter.value !== "") {
-            this.#filter.value = "";
-            this.#show({ filter: "" });
-        } else if (this.#table.current !== null) {
-            this.#table.focus(this.#table.current);
-        } else {
-            this.#filter.blur();
-        }
-    }
-
-    /** Arrow down in the filter goes to the first row. */
-    leaveFieldDown() {
-        if (document.activeElement !== this.#filter || this.#table.current === null) return;
-        this.#table.focus(this.#table.current);
-    }
-
-    #lookAgain() {
-        clearTimeout(this.#again);
-        if (document.hidden) return;
-        // A daemon that took long is asked less often, but one that hung is not given up.
-        const pause = Math.max(lookPause, Math.min(10_000, 20 * this.#lastLoad));
-        this.#again = setTimeout(() => this.refresh(), pause);
-    }
+    key(event) { return this.#keys.key(event); }
+    escapeFromField() { this.#keys.escapeFromField(); }
+    leaveFieldDown() { this.#keys.leaveFieldDown(); }
 
     async #load() {
         const { name } = this.#panel;
         await this.#book.load(this.#api, name);
-        if (this.#isStopped) return;
+        if (this.#inquiry.isStopped) return;
         replaceChildren(this.#problem);
         this.#draw();
         await Promise.all([this.#panel.name === null ? null : this.#panel.load(this.#api), this.#routing.load()]);
@@ -288,19 +214,7 @@ export class QueuesPage {
         this.#panel.close();
         this.#remember();
         this.#draw();
-        if (name !== null && !this.#table.focus(name)) this.#table.focus(this.#table.current);
-    }
-
-    #escape() {
-        if (this.#panel.name !== null) this.#close();
-    }
-
-    #move(step) {
-        // The first key only shows where the keyboard is.
-        const isEntering = !this.#table.hasFocus && this.#panel.name === null;
-        const name = isEntering ? this.#table.current : this.#table.neighbour(step);
-        if (name === null || !this.#table.focus(name)) return;
-        if (this.#panel.name !== null) this.#open(name, false);
+        this.#keys.returnTo(name);
     }
 
     #act(action) {

@@ -3,6 +3,8 @@
 import { explained, problemElement } from "./dialogs.js";
 import { element, nameElement, replaceChildren, setAttribute, setText } from "./dom.js";
 import { emptyTransactions } from "./empty-state.js";
+import { Inquiry } from "./inquiry.js";
+import { ListKeys } from "./list-keys.js";
 import { Overview } from "./overview.js";
 import { counted, formatCount, formatDuration } from "./text.js";
 import { askToDecide } from "./transaction-dialogs.js";
@@ -10,10 +12,6 @@ import { TransactionPanel } from "./transaction-panel.js";
 import { TransactionTable } from "./transaction-table.js";
 import { pageLength, states, timeOf, TransactionsApi } from "./transactions-api.js";
 
-/** What other programs do with the store is not announced, so the page looks by itself too. */
-const lookPause = 2_000;
-/** A busy daemon announces ten changes a second; more than two looks a second nobody reads. */
-const changePause = 500;
 /** Of so many that are stuck the reason is asked for. */
 const explainedStuck = 3;
 
@@ -42,12 +40,8 @@ export class TransactionsPage {
     #stuck = [];
     #reasons = new Map();
     #answeredDate = null;
-    #loading = null;
-    #isWanted = false;
-    #again = null;
-    #timer = null;
-    #lastLoad = 0;
-    #isStopped = false;
+    #inquiry;
+    #keys;
 
     /** @param {object} context What the frame offers: `api`, `access`, `setTitle`, `setQuery`, `onLoaded`, `onFailed`. */
     constructor(context) {
@@ -58,13 +52,23 @@ export class TransactionsPage {
                 type: "button", "data-share": key, on: { click: () => this.#choose(key) },
             }, `${label} `, element("span", { class: "count" })));
         }
-        this.#filter.addEventListener("input", () => {
-            this.#remember();
-            this.#draw();
-        });
+        this.#filter.addEventListener("input", () => this.#search());
         this.#filter.addEventListener("keydown", (event) => {
             const id = this.#filter.value.trim();
             if (event.key === "Enter" && id !== "") this.#open(id, true);
+        });
+        this.#inquiry = new Inquiry({
+            load: () => this.#load(),
+            onLoaded: () => this.#context.onLoaded(this.#answeredDate),
+            onFailed: (error) => this.#failed(error),
+        });
+        this.#keys = new ListKeys({
+            filter: this.#filter, table: this.#table, panel: this.#panel.element,
+            opened: () => this.#panel.id,
+            open: (id, withFocus) => this.#open(id, withFocus),
+            close: () => this.#close(),
+            empty: () => this.#search(),
+            actions: { r: () => this.refresh() },
         });
         this.#list = element("section", { class: "list", "aria-label": "Transactions", hidden: true },
             element("div", { class: "toolbar" }, this.#filter, this.#shares),
@@ -85,47 +89,9 @@ export class TransactionsPage {
         this.refresh();
     }
 
-    /** The page is left: it asks no more, and says nothing of what it still learns. */
-    stop() {
-        this.#isStopped = true;
-        clearTimeout(this.#timer);
-        clearTimeout(this.#again);
-    }
-
-    /** The daemon says that something changed. Many such words close together lead to one question. */
-    changed() {
-        if (this.#timer !== null || this.#isStopped) return;
-        const pause = Math.max(changePause, Math.min(5_000, 5 * this.#lastLoad));
-        this.#timer = setTimeout(() => this.refresh(), document.hidden ? 5_000 : pause);
-    }
-
-    /** Asks the daemon now, or right after the answer that is under way. */
-    async refresh() {
-        if (this.#isStopped) return;
-        if (this.#loading !== null) {
-            this.#isWanted = true;
-            return;
-        }
-        clearTimeout(this.#again);
-        clearTimeout(this.#timer);
-        this.#timer = null;
-        this.#isWanted = false;
-        const began = performance.now();
-        this.#loading = this.#load();
-        try {
-            await this.#loading;
-            if (!this.#isStopped) this.#context.onLoaded(this.#answeredDate);
-        } catch (error) {
-            if (!this.#isStopped) this.#failed(error);
-        } finally {
-            this.#loading = null;
-            this.#lastLoad = performance.now() - began;
-            if (!this.#isStopped) {
-                if (this.#isWanted) this.refresh();
-                else this.#lookAgain();
-            }
-        }
-    }
+    stop() { this.#inquiry.stop(); }
+    changed() { this.#inquiry.changed(); }
+    refresh() { return this.#inquiry.refresh(); }
 
     /** Moves the clocks on. */
     tick() {
@@ -134,50 +100,9 @@ export class TransactionsPage {
         this.#panel.tick(Date.now());
     }
 
-    /** The keys of this page. @returns {boolean} Whether the key meant something. */
-    key(event) {
-        const actions = {
-            "/": () => this.#filter.focus(),
-            j: () => this.#move(1), ArrowDown: () => this.#move(1),
-            k: () => this.#move(-1), ArrowUp: () => this.#move(-1),
-            Escape: () => this.#escape(),
-            r: () => this.refresh(),
-        };
-        const action = actions[event.key];
-        // In the details the arrows scroll.
-        const scrolls = event.key.startsWith("Arrow") && this.#panel.element.contains(document.activeElement);
-        if (action === undefined || scrolls) return false;
-        action();
-        return true;
-    }
-
-    /** Escape works inside the filter too: it empties it, then leaves it. */
-    escapeFromField() {
-        if (document.activeElement !== this.#filter) {
-            this.#escape();
-        } else if (this.#filter.value !== "") {
-            this.#filter.value = "";
-            this.#remember();
-            this.#draw();
-        } else if (this.#table.current !== null) {
-            this.#table.focus(this.#table.current);
-        } else {
-            this.#filter.blur();
-        }
-    }
-
-    /** Arrow down in the filter goes to the first row. */
-    leaveFieldDown() {
-        if (document.activeElement === this.#filter && this.#table.current !== null) this.#table.focus(this.#table.current);
-    }
-
-    #lookAgain() {
-        clearTimeout(this.#again);
-        if (document.hidden) return;
-        // A daemon that took long is asked less often, but one that hung is not given up.
-        const pause = Math.max(lookPause, Math.min(10_000, 20 * this.#lastLoad));
-        this.#again = setTimeout(() => this.refresh(), pause);
-    }
+    key(event) { return this.#keys.key(event); }
+    escapeFromField() { this.#keys.escapeFromField(); }
+    leaveFieldDown() { this.#keys.leaveFieldDown(); }
 
     async #load() {
         const found = await this.#api.list({ state: this.#state, pages: this.#pages });
@@ -196,7 +121,7 @@ export class TransactionsPage {
             if (error.code === "unreachable") throw error;
             failure = error;
         }
-        if (this.#isStopped) return;
+        if (this.#inquiry.isStopped) return;
         this.#found = found;
         this.#answeredDate = new Date();
         replaceChildren(this.#problem, failure === null ? null : problemElement(explained(failure)));
@@ -296,6 +221,11 @@ export class TransactionsPage {
         }
     }
 
+    #search() {
+        this.#remember();
+        this.#draw();
+    }
+
     #choose(share) {
         this.#state = share === "all" ? null : share;
         this.#pages = 1;
@@ -322,19 +252,7 @@ export class TransactionsPage {
         this.#panel.close();
         this.#remember();
         this.#draw();
-        if (id !== null && !this.#table.focus(id)) this.#table.focus(this.#table.current);
-    }
-
-    #escape() {
-        if (this.#panel.id !== null) this.#close();
-    }
-
-    #move(step) {
-        // The first key only shows where the keyboard is.
-        const isEntering = !this.#table.hasFocus && this.#panel.id === null;
-        const id = isEntering ? this.#table.current : this.#table.neighbour(step);
-        if (id === null || !this.#table.focus(id)) return;
-        if (this.#panel.id !== null) this.#open(id, false);
+        this.#keys.returnTo(id);
     }
 
     #decide(verb) {

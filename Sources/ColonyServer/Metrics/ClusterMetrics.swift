@@ -1,0 +1,47 @@
+import ColonyCluster
+import ColonyClusterTransport
+import NIOCore
+
+/// What `/metrics` tells of the cluster that the daemon is in.
+enum ClusterMetrics {
+    static func write(_ node: ClusterNode, to body: inout ByteBuffer) {
+        let members = node.members
+        PrometheusRegistry.writeHeader(
+            "colony_cluster_members", .gauge, help: "Members by their state, this server included.", to: &body)
+        for state in MemberState.allCases {
+            body.writeString(
+                "colony_cluster_members{state=\"\(state)\"} \(members.count { $0.state == state })\n")
+        }
+        let statistics = node.statistics
+        for (name, kind, value, help) in [
+            (
+                "colony_cluster_admitted", PrometheusRegistry.Kind.gauge, node.isAdmitted ? 1 : 0,
+                "Whether this server is a member."
+            ),
+            (
+                "colony_cluster_health_score", .gauge, node.healthScore,
+                "How much longer this server waits because it seems to be slow itself; 0 if it is well."
+            ),
+            ("colony_cluster_datagrams_sent_total", .counter, statistics.datagramsSent, "Datagrams that were sent."),
+            ("colony_cluster_datagrams_received_total", .counter, statistics.datagramsReceived, "Datagrams that came."),
+            (
+                "colony_cluster_sent_bytes_total", .counter, statistics.datagramBytesSent,
+                "Bytes of datagrams that were sent."
+            ),
+            (
+                "colony_cluster_connections_failed_total", .counter, statistics.connectionsFailed,
+                "Connections between members that could not be made, broke, or took too long."
+            ),
+        ] {
+            PrometheusRegistry.writeHeader(name, kind, help: help, to: &body)
+            body.writeString("\(name) \(value)\n")
+        }
+        PrometheusRegistry.writeHeader(
+            "colony_cluster_ignored_total", .counter, help: "What was ignored of what came from elsewhere, by reason.",
+            to: &body)
+        for reason in ClusterRefusal.allCases {
+            body.writeString(
+                "colony_cluster_ignored_total{reason=\"\(reason)\"} \(statistics.refusals[reason] ?? 0)\n")
+        }
+    }
+}
