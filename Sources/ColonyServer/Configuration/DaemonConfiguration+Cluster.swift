@@ -33,7 +33,7 @@ extension DaemonConfiguration {
                 return
             }
             // The keys are read when the daemon is made, and not each time that its configuration is looked at.
-            _ = try self.configuration(.noneOnAnyNetwork)
+            _ = try self.configuration(.unsealedOnAnyNetwork)
             guard self.keyFile != nil || Gatekeeper.isLoopbackHost(self.host) else {
                 throw DaemonError(
                     .unsafeAddress,
@@ -44,7 +44,7 @@ extension DaemonConfiguration {
 
         /// What a node of it is made of; `nil` without a cluster. Reads the file of keys.
         func configuration() throws(DaemonError) -> ClusterNodeConfiguration? {
-            guard let keyFile else { return try self.configuration(.none) }
+            guard let keyFile else { return try self.configuration(.unsealedOnLoopback) }
             do {
                 return try self.configuration(.keyring(try ClusterKeyring(file: keyFile)))
             } catch let error as ClusterError {
