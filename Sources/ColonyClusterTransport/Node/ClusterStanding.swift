@@ -1,3 +1,5 @@
+import Synchronization
+
 /// How a ``ClusterNode`` stands in its cluster.
 public enum ClusterStanding: String, Hashable, Sendable, CaseIterable {
     /// It does not run, or has left.

@@ -1,5 +1,6 @@
 import ColonyCluster
 import ColonyClusterTransport
+import ColonyCore
 import NIOCore
 
 /// What is told of a cluster as JSON.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyRemote
 
 struct ClusterLeaveCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
