@@ -97,7 +97,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyClusterTransport",
         dependencies: [
-            "ColonyCore", "ColonyCluster", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix, .serviceLifecycle,
+            "ColonyCore", "ColonyCluster", "ColonyCoordination", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix,
+            .serviceLifecycle,
         ],
         swiftSettings: settings
     ),
@@ -350,8 +351,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyClusterTransportTests",
             dependencies: [
-                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonySimulation", "RealServers",
-                "colony-cluster-probe", .log, .nioCore, .nioPosix,
+                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonyCoordination", "ColonyMemory",
+                "ColonySimulation", "RealServers", "colony-cluster-probe", .log, .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),
@@ -544,7 +545,7 @@ var tests: [Target] {
         ),
         .executableTarget(
             name: "colony-cluster-probe",
-            dependencies: ["ColonyCore", "ColonyCluster", "ColonyClusterTransport", .log],
+            dependencies: ["ColonyCore", "ColonyCluster", "ColonyClusterTransport"],
             path: "Tests/colony-cluster-probe",
             swiftSettings: settings
         ),

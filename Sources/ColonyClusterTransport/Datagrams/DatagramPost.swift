@@ -34,6 +34,14 @@ package struct DatagramPost<Place: Hashable & Sendable>: Sendable {
         package var outgoing: [Outgoing] = []
         /// Why it was ignored, if it was.
         package var refusal: ClusterRefusal?
+
+        package init(
+            letter: [UInt8]? = nil, outgoing: [Outgoing] = [], refusal: ClusterRefusal? = nil
+        ) {
+            self.letter = letter
+            self.outgoing = outgoing
+            self.refusal = refusal
+        }
     }
 
     /// Letters that wait until it is known who is there.
@@ -171,14 +179,14 @@ package struct DatagramPost<Place: Hashable & Sendable>: Sendable {
         _ content: [UInt8], _ boot: BootID, from place: Place
     ) throws(ClusterRefusal) -> Received {
         guard content.count == 8 else { throw .undecodable }
-        // It may come from another address of the one that was greeted.
-        guard let asked = self.greeted[content.number(at: 0)], let waiting = self.waiting[asked] else {
-            throw .replayed
-        }
+        // It may come from another address of the one that was greeted, and after the greeting was repeated: it is for this life and new, so it is
+        // true in any case.
+        let asked = self.greeted[content.number(at: 0)] ?? place
+        let waiting = self.waiting[asked]?.letters ?? []
         self.forgetGreeting(of: asked)
         self.remember(boot, at: asked)
         self.remember(boot, at: place)
-        return Received(outgoing: waiting.letters.map { self.outgoing(.letter, $0, to: boot.token, at: asked) })
+        return Received(outgoing: waiting.map { self.outgoing(.letter, $0, to: boot.token, at: asked) })
     }
 
     private mutating func remember(_ boot: BootID, at place: Place) {

@@ -1,6 +1,8 @@
 import ColonyCluster
 import ColonyClusterTransport
+import ColonyCoordination
 import ColonyCore
+import ColonyMemory
 import ColonySimulation
 import Synchronization
 import Testing
@@ -181,6 +183,32 @@ import Testing
             known.withLock { $0 = [address] }
             let second = try await node("b")
             try await Nodes.agree([first, second])
+        }
+    }
+
+    @Test("Nodes find each other through a registry")
+    func registryHasSeeds() async throws {
+        try await Nodes.with { nodes in
+            let registry = Registry(on: MemoryLeaseEngine())
+            let ring = try #require(nodes.keyring)
+            var started: [ClusterNode] = []
+            for name: NodeID in ["a", "b", "c"] {
+                let node = try await nodes.run(
+                    ClusterNode(
+                        try ClusterNodeConfiguration(
+                            cluster: "orders", name: name, port: 0, protection: .keyring(ring),
+                            seedSource: RegistrySeeds(registry, service: "orders-cluster"),
+                            membership: Nodes.settings()), logger: Nodes.silent))
+                let address = try #require(node.address)
+                let instance = ServiceInstance(
+                    id: try LeaseName(name.rawValue), address: address.host, port: Int(address.port))
+                _ = try await registry.register(instance, as: "orders-cluster")
+                started.append(node)
+            }
+            // One that cannot be a member is passed over.
+            _ = try await registry.register(
+                ServiceInstance(id: "d", address: "127.0.0.1", port: 0), as: "orders-cluster")
+            try await Nodes.agree(started)
         }
     }
 

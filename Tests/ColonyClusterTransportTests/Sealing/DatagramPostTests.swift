@@ -125,9 +125,22 @@ import Testing
         for number in 3..<UInt8(20) { _ = posts[1]?.send([number], to: 2, at: later) }
         let told = self.carry(greeting, from: 1, among: &posts, recording: &record)
         #expect(told == [2: (12..<20).map { [$0] }])
-        // The answer to the one that was lost comes after all.
+        // The answer to the one that was lost comes after all, and says nothing new; and once more, which is one time too often.
         let late = posts[2]?.receive(lost?[0].bytes ?? [], from: 1).outgoing.first
+        #expect(posts[1]?.receive(late?.bytes ?? [], from: 2) == Post.Received())
         #expect(posts[1]?.receive(late?.bytes ?? [], from: 2).refusal == .replayed)
+    }
+
+    @Test("A welcome that comes after the greeting was repeated is as good as the one that was waited for")
+    func lateWelcomeIsTaken() {
+        var first = self.post(1)
+        var second = self.post(2)
+        let lost = first.send([0], to: 2, at: self.start)
+        let welcome = second.receive(lost[0].bytes, from: 1).outgoing
+        let later = self.start.advanced(by: .milliseconds(250))
+        #expect(first.send([1], to: 2, at: later).count == 1)
+        let letters = first.receive(welcome[0].bytes, from: 2).outgoing
+        #expect(letters.compactMap { second.receive($0.bytes, from: 1).letter } == [[1]])
     }
 
     @Test("Only so many greetings wait at a time")

@@ -8,7 +8,7 @@ import Testing
 /// Bytes that somebody has made up, or changed on the way.
 ///
 /// `COLONY_FUZZ_INPUTS` says how many are tried, and `COLONY_FUZZ_SEED` with which seed, which a failure prints.
-@Suite struct WireFuzzTests {
+@Suite(.serialized) struct WireFuzzTests {
     private let seed: Seed
     private let count: Int
 
