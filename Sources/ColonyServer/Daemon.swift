@@ -218,7 +218,10 @@ public final class Daemon: Service {
 
     private func settle(_ phase: Phase) {
         let askers = self.state.withLock { state in
-            state.phase = phase
+            switch state.phase {
+            case .failed, .ended: break
+            case .idle, .running: state.phase = phase
+            }
             defer { state.askers = [] }
             return state.askers
         }
@@ -306,8 +309,10 @@ public final class Daemon: Service {
         if !self.configuration.isLoopback, self.configuration.tokens.isEmpty {
             self.logger.warning("everybody on the network may break locks, because insecure is set")
         }
-        self.responder.cluster.announce("\(scheme)://\(self.configuration.authority(port: port))")
-        self.settle(.running(port: port))
+        let cluster = self.responder.cluster
+        cluster.announce("\(scheme)://\(self.configuration.authority(port: port))")
+        // Whoever asks after the start asks for both addresses. If it cannot be reached by others, the start has failed, and is settled as that.
+        Task { if await cluster.waitForStart() { self.settle(.running(port: port)) } }
     }
 
     /// What the libraries underneath say is either said better here or of interest only to them.

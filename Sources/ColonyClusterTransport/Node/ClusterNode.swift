@@ -74,6 +74,20 @@ public final class ClusterNode: Service {
     /// By which address others know it; `nil` until ``run()`` has opened its sockets.
     public var address: MemberAddress? { self.state.withLock { $0.membership?.itself.address } }
 
+    /// Waits until others can reach it.
+    ///
+    /// - Returns: Its address; `nil` if ``run()`` has ended, or the task was cancelled, before it had one.
+    public func boundAddress() async -> MemberAddress? {
+        let signal = OneShotSignal()
+        let isUnknown = self.state.withLock { state in
+            guard state.membership == nil, state.phase != .ended else { return false }
+            state.waitingForAddress.append(signal)
+            return true
+        }
+        if isUnknown { try? await signal.wait() }
+        return self.address
+    }
+
     /// Whether it is a member: the cluster has answered it, and no other process has its name.
     public var isAdmitted: Bool { self.state.withLock { $0.isAdmitted } }
 
@@ -153,6 +167,7 @@ public final class ClusterNode: Service {
         precondition(isFirst, "the node \(self.configuration.name) was run before")
         defer { self.end() }
         try await self.listen()
+        self.tellAddress()
         self.logger.info("listening", metadata: ["address": "\(self.address?.description ?? "")"])
         await cancelWhenGracefulShutdown {
             await withTaskCancellationHandler {
@@ -183,6 +198,15 @@ public final class ClusterNode: Service {
             return state.waitingForEnd
         }
         self.feed.end()
+        for signal in waiting { signal.fire() }
+        self.tellAddress()
+    }
+
+    private func tellAddress() {
+        let waiting = self.state.withLock { state in
+            defer { state.waitingForAddress = [] }
+            return state.waitingForAddress
+        }
         for signal in waiting { signal.fire() }
     }
 

@@ -79,6 +79,8 @@ struct NodeState {
     var bell: OneShotSignal?
     private var wakesAt: MonotonicInstant?
     var waitingForEnd: [OneShotSignal] = []
+    /// Who waits until it listens, or has ended without.
+    var waitingForAddress: [OneShotSignal] = []
     var statistics = ClusterStatistics()
     private var quietUntil: [String: MonotonicInstant] = [:]
     private var notices: [Notice] = []

@@ -36,6 +36,14 @@ final class ClusterService: Sendable {
     /// By which address other members know the daemon, once it listens.
     var address: MemberAddress? { self.node?.address }
 
+    /// Waits until other members can reach the daemon; returns at once without a cluster.
+    ///
+    /// - Returns: Whether they can, or there is nobody that has to.
+    func waitForStart() async -> Bool {
+        guard let node else { return true }
+        return await node.boundAddress() != nil
+    }
+
     /// Tells the others where the daemon serves.
     func announce(_ url: String) {
         // An address that is longer than what members may say of themselves is one that nobody could use.
