@@ -52,6 +52,11 @@ let floor2: [Target] = [
         swiftSettings: settings
     ),
     .target(name: "ColonyCluster", dependencies: ["ColonyCore", .serviceLifecycle], swiftSettings: settings),
+    .target(
+        name: "ColonyQuorum",
+        dependencies: ["ColonyCore", "ColonyCaches", "ColonyClocks", "ColonyHashing", .serviceLifecycle],
+        swiftSettings: settings
+    ),
 ]
 
 // MARK: Floor 3, engines
@@ -251,6 +256,7 @@ let package = Package(
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
         .library(name: "ColonyCluster", targets: ["ColonyCluster"]),
+        .library(name: "ColonyQuorum", targets: ["ColonyQuorum"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -337,6 +343,14 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyClusterTests", dependencies: ["ColonyCore", "ColonyCluster", "ColonySimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyQuorumTests",
+            dependencies: [
+                "ColonyCore", "ColonyCaches", "ColonyClocks", "ColonyHashing", "ColonyMemory", "ColonyQuorum",
+                "ColonyRedis", "ColonySimulation", "RealServers",
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
