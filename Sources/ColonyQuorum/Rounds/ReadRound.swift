@@ -3,8 +3,8 @@
 /// Only as many are asked as are needed, and one more for each that fails or is slow. Asking all at once would hide one
 /// slow server at the price of half as many reads again; so does the one more, at the price of the few reads that need it.
 /// - SeeAlso: J. Dean, L. A. Barroso, *The Tail at Scale*, Communications of the ACM 56, 2013: hedged requests.
-struct ReadRound: Sendable {
-    enum Directive: Equatable, Sendable {
+package struct ReadRound: Sendable {
+    package enum Directive: Equatable, Sendable {
         case ask(Int)
         case decide(isEnough: Bool)
     }
@@ -15,36 +15,36 @@ struct ReadRound: Sendable {
     private var outstanding: Set<Int> = []
     private var slow: Set<Int> = []
     private var answers = 0
-    private(set) var isDecided = false
+    package private(set) var isDecided = false
 
     /// - Parameters:
     ///   - order: Whom to ask, the best first.
     ///   - need: How many answers are enough.
-    init(order: [Int], need: Int) {
+    package init(order: [Int], need: Int) {
         self.need = need
         self.rest = order.reversed()
     }
 
-    mutating func start() -> [Directive] {
+    package mutating func start() -> [Directive] {
         var directives: [Directive] = []
         for _ in 0..<self.need { directives += self.askNext() }
         return directives + self.judge()
     }
 
-    mutating func answered(_ position: Int) -> [Directive] {
+    package mutating func answered(_ position: Int) -> [Directive] {
         guard self.outstanding.remove(position) != nil else { return [] }
         self.answers += 1
         return self.judge()
     }
 
-    mutating func failed(_ position: Int) -> [Directive] {
+    package mutating func failed(_ position: Int) -> [Directive] {
         guard self.outstanding.remove(position) != nil else { return [] }
         // One that was slow has been replaced already.
         let directives = self.slow.contains(position) ? [] : self.askNext()
         return directives + self.judge()
     }
 
-    mutating func isSlow(_ position: Int) -> [Directive] {
+    package mutating func isSlow(_ position: Int) -> [Directive] {
         guard self.outstanding.contains(position), self.slow.insert(position).inserted else { return [] }
         return self.askNext()
     }

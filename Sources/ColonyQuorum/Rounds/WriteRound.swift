@@ -1,7 +1,7 @@
 /// The decisions of one write: where it goes, who stands in for whom, and when it is acknowledged. Positions count in the
 /// order of preference: first the homes of the key, then those that may stand in.
-struct WriteRound: Sendable {
-    enum Directive: Equatable, Sendable {
+package struct WriteRound: Sendable {
+    package enum Directive: Equatable, Sendable {
         case store(Int)
         case decide(isAcknowledged: Bool)
         /// A home has not got the write, and is to get it later. `standIn` has it, or is about to.
@@ -14,16 +14,16 @@ struct WriteRound: Sendable {
     private var outstanding: Set<Int> = []
     private var relieved: Set<Int> = []
     private var owed: Set<Int> = []
-    private(set) var stored: [Int] = []
-    private(set) var isDecided = false
+    package private(set) var stored: [Int] = []
+    package private(set) var isDecided = false
     /// Whether somebody has not answered yet.
-    var isWaiting: Bool { !self.outstanding.isEmpty }
+    package var isWaiting: Bool { !self.outstanding.isEmpty }
 
     /// - Parameters:
     ///   - homes: Where the write belongs.
     ///   - standIns: Who may take it for one of those, the best first.
     ///   - need: How many must have it.
-    init(homes: [Int], standIns: [Int] = [], need: Int) {
+    package init(homes: [Int], standIns: [Int] = [], need: Int) {
         self.homes = homes
         self.standIns = standIns.reversed()
         self.need = need
@@ -31,7 +31,7 @@ struct WriteRound: Sendable {
 
     /// - Parameter skipping: Homes that are not even tried, because they have just failed. They are tried all the same if
     ///   there would not be enough others.
-    mutating func start(skipping: Set<Int> = []) -> [Directive] {
+    package mutating func start(skipping: Set<Int> = []) -> [Directive] {
         let tried = self.homes.filter { !skipping.contains($0) }
         let skipped = tried.count + self.standIns.count >= self.need ? self.homes.filter(skipping.contains) : []
         var directives: [Directive] = []
@@ -43,19 +43,19 @@ struct WriteRound: Sendable {
         return directives + self.judge()
     }
 
-    mutating func stored(_ position: Int) -> [Directive] {
+    package mutating func stored(_ position: Int) -> [Directive] {
         guard self.outstanding.remove(position) != nil else { return [] }
         self.stored.append(position)
         return self.judge()
     }
 
-    mutating func failed(_ position: Int) -> [Directive] {
+    package mutating func failed(_ position: Int) -> [Directive] {
         guard self.outstanding.remove(position) != nil else { return [] }
         return self.relieve(position, owing: true) + self.judge()
     }
 
     /// A home that is slow may still store the write; that somebody stands in does no harm then.
-    mutating func isSlow(_ position: Int) -> [Directive] {
+    package mutating func isSlow(_ position: Int) -> [Directive] {
         guard self.outstanding.contains(position), !self.isDecided else { return [] }
         return self.relieve(position, owing: false)
     }

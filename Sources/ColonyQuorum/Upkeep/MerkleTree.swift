@@ -11,31 +11,31 @@
 /// Hashes over the ranges of a key space: the leaves hash the entries of their range, each node above its two children.
 ///
 /// The entries of a leaf are added up, so the order in which they come does not count.
-struct MerkleTree: Equatable, Sendable {
+package struct MerkleTree: Equatable, Sendable {
     /// How many times the key space is halved.
-    let depth: Int
+    package let depth: Int
     /// The leaves, from the lowest range to the highest.
     private var leaves: [UInt64]
 
     /// - Parameter depth: From 0 to 20.
-    init(depth: Int) {
+    package init(depth: Int) {
         precondition((0...20).contains(depth), "a tree has a depth of 0 to 20, not \(depth)")
         self.depth = depth
         self.leaves = [UInt64](repeating: 0, count: 1 << depth)
     }
 
     /// In which leaf a key lies.
-    func leaf(ofKeyHash hash: UInt64) -> Int { self.depth == 0 ? 0 : Int(hash >> UInt64(64 - self.depth)) }
+    package func leaf(ofKeyHash hash: UInt64) -> Int { self.depth == 0 ? 0 : Int(hash >> UInt64(64 - self.depth)) }
 
     /// Takes an entry in; a key must be added once.
-    mutating func add(keyHash: UInt64, entryHash: UInt64) {
+    package mutating func add(keyHash: UInt64, entryHash: UInt64) {
         self.leaves[self.leaf(ofKeyHash: keyHash)] &+= Self.mixed(keyHash ^ Self.mixed(entryHash))
     }
 
     /// The leaves in which two trees differ, found from the root down.
     ///
     /// - Complexity: O(*n*) in the number of leaves, because no inner nodes are kept, and O(*d* log *n*) comparisons.
-    func differences(from other: MerkleTree) -> [Int] {
+    package func differences(from other: MerkleTree) -> [Int] {
         precondition(self.depth == other.depth, "trees of depth \(self.depth) and \(other.depth) cannot be compared")
         let (mine, theirs) = (self.levels, other.levels)
         var differing = mine[self.depth][0] == theirs[self.depth][0] ? [] : [0]
