@@ -1,3 +1,6 @@
+import ColonyCore
+import Synchronization
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Musl)
@@ -5,8 +8,6 @@ import Musl
 #else
 import Glibc
 #endif
-import ColonyCore
-import Synchronization
 
 /// The file of a journal with what it holds in memory. Calls that touch the file block, and run on a thread of their own.
 final class HintFileWriter: Sendable {
@@ -34,12 +35,14 @@ final class HintFileWriter: Sendable {
         defer { if !isKept { _ = Self.closeFile(descriptor) } }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw QuorumError(
-                .invalidConfiguration, "the journal \(NameRules.quoted(path)) is used by another process, or cannot be locked")
+                .invalidConfiguration,
+                "the journal \(NameRules.quoted(path)) is used by another process, or cannot be locked")
         }
         var state = State(index: HintIndex(limits), descriptor: descriptor)
         let bytes = try Self.content(descriptor, path)
         if bytes.isEmpty {
-            guard Self.append(HintRecord.header, to: descriptor), fsync(descriptor) == 0, Self.flushFolder(of: path) else {
+            guard Self.append(HintRecord.header, to: descriptor), fsync(descriptor) == 0, Self.flushFolder(of: path)
+            else {
                 throw Self.refused("cannot be written", path)
             }
             state.fileBytes = HintRecord.header.count

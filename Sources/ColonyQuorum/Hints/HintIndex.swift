@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 
 /// The hints of a journal in memory: by server, the oldest first, within limits.

@@ -1,5 +1,5 @@
 public import ColonyCaches
-public import ColonyClocks
+import ColonyClocks
 
 /// A counter that many processes count up and down at the same time, and that loses no change: a PN-counter in a
 /// ``QuorumStore``.

@@ -93,7 +93,8 @@ public final class ReplicatedValue<Value: Replicated & Codable>: Sendable {
                 try change(&changed, self.replica)
             } catch {
                 return .failure(
-                    QuorumError(.invalidRequest, "the change of \(NameRules.quoted(self.key.rawValue)) failed", cause: error))
+                    QuorumError(
+                        .invalidRequest, "the change of \(NameRules.quoted(self.key.rawValue)) failed", cause: error))
             }
             state = changed
             return .success(changed)

@@ -56,7 +56,8 @@ final class Storing: LaneClient {
     ///     read from a quorum.
     ///   - onLateDebt: Told of servers that fail after the write was acknowledged.
     init(
-        _ written: StoredState, of key: CacheKey, to lanes: [ServerLane], round: WriteRound, known: [Reading.Answer] = [],
+        _ written: StoredState, of key: CacheKey, to lanes: [ServerLane], round: WriteRound,
+        known: [Reading.Answer] = [],
         until deadline: MonotonicInstant, retention: TombstoneRetention, mendsDamage: Bool = false,
         onLateDebt: (@Sendable (Debt) -> Void)? = nil
     ) {
@@ -156,7 +157,8 @@ final class Storing: LaneClient {
         let lane = self.lanes[position]
         guard bytes.count <= lane.tier.limits.valueBytes else {
             return self.failed(
-                position, .refused, "the entry has \(bytes.count) bytes, and \(lane.tier.limits.valueBytes) are the most")
+                position, .refused,
+                "the entry has \(bytes.count) bytes, and \(lane.tier.limits.valueBytes) are the most")
         }
         let entry = CacheWrite(self.key, bytes, timeToLive: self.retention.timeToLive(of: state))
         lane.compare(

@@ -1,6 +1,6 @@
 import ColonyCaches
 import ColonyCore
-public import ColonyHashing
+import ColonyHashing
 
 /// Which servers keep a key, in the order in which they are preferred.
 struct ServerMap: Sendable {
@@ -40,9 +40,12 @@ struct ServerMap: Sendable {
     func preference(for key: CacheKey) -> [ServerLane] {
         let hash = self.placement.hash(ofKey: key.rawValue)
         do throws(PlacementError) {
-            return try self.placement.indices(forHash: hash, count: self.replicas + self.standIns).map { self.lanes[$0] }
+            return try self.placement.indices(forHash: hash, count: self.replicas + self.standIns).map {
+                self.lanes[$0]
+            }
         } catch {
-            preconditionFailure("a placement that had \(self.replicas + self.standIns) servers for one key has not: \(error)")
+            preconditionFailure(
+                "a placement that had \(self.replicas + self.standIns) servers for one key has not: \(error)")
         }
     }
 

@@ -1,6 +1,7 @@
 import ColonyCaches
 import ColonyCore
 public import ServiceLifecycle
+import Synchronization
 
 extension QuorumStore: Service {
     /// Brings hints to servers that are back, until the task is cancelled or the service group shuts down.
@@ -8,7 +9,7 @@ extension QuorumStore: Service {
     /// Without it nothing is handed off; everything else works. A server is tried every
     /// ``QuorumSettings/handoffInterval`` while it is owed something, and left alone again at its first failure.
     public func run() async throws {
-        try await cancelWhenGracefulShutdown {
+        await cancelWhenGracefulShutdown {
             while !Task.isCancelled {
                 do {
                     try await self.settings.clock.sleep(for: self.settings.handoffInterval)

@@ -1,6 +1,7 @@
 public import ColonyCaches
 import ColonyClocks
 import ColonyCore
+import Synchronization
 
 extension QuorumStore {
     /// Reads a key.
@@ -191,7 +192,8 @@ extension QuorumStore {
             let need = self.settings.writeQuorum - (homes.count - rest.count)
             if need <= 0 { continue }
             let storing = Storing(
-                merged, of: key, to: rest, round: WriteRound(homes: Array(rest.indices), need: need), known: seen.answers,
+                merged, of: key, to: rest, round: WriteRound(homes: Array(rest.indices), need: need),
+                known: seen.answers,
                 until: self.deadline(), retention: self.retention)
             storing.start()
             let outcome = await storing.outcome()

@@ -80,8 +80,8 @@ extension QuorumStore {
         if let stamp = seen.merged?.stamp { least = least.map { max($0, stamp) } ?? stamp }
         let stamp: WriteStamp
         do throws(ClockError) {
-            stamp = WriteStamp(
-                time: try least.map { try self.clock.receive($0.time) } ?? self.clock.next(), node: self.node)
+            let time = if let least { try self.clock.receive(least.time) } else { try self.clock.next() }
+            stamp = WriteStamp(time: time, node: self.node)
         } catch {
             throw QuorumError(.clock, error.message, cause: error)
         }

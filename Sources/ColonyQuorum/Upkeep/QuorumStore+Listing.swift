@@ -1,5 +1,6 @@
 import ColonyCaches
 import ColonyCore
+import Synchronization
 
 extension QuorumStore {
     /// How many keys are asked for at a time.

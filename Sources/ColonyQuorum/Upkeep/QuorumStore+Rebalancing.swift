@@ -17,6 +17,7 @@
 public import ColonyCaches
 public import ColonyCore
 public import ColonyHashing
+import Synchronization
 
 /// How far a move of keys, or a sweep, has come.
 public struct MoveProgress: Hashable, Sendable {

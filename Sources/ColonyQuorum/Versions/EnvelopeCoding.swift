@@ -53,7 +53,8 @@ enum EnvelopeCoding {
         }
         guard bytes[2] == self.version else {
             throw QuorumError(
-                .undecodable, "\(NameRules.quoted(key.rawValue)) was written in version \(bytes[2]), and 1 is known here")
+                .undecodable,
+                "\(NameRules.quoted(key.rawValue)) was written in version \(bytes[2]), and 1 is known here")
         }
         var reader = EnvelopeReader(bytes, from: bytes.count - 8, to: bytes.count)
         let stored: UInt64 = try reader.number()
@@ -101,7 +102,8 @@ enum EnvelopeCoding {
     }
 
     private static func damaged(_ key: CacheKey) -> QuorumError {
-        QuorumError(.undecodable, "the entry of \(NameRules.quoted(key.rawValue)) is damaged: its checksum does not fit")
+        QuorumError(
+            .undecodable, "the entry of \(NameRules.quoted(key.rawValue)) is damaged: its checksum does not fit")
     }
 }
 

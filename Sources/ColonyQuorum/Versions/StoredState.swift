@@ -60,7 +60,8 @@ enum StoredState: Equatable, Sendable {
             self = .siblings(changed: max(mine, theirs), set)
         default:
             throw QuorumError(
-                .undecodable, "the key was written both by a store that keeps siblings and by one that keeps the last write")
+                .undecodable,
+                "the key was written both by a store that keeps siblings and by one that keeps the last write")
         }
     }
 

@@ -1,3 +1,4 @@
+import ColonyClocks
 import ColonyCore
 
 /// For how long it is remembered that a key was deleted.

@@ -1,5 +1,6 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemory
 import ColonyQuorum
 import ColonySimulation
 import Testing
@@ -42,7 +43,8 @@ struct HandoffTests {
                 for server in cluster.servers {
                     for key in try await server.tier.keys(from: nil, limit: 100).keys {
                         try #require(
-                            store.servers(for: key).contains(server.name), "seed \(seed): \(key) is still on \(server.name)")
+                            store.servers(for: key).contains(server.name),
+                            "seed \(seed): \(key) is still on \(server.name)")
                     }
                 }
                 return true

@@ -1,6 +1,7 @@
 import ColonyCaches
 import ColonyCore
 import ColonyHashing
+import ColonyMemory
 import ColonyQuorum
 import ColonySimulation
 import Testing
@@ -68,7 +69,7 @@ struct MoveTests {
         try Simulation(seed: 1).run { simulation in
             let cluster = try SimulatedCluster(simulation, servers: 4, placed: 3)
             let store = try cluster.store("client0")
-            for number in 0..<50 { try await store.write([1], to: "k\(number)") }
+            for number in 0..<50 { try await store.write([1], to: CacheKey(stringLiteral: "k\(number)")) }
             let early = await #expect(throws: QuorumError.self) { try await store.moveKeys() }
             #expect(early?.code == .invalidRequest)
             let ring = try HashRing(nodes: cluster.servers.map(\.name), pointsPerUnitWeight: 16)
@@ -83,7 +84,7 @@ struct MoveTests {
             #expect(simulation.elapsed > .seconds(1))
             try store.endMove()
             for number in 0..<50 {
-                let value = try await store.read("k\(number)", at: .strong).value
+                let value = try await store.read(CacheKey(stringLiteral: "k\(number)"), at: .strong).value
                 #expect(value == [1])
             }
             return true

@@ -57,8 +57,8 @@ struct ReplicatedValueTests {
                 "tags", in: cluster.store("client0") { $0.conflicts = .siblings })
             let second = try ReplicatedValue<ORSet<String>>(
                 "tags", in: cluster.store("client1") { $0.conflicts = .siblings })
-            async let one = first.update { set, replica in try set.insert("swift", at: replica) }
-            async let two = second.update { set, replica in try set.insert("distributed", at: replica) }
+            async let one = first.update { set, replica in try set.add("swift", at: replica) }
+            async let two = second.update { set, replica in try set.add("distributed", at: replica) }
             _ = try await (one, two)
             let value = try await first.value()
             #expect(value.contains("swift") && value.contains("distributed"))

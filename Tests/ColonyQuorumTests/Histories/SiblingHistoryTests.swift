@@ -25,7 +25,8 @@ struct SiblingHistoryTests {
                     tasks.append(
                         simulation.spawn {
                             try await Self.work(
-                                store, "\(index).\(half)", simulation, ledger: { change in ledger.withLock { change(&$0) } })
+                                store, "\(index).\(half)", simulation,
+                                ledger: { change in ledger.withLock { change(&$0) } })
                         })
                 }
             }

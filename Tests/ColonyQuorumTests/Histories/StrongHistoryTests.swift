@@ -76,7 +76,8 @@ struct StrongHistoryTests {
                 let cluster = try SimulatedCluster(simulation)
                 let store = try cluster.store("client0")
                 for number in 0..<20 {
-                    try await store.write(Array("v\(number)".utf8), to: "k\(number)", at: .strong)
+                    try await store.write(
+                        Array("v\(number)".utf8), to: CacheKey(stringLiteral: "k\(number)"), at: .strong)
                 }
                 var generator = simulation.generator(for: "loss")
                 let lost = Int.random(in: 0..<5, using: &generator)
@@ -85,7 +86,7 @@ struct StrongHistoryTests {
                     _ = try await store.reconcile(server.name, cluster.servers[lost].name)
                 }
                 for number in 0..<20 {
-                    let read = try await store.read("k\(number)", at: .strong)
+                    let read = try await store.read(CacheKey(stringLiteral: "k\(number)"), at: .strong)
                     try #require(read.value == Array("v\(number)".utf8), "seed \(seed): k\(number)")
                 }
                 return true

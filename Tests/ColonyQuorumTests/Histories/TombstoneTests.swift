@@ -1,5 +1,6 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemory
 import ColonyQuorum
 import ColonySimulation
 import Testing
@@ -35,7 +36,9 @@ struct TombstoneTests {
         }
     }
 
-    @Test("are not undone by a server that was away, within the grace", arguments: [.lastWriteWins, .siblings] as [QuorumSettings.Conflicts])
+    @Test(
+        "are not undone by a server that was away, within the grace",
+        arguments: [.lastWriteWins, .siblings] as [QuorumSettings.Conflicts])
     func staysDeleted(_ conflicts: QuorumSettings.Conflicts) throws {
         for seed in Seeds.many(250) {
             let isBack = try self.comesBack(seed, away: .seconds(90), conflicts)

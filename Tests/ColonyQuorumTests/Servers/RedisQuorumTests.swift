@@ -84,7 +84,9 @@ struct RedisQuorumTests {
         let servers = try RedisServers(count: 5)
         let tiers = try servers.tiers()
         let store = try await self.store(servers, tiers) { $0.conflicts = .siblings }
-        for number in 0..<300 { try await store.write([UInt8(number % 256)], to: "k\(number)") }
+        for number in 0..<300 {
+            try await store.write([UInt8(number % 256)], to: CacheKey(stringLiteral: "k\(number)"))
+        }
         try await store.write([1], to: "pair")
         try await store.write([2], to: "pair")
         let pair = try await store.read("pair", at: .strong).values

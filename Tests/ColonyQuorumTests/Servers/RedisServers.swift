@@ -56,7 +56,8 @@ final class RedisServers: @unchecked Sendable {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try #require(Self.path, "redis-server is not installed"))
         process.arguments = [
-            "--bind", "127.0.0.1", "--port", "\(self.ports[index])", "--dir", self.folder.appending(path: "\(index)").path,
+            "--bind", "127.0.0.1", "--port", "\(self.ports[index])", "--dir",
+            self.folder.appending(path: "\(index)").path,
             "--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no",
         ]
         process.standardInput = FileHandle.nullDevice

@@ -55,7 +55,8 @@ struct SkewedWallClock: WallClock {
     let skew: Duration
 
     var now: WallTime {
-        WallTime(millisecondsSince1970: 1_767_225_600_000 + self.clock.now.nanoseconds / 1_000_000).advanced(by: self.skew)
+        WallTime(millisecondsSince1970: 1_767_225_600_000 + self.clock.now.nanoseconds / 1_000_000).advanced(
+            by: self.skew)
     }
 }
 

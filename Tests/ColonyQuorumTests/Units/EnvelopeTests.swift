@@ -23,7 +23,8 @@ struct EnvelopeTests {
             settings: settings)
     }
 
-    @Test("is read as it was written, or not at all: with any byte changed, cut, or added it is damaged",
+    @Test(
+        "is read as it was written, or not at all: with any byte changed, cut, or added it is damaged",
         arguments: [.lastWriteWins, .siblings] as [QuorumSettings.Conflicts])
     func damage(_ conflicts: QuorumSettings.Conflicts) async throws {
         let tiers = self.nodes.map { _ in MemoryCacheTier() }
@@ -57,7 +58,9 @@ struct EnvelopeTests {
         var generator = SeededGenerator(seed: 0xF0_22)
         for round in 0..<2_000 {
             let count = Int.random(in: 0..<80, using: &generator)
-            let bytes = [0x43, 0x51, 1, UInt8(round % 4)] + (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            let bytes =
+                [0x43, 0x51, 1, UInt8(round % 4)]
+                + (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
             for tier in tiers { try await tier.set([CacheWrite("k", bytes)]) }
             let error = await #expect(throws: QuorumError.self) { try await store.read("k") }
             #expect(error?.code == .undecodable)

@@ -1,3 +1,4 @@
+import ColonyCaches
 import ColonyCore
 import ColonyQuorum
 import Foundation
@@ -17,7 +18,8 @@ struct HintJournalTests {
 
     private func hint(_ number: Int, for server: NodeID = "a", standIn: NodeID? = nil) -> Hint {
         Hint(
-            server: server, key: "k\(number)", bytes: [UInt8](repeating: UInt8(number % 256), count: 20),
+            server: server, key: CacheKey(stringLiteral: "k\(number)"),
+            bytes: [UInt8](repeating: UInt8(number % 256), count: 20),
             written: WallTime(millisecondsSince1970: Int64(number)), standIn: standIn)
     }
 

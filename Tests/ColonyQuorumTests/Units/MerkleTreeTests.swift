@@ -12,7 +12,8 @@ struct MerkleTreeTests {
             var first = MerkleTree(depth: 8)
             var second = MerkleTree(depth: 8)
             for (key, entry) in entries { first.add(keyHash: key, entryHash: entry) }
-            let changed = Set(entries.indices.shuffled(using: &generator).prefix(Int.random(in: 0...4, using: &generator)))
+            let changed = Set(
+                entries.indices.shuffled(using: &generator).prefix(Int.random(in: 0...4, using: &generator)))
             var expected: Set<Int> = []
             for index in entries.indices.shuffled(using: &generator) {
                 let (key, entry) = entries[index]

@@ -18,17 +18,17 @@ struct QuorumSettingsTests {
         return try QuorumStore(node: "me", placement: ring, tiers: tiers, settings: settings)
     }
 
-    @Test(
-        "settings that cannot work, and quotes them",
-        arguments: [
-            ({ $0.replicas = 5 }, "5 is not possible as the number of replicas N on 4 servers: from 1 to 4"),
-            ({ $0.replicas = 0 }, "0 is not possible as the number of replicas"),
-            ({ $0.readQuorum = 4 }, "4 is not possible as the read quorum R of 3 replicas: from 1 to 3"),
-            ({ $0.writeQuorum = 0 }, "0 is not possible as the write quorum W"),
-            ({ $0.timeout = .zero }, "as the time-out of a call"),
-            ({ $0.hintLifetime = .seconds(20 * 86_400) }, "as the lifetime of hints"),
-            ({ $0.maximumSiblings = 0 }, "0 is not possible as the most siblings"),
-        ] as [(@Sendable (inout QuorumSettings) -> Void, String)])
+    private static let impossible: [(@Sendable (inout QuorumSettings) -> Void, String)] = [
+        ({ $0.replicas = 5 }, "5 is not possible as the number of replicas N on 4 servers: from 1 to 4"),
+        ({ $0.replicas = 0 }, "0 is not possible as the number of replicas"),
+        ({ $0.readQuorum = 4 }, "4 is not possible as the read quorum R of 3 replicas: from 1 to 3"),
+        ({ $0.writeQuorum = 0 }, "0 is not possible as the write quorum W"),
+        ({ $0.timeout = .zero }, "as the time-out of a call"),
+        ({ $0.hintLifetime = .seconds(20 * 86_400) }, "as the lifetime of hints"),
+        ({ $0.maximumSiblings = 0 }, "0 is not possible as the most siblings"),
+    ]
+
+    @Test("settings that cannot work, and quotes them", arguments: impossible)
     func settings(_ change: @Sendable (inout QuorumSettings) -> Void, _ text: String) throws {
         let error = #expect(throws: QuorumError.self) { try self.store(change) }
         #expect(error?.code == .invalidConfiguration)

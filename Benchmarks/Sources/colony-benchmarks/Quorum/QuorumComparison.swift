@@ -33,7 +33,8 @@ enum QuorumComparison {
         },
         Workload(
             name: "quorum-write",
-            title: "Quorum store, strong writes of 100 bytes, five Redis, N = 3, R = W = 2, 256 tasks, beside one Redis",
+            title:
+                "Quorum store, strong writes of 100 bytes, five Redis, N = 3, R = W = 2, 256 tasks, beside one Redis",
             target: .atLeast(25, "%", of: Self.share)
         ) { workload, options in
             try await Self.compare(workload, options, count: options.count(100_000, atLeast: 2_000)) { tier, key in
@@ -73,7 +74,8 @@ enum QuorumComparison {
             settings.timeout = .seconds(20)
             settings.hedge = .seconds(1)
             let store = try QuorumStore(
-                node: "benchmark", placement: try HashRing(nodes: tiers.keys.sorted()), tiers: tiers, settings: settings)
+                node: "benchmark", placement: try HashRing(nodes: tiers.keys.sorted()), tiers: tiers, settings: settings
+            )
             for key in Self.keys {
                 try await single.set([CacheWrite(key, Self.value)])
                 try await store.write(Self.value, to: key, at: .strong)
