@@ -91,7 +91,8 @@ extension QuorumStore {
             if outcome.isCancelled { throw QuorumError(.cancelled, "the calling task was cancelled") }
             if !outcome.isEnough || (missing > 0 && rest.count < missing) {
                 throw QuorumError(
-                    seen.failures.allSatisfy { $0.kind == .undecodable } ? .undecodable : .unavailable,
+                    !seen.failures.isEmpty && seen.failures.allSatisfy { $0.kind == .undecodable }
+                        ? .undecodable : .unavailable,
                     "\(need - missing) of \(lanes.count) servers of \(NameRules.quoted(key.rawValue)) answered in time, and "
                         + "\(need) are needed",
                     acknowledged: seen.answers.map(\.lane.server), failures: seen.failures)

@@ -99,7 +99,8 @@ public final class QuorumStore: Sendable {
         self.settings = settings
         self.journal = journal
         self.clock = HybridLogicalClock(wallClock: settings.wallClock, maximumDrift: settings.maximumDrift)
-        self.writers = SiblingWriters(node: node, capacity: 10_000, generator: generator)
+        self.writers = SiblingWriters(
+            node: node, capacity: 10_000, siblings: settings.maximumSiblings, generator: generator)
         self.retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
         var lanes: [NodeID: ServerLane] = [:]
         for (server, tier) in tiers { lanes[server] = ServerLane(server, tier, settings) }

@@ -63,6 +63,8 @@ extension QuorumStore {
     /// Brings every key to a write quorum of the servers that the new placement gives it.
     ///
     /// What is written meanwhile goes to both placements, so nothing is missed. Only keys whose servers change are read.
+    /// It waits for calls that began before the move, twice ``QuorumSettings/timeout``; so call it after every process has
+    /// called ``beginMove(to:adding:)``.
     ///
     /// - Parameters:
     ///   - rate: The most keys that are listed in a second, from 1.
@@ -78,6 +80,12 @@ extension QuorumStore {
         guard let next = topology.next else {
             throw QuorumError(.invalidRequest, "no move of keys was begun")
         }
+        do {
+            // A call that began before the move knows one ring only; what it has acknowledged must be there to be found.
+            try await self.settings.clock.sleep(for: self.settings.timeout * 2)
+        } catch {
+            throw QuorumError(.cancelled, "the calling task was cancelled", cause: error)
+        }
         let servers = topology.current.lanes
         var state = MoveProgress(server: servers[0].server, serversDone: 0, servers: servers.count)
         for lane in servers {
@@ -86,7 +94,6 @@ extension QuorumStore {
                 for key in keys {
                     let (old, new) = (topology.current.homes(of: key), next.homes(of: key))
                     state.keysSeen += 1
-                    // Each key once, by the first of its servers; the others know it as well, if it has lost it.
                     if new.allSatisfy({ home in old.contains { $0 === home } }) { continue }
                     if try await self.move(key, topology, to: next) { state.keysMoved += 1 }
                 }

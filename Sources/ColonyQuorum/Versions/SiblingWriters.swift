@@ -32,11 +32,16 @@ final class SiblingWriters: Sendable {
 
     private let node: NodeID
     private let capacity: Int
+    private let siblings: Int
     private let state: Mutex<State>
 
-    init(node: NodeID, capacity: Int, generator: some RandomNumberGenerator & Sendable) {
+    /// - Parameters:
+    ///   - capacity: How many keys are remembered.
+    ///   - siblings: How many writes of a key are remembered that are not known to be replaced.
+    init(node: NodeID, capacity: Int, siblings: Int, generator: some RandomNumberGenerator & Sendable) {
         self.node = node
         self.capacity = capacity
+        self.siblings = siblings
         self.state = Mutex(State(generator: generator))
     }
 
@@ -46,6 +51,9 @@ final class SiblingWriters: Sendable {
     ) throws(QuorumError) -> StoredState {
         let result = self.state.withLock { state -> Result<StoredState, QuorumError> in
             var writer = self.writer(of: key, stamp: stamp, in: &state)
+            writer.own.discard(context)
+            // Whatever was acknowledged is on the servers, so it may be forgotten here, under another name.
+            if writer.own.count >= self.siblings { writer = self.fresh(stamp, &state) }
             do throws(ClockError) {
                 try writer.own.update(Sibling(stamp: stamp, value: value), context: context, at: writer.actor)
             } catch {
@@ -83,6 +91,10 @@ final class SiblingWriters: Sendable {
             state.order[state.next] = key
             state.next = (state.next + 1) % self.capacity
         }
+        return self.fresh(stamp, &state)
+    }
+
+    private func fresh(_ stamp: WriteStamp, _ state: inout State) -> Writer {
         let chance = NameRules.hexadecimal(UInt32.random(in: .min ... .max, using: &state.generator), digits: 8)
         return Writer(actor: NodeID(stringLiteral: "\(self.node)~\(stamp.time)-\(chance)"))
     }

@@ -24,8 +24,6 @@ struct MoveTests {
             let ring = try HashRing(nodes: cluster.servers.dropFirst().map(\.name), pointsPerUnitWeight: 16)
             if isCopied {
                 for store in stores { try store.beginMove(to: ring) }
-                // Calls that began before have ended when their time is over.
-                try await simulation.clock.sleep(for: .milliseconds(450))
                 try await stores[0].moveKeys(rate: 1_000_000)
                 for store in stores { try store.endMove() }
             } else {
