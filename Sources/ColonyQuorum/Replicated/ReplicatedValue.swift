@@ -79,8 +79,8 @@ public final class ReplicatedValue<Value: Replicated & Codable>: Sendable {
     /// - Parameter change: Is given the value as it is known here, and the replica under whose name it may change it. What
     ///   it throws is the `cause`; nothing was changed then. It runs under a lock, so it must be short.
     /// - Returns: The value after the change.
-    /// - Throws: ``QuorumError`` as ``QuorumStore/write(_:to:context:at:)``, and `invalidRequest` with the cause if `change`
-    ///   threw.
+    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the change is kept here and written with the next one, so do
+    ///   not make it again; after all others it was not made, such as `invalidRequest` with the cause if `change` threw.
     @discardableResult
     public func update(
         at level: ConsistencyLevel = .eventual, _ change: @Sendable (inout Value, NodeID) throws -> Void
@@ -100,7 +100,15 @@ public final class ReplicatedValue<Value: Replicated & Codable>: Sendable {
             return .success(changed)
         }
         let value = try result.get()
-        try await self.store.write(self.encoded(value), to: self.key, context: read.context, at: level)
+        let bytes = try self.encoded(value)
+        do throws(QuorumError) {
+            try await self.store.write(bytes, to: self.key, context: read.context, at: level)
+        } catch {
+            // The change is part of this replica now, and arrives with the next write if this one has not.
+            var error = error
+            if error.code != .cancelled { error.code = .unknown }
+            throw error
+        }
         return value
     }
 

@@ -15,6 +15,11 @@ struct StrongHistoryTests {
             let cluster = try SimulatedCluster(simulation)
             var clients = RegisterClients(cluster: cluster)
             clients.level = level
+            // In every second run the servers are so slow that reads see writes on their way, and all want one key.
+            if seed.rawValue % 2 == 1 {
+                clients.keys = ["a"]
+                for server in cluster.servers { server.answerWithin(.milliseconds(40)) }
+            }
             let all = clients
             let tasks = try (0..<3).map { index in
                 let node = NodeID(stringLiteral: "client\(index)")
@@ -44,7 +49,7 @@ struct StrongHistoryTests {
 
     @Test("and the checker finds quorums that do not meet")
     func findsQuorumsThatDoNotMeet() throws {
-        let found = try Seeds.many(60).contains { seed in
+        let found = try Seeds.some(60).contains { seed in
             try !self.contradictions(seed, level: { .eventual }) { settings in
                 settings.readQuorum = 1
                 settings.writeQuorum = 1
@@ -55,7 +60,7 @@ struct StrongHistoryTests {
 
     @Test("and the checker finds reads that do not wait for their repair")
     func findsReadsThatDoNotRepair() throws {
-        let found = try Seeds.many(300).contains { seed in
+        let found = try Seeds.some(100).contains { seed in
             try !self.contradictions(seed, level: { .eventual }).contradictions.isEmpty
         }
         #expect(found)
@@ -63,7 +68,7 @@ struct StrongHistoryTests {
 
     @Test("and the checker finds servers that take an old write after a new one")
     func findsCarelessServers() throws {
-        let found = try Seeds.many(60).contains { seed in
+        let found = try Seeds.some(60).contains { seed in
             try !self.contradictions(seed, careless: true).contradictions.isEmpty
         }
         #expect(found)

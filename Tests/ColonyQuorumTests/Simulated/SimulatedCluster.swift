@@ -66,4 +66,7 @@ enum Seeds {
         let count = ProcessEnvironment.number("COLONY_SEEDS") ?? usual
         return first.followed(by: count)
     }
+
+    /// As many as it takes to find a bug that was planted.
+    static func some(_ count: Int) -> [Seed] { Seed(rawValue: 1).followed(by: count) }
 }
