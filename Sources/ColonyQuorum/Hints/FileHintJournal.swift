@@ -29,6 +29,7 @@ public final class FileHintJournal: HintJournal {
         self.writer = try HintFileWriter(path: path, limits: limits)
     }
 
+    /// Keeps hints; they are on the disk when it returns.
     public func append(_ hints: [Hint]) async throws(QuorumError) {
         try self.writer.enter(hints)
         // Who comes first flushes for all that were entered until then; the others find it done.
@@ -37,18 +38,22 @@ public final class FileHintJournal: HintJournal {
         if let failure { throw failure }
     }
 
+    /// The oldest hints for a server.
     public func hints(for server: NodeID, limit: Int) async throws(QuorumError) -> [KeptHint] {
         self.writer.hints(for: server, limit: limit)
     }
 
+    /// Forgets hints, without a flush: one that comes back after a crash is delivered once more.
     public func remove(_ numbers: [UInt64]) async throws(QuorumError) {
         let writer = self.writer
         let failure = await Task(executorPreference: self.executor) { writer.remove(numbers) }.value
         if let failure { throw failure }
     }
 
+    /// How many hints there are for each server that has some.
     public func counts() async throws(QuorumError) -> [NodeID: Int] { self.writer.counts }
 
+    /// Ends the journal, and lets another process use the file.
     public func close() async {
         let writer = self.writer
         await Task(executorPreference: self.executor) { writer.close() }.value

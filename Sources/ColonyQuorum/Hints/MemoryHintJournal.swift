@@ -18,6 +18,7 @@ public final class MemoryHintJournal: HintJournal {
         self.state = Mutex(State(index: HintIndex(limits)))
     }
 
+    /// Keeps hints as long as the process lives.
     public func append(_ hints: [Hint]) async throws(QuorumError) {
         let defect = self.state.withLock { state -> QuorumError? in
             if state.isClosed { return QuorumError(.closed, "the journal was closed") }
@@ -28,20 +29,24 @@ public final class MemoryHintJournal: HintJournal {
         if let defect { throw defect }
     }
 
+    /// The oldest hints for a server.
     public func hints(for server: NodeID, limit: Int) async throws(QuorumError) -> [KeptHint] {
         self.state.withLock { $0.index.oldest(for: server, limit: limit) }
     }
 
+    /// Forgets hints.
     public func remove(_ numbers: [UInt64]) async throws(QuorumError) {
         self.state.withLock { state in
             for number in numbers { _ = state.index.remove(number) }
         }
     }
 
+    /// How many hints there are for each server that has some.
     public func counts() async throws(QuorumError) -> [NodeID: Int] {
         self.state.withLock(\.index.counts)
     }
 
+    /// Ends the journal; what it kept can still be read.
     public func close() async {
         self.state.withLock { $0.isClosed = true }
     }
