@@ -7,8 +7,8 @@ public struct QuorumSettings: Sendable {
         /// Only the servers that the key is placed on. A read quorum then meets every write quorum.
         case strict
         /// Where one of those fails, the next one in the order of the placement stands in and is relieved later. Writes
-        /// go through as long as any ``QuorumSettings/writeQuorum`` servers can be reached, and reads may miss them until
-        /// they are handed off.
+        /// go through as long as any ``QuorumSettings/writeQuorum`` servers can be reached, and reads may miss them
+        /// until they are handed off.
         case sloppy
     }
 
@@ -37,16 +37,16 @@ public struct QuorumSettings: Sendable {
 
     /// How long a call may take; from 1 millisecond.
     public var timeout: Duration = .seconds(1)
-    /// After how long without an answer another server is asked as well; above zero. A little above the slowest hundredth
-    /// of all answers is a good value: it then costs one request in a hundred.
+    /// After how long without an answer another server is asked as well; above zero. A little above the slowest
+    /// hundredth of all answers is a good value: it then costs one request in a hundred.
     public var hedge: Duration = .milliseconds(50)
     /// How long a server that failed is asked last, and by a sloppy store not at all, growing with each failure.
     public var suspicion = Backoff(initial: .milliseconds(200), maximum: .seconds(2))
-    /// How long it is remembered that a key was deleted; from 1 second. A server that was away for longer must come back
-    /// empty, or it brings deleted values back.
+    /// How long it is remembered that a key was deleted; from 1 second. A server that was away for longer must come
+    /// back empty, or it brings deleted values back.
     public var tombstoneGrace: Duration = .seconds(10 * 86_400)
-    /// How long a hint is kept for a server that is away; at most ``tombstoneGrace``, because an older one could bring a
-    /// deleted value back.
+    /// How long a hint is kept for a server that is away; at most ``tombstoneGrace``, because an older one could bring
+    /// a deleted value back.
     public var hintLifetime: Duration = .seconds(86_400)
     /// How often servers with hints are tried; above zero.
     public var handoffInterval: Duration = .seconds(1)

@@ -4,11 +4,11 @@
 public protocol BulkComparingTier: CacheTier {
     /// Does ``CacheTier/compareAndSet(_:expecting:)`` for each entry.
     ///
-    /// - Parameter entries: At most ``CacheTierLimits/keysPerCall``. A key may come twice; its entries are then compared in their
-    ///   order.
+    /// - Parameter entries: At most ``CacheTierLimits/keysPerCall``. A key may come twice; its entries are then
+    ///   compared in their order.
     /// - Returns: For each entry, in the same order, what became of it, or why the store refused it.
-    /// - Throws: ``CacheError`` where the call as a whole failed; after `unavailable` and `cancelled` any part may have been
-    ///   stored.
+    /// - Throws: ``CacheError`` where the call as a whole failed; after `unavailable` and `cancelled` any part may have
+    ///   been stored.
     func compareAndSet(
         _ entries: [CacheComparison]
     ) async throws(CacheError) -> [Result<CompareAndSet, CacheError>]
@@ -32,8 +32,8 @@ public struct CacheComparison: Hashable, Sendable {
 public protocol ListingTier: CacheTier {
     /// Lists keys, page by page.
     ///
-    /// A key that is there from the first page to the last is listed at least once, and may be listed twice. One that comes
-    /// or goes meanwhile may be listed or not.
+    /// A key that is there from the first page to the last is listed at least once, and may be listed twice. One that
+    /// comes or goes meanwhile may be listed or not.
     ///
     /// - Parameters:
     ///   - cursor: `nil` for the first page, then what the last page said.

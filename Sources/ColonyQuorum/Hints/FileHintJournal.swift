@@ -1,16 +1,17 @@
 // A file that is only appended to
 //
-// A record is a length, a checksum, a kind, and what belongs to it. A crash may cut off or spoil the last records, never
-// those before them, because each append is flushed before anybody hears of it. So reading stops at the first record that
-// does not fit, and the file is cut there: what follows was never acknowledged. When most of the file is of hints that are
-// gone, the rest is written to a new file, which takes the name of the old one after it was flushed.
+// A record is a length, a checksum, a kind, and what belongs to it. A crash may cut off or spoil the last records,
+// never those before them, because each append is flushed before anybody hears of it. So reading stops at the first
+// record that does not fit, and the file is cut there: what follows was never acknowledged. When most of the file is of
+// hints that are gone, the rest is written to a new file, which takes the name of the old one after it was flushed.
 
 public import ColonyCore
 import Synchronization
 
 /// A journal in a file, which outlives the process and the loss of power.
 ///
-/// Appends that come at the same time share one flush. One process at a time may use a path; a lock on the file sees to it.
+/// Appends that come at the same time share one flush. One process at a time may use a path; a lock on the file sees to
+/// it.
 ///
 /// - Complexity: An append is one write and one flush; all else is in memory, within the limits.
 public final class FileHintJournal: HintJournal {
@@ -22,8 +23,8 @@ public final class FileHintJournal: HintJournal {
     /// Opens a journal, and makes it if there is none.
     ///
     /// - Important: It reads the file before it returns.
-    /// - Throws: ``QuorumError`` with `invalidConfiguration` if the file cannot be opened, is used by another process, or is
-    ///   no journal; the message quotes the path.
+    /// - Throws: ``QuorumError`` with `invalidConfiguration` if the file cannot be opened, is used by another process,
+    ///   or is no journal; the message quotes the path.
     public init(path: String, limits: HintLimits = HintLimits()) throws(QuorumError) {
         self.path = path
         self.writer = try HintFileWriter(path: path, limits: limits)

@@ -9,7 +9,8 @@ import Musl
 import Glibc
 #endif
 
-/// The file of a journal with what it holds in memory. Calls that touch the file block, and run on a thread of their own.
+/// The file of a journal with what it holds in memory. Calls that touch the file block, and run on a thread of their
+/// own.
 final class HintFileWriter: Sendable {
     private struct State {
         var index: HintIndex

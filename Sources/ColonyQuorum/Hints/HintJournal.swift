@@ -44,8 +44,8 @@ public struct KeptHint: Hashable, Sendable {
 public protocol HintJournal: AnyObject, Sendable {
     /// Keeps hints. When it returns they outlive what the journal says that it outlives.
     ///
-    /// - Throws: ``QuorumError`` with `overloaded` when the journal is full, and none of them was kept; `unavailable` when
-    ///   its storage failed, and they may have been; `closed`.
+    /// - Throws: ``QuorumError`` with `overloaded` when the journal is full, and none of them was kept; `unavailable`
+    ///   when its storage failed, and they may have been; `closed`.
     func append(_ hints: [Hint]) async throws(QuorumError)
 
     /// The oldest hints for a server.

@@ -4,8 +4,8 @@ import ColonyClocks
 /// A counter that many processes count up and down at the same time, and that loses no change: a PN-counter in a
 /// ``QuorumStore``.
 ///
-/// It has no lower limit, and a value that is read may lack what others have counted meanwhile. What must not fall below
-/// zero needs a lock or a store that decides in one place.
+/// It has no lower limit, and a value that is read may lack what others have counted meanwhile. What must not fall
+/// below zero needs a lock or a store that decides in one place.
 ///
 /// - SeeAlso: ``ReplicatedValue``, which says how other types are kept.
 public final class DistributedCounter: Sendable {
@@ -29,8 +29,8 @@ public final class DistributedCounter: Sendable {
     /// Counts up, or down if `amount` is negative.
     ///
     /// - Returns: The value as it is known here afterwards.
-    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the change is kept here and written with the next one, so
-    ///   do not make it again: ``flush(at:)`` writes it without another.
+    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the change is kept here and written with the next
+    ///   one, so do not make it again: ``flush(at:)`` writes it without another.
     @discardableResult
     public func add(_ amount: Int, at level: ConsistencyLevel = .eventual) async throws(QuorumError) -> Int128 {
         try await self.counter.update(at: level) { counter, replica in try counter.add(amount, at: replica) }.value

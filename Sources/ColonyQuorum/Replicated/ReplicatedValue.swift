@@ -1,10 +1,10 @@
 // Where the state of a replica lives
 //
-// A CRDT demands that each replica makes its changes one after another on its latest state, and never starts again with an
-// old one. What a quorum returns may be older than what this process has written, if that write was not acknowledged: the
-// next change would then use the same number twice, and one of the two would be lost. So the state of a replica lives here,
-// in memory, takes in whatever is read, and is written as a whole; and the replica's name is that of the node with a stamp
-// and chance behind it, so that a process that starts anew is a new replica.
+// A CRDT demands that each replica makes its changes one after another on its latest state, and never starts again with
+// an old one. What a quorum returns may be older than what this process has written, if that write was not
+// acknowledged: the next change would then use the same number twice, and one of the two would be lost. So the state of
+// a replica lives here, in memory, takes in whatever is read, and is written as a whole; and the replica's name is that
+// of the node with a stamp and chance behind it, so that a process that starts anew is a new replica.
 //
 // On the servers, states are siblings: two that were written at the same time stay side by side until somebody has read
 // both, merged them, and written the result.
@@ -22,8 +22,9 @@ import Synchronization
 /// let count = try await likes.value().value
 /// ```
 ///
-/// All processes come to the same value when all changes have arrived. A change that ended with `unknown` or `cancelled`
-/// is part of this replica's state, and is written with the next one: it is counted once, however often it is tried.
+/// All processes come to the same value when all changes have arrived. A change that ended with `unknown` or
+/// `cancelled` is part of this replica's state, and is written with the next one: it is counted once, however often it
+/// is tried.
 ///
 /// - Important: The size grows with the number of replicas that ever changed it, which for most types is that of the
 ///   processes that ever ran. One handle for each key and process, kept as long as the process, is best.
@@ -76,11 +77,12 @@ public final class ReplicatedValue<Value: Replicated & Codable>: Sendable {
 
     /// Changes the value.
     ///
-    /// - Parameter change: Is given the value as it is known here, and the replica under whose name it may change it. What
-    ///   it throws is the `cause`; nothing was changed then. It runs under a lock, so it must be short.
+    /// - Parameter change: Is given the value as it is known here, and the replica under whose name it may change it.
+    ///   What it throws is the `cause`; nothing was changed then. It runs under a lock, so it must be short.
     /// - Returns: The value after the change.
-    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the change is kept here and written with the next one, so do
-    ///   not make it again; after all others it was not made, such as `invalidRequest` with the cause if `change` threw.
+    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the change is kept here and written with the next
+    ///   one, so do not make it again; after all others it was not made, such as `invalidRequest` with the cause if
+    ///   `change` threw.
     @discardableResult
     public func update(
         at level: ConsistencyLevel = .eventual, _ change: @Sendable (inout Value, NodeID) throws -> Void

@@ -1,7 +1,8 @@
 /// The decisions of one read: whom to ask, and when enough have answered. Positions count in the order of preference.
 ///
 /// Only as many are asked as are needed, and one more for each that fails or is slow. Asking all at once would hide one
-/// slow server at the price of half as many reads again; so does the one more, at the price of the few reads that need it.
+/// slow server at the price of half as many reads again; so does the one more, at the price of the few reads that need
+/// it.
 /// - SeeAlso: J. Dean, L. A. Barroso, *The Tail at Scale*, Communications of the ACM 56, 2013: hedged requests.
 package struct ReadRound: Sendable {
     package enum Directive: Equatable, Sendable {

@@ -1,16 +1,17 @@
 // How a state gets on a server
 //
-// A server is a plain cache: it takes what it is given, and would take an old write after a new one. So a state is never
-// just set. What is there is read, the state is merged with it, and the result is stored if what is there has not changed
-// meanwhile; otherwise the server has said what is there now, and the same begins again with that. A state that is part of
-// what is there is not written at all. So a server only ever moves up in the order of states, whatever is late or repeated.
+// A server is a plain cache: it takes what it is given, and would take an old write after a new one. So a state is
+// never just set. What is there is read, the state is merged with it, and the result is stored if what is there has not
+// changed meanwhile; otherwise the server has said what is there now, and the same begins again with that. A state that
+// is part of what is there is not written at all. So a server only ever moves up in the order of states, whatever is
+// late or repeated.
 
 import ColonyCaches
 import ColonyCore
 import Synchronization
 
-/// Carries a ``WriteRound`` out: merges a state into what servers hold, and wakes the caller when it is decided. What is
-/// then still under way goes on to its deadline.
+/// Carries a ``WriteRound`` out: merges a state into what servers hold, and wakes the caller when it is decided. What
+/// is then still under way goes on to its deadline.
 final class Storing: LaneClient {
     /// A server that has not got the state.
     struct Debt: Sendable {
@@ -52,8 +53,8 @@ final class Storing: LaneClient {
 
     /// - Parameters:
     ///   - known: What servers were just seen to hold, which saves asking them.
-    ///   - mendsDamage: Whether an entry whose checksum does not fit is replaced, which is right only for a state that was
-    ///     read from a quorum.
+    ///   - mendsDamage: Whether an entry whose checksum does not fit is replaced, which is right only for a state that
+    ///     was read from a quorum.
     ///   - onLateDebt: Told of servers that fail after the write was acknowledged.
     init(
         _ written: StoredState, of key: CacheKey, to lanes: [ServerLane], round: WriteRound,

@@ -1,5 +1,5 @@
-/// The decisions of one write: where it goes, who stands in for whom, and when it is acknowledged. Positions count in the
-/// order of preference: first the homes of the key, then those that may stand in.
+/// The decisions of one write: where it goes, who stands in for whom, and when it is acknowledged. Positions count in
+/// the order of preference: first the homes of the key, then those that may stand in.
 package struct WriteRound: Sendable {
     package enum Directive: Equatable, Sendable {
         case store(Int)
@@ -29,8 +29,8 @@ package struct WriteRound: Sendable {
         self.need = need
     }
 
-    /// - Parameter skipping: Homes that are not even tried, because they have just failed. They are tried all the same if
-    ///   there would not be enough others.
+    /// - Parameter skipping: Homes that are not even tried, because they have just failed. They are tried all the same
+    ///   if there would not be enough others.
     package mutating func start(skipping: Set<Int> = []) -> [Directive] {
         let tried = self.homes.filter { !skipping.contains($0) }
         let skipped = tried.count + self.standIns.count >= self.need ? self.homes.filter(skipping.contains) : []

@@ -1,8 +1,8 @@
 // Why requests gather
 //
-// A call to a server costs the client far more than the request in it: a task, a timer, a wake-up, a system call. So at most
-// a few calls to a server are under way at a time, and what is asked meanwhile goes together in the next one: the busier the
-// store, the larger the calls. It is the same idea as a group commit, and needs no waiting on purpose.
+// A call to a server costs the client far more than the request in it: a task, a timer, a wake-up, a system call. So at
+// most a few calls to a server are under way at a time, and what is asked meanwhile goes together in the next one: the
+// busier the store, the larger the calls. It is the same idea as a group commit, and needs no waiting on purpose.
 
 import ColonyCaches
 import ColonyCore

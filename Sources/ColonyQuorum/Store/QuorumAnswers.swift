@@ -50,7 +50,8 @@ public struct QuorumStatistics: Hashable, Sendable {
     public var repairsPutOff = 0
     /// Writes that were noted for a server that had failed.
     public var hintsKept = 0
-    /// Hints that a full or failed journal did not take. The server is brought up to date by reads and ``QuorumStore/reconcile(_:_:rate:)``.
+    /// Hints that a full or failed journal did not take. The server is brought up to date by reads and
+    /// ``QuorumStore/reconcile(_:_:rate:)``.
     public var hintsLost = 0
     /// Hints that have reached their server.
     public var hintsDelivered = 0

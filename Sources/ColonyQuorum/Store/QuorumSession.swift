@@ -6,8 +6,8 @@ import Synchronization
 ///
 /// A session may go on in another process: hand over its ``token`` and make one of it there.
 ///
-/// It remembers each key that it has touched, up to ``capacity``; a call with one more key throws `overloaded` instead of
-/// giving a guarantee up silently. ``forget(_:)`` makes room.
+/// It remembers each key that it has touched, up to ``capacity``; a call with one more key throws `overloaded` instead
+/// of giving a guarantee up silently. ``forget(_:)`` makes room.
 public final class QuorumSession: Sendable {
     /// The most keys, from 1.
     public let capacity: Int

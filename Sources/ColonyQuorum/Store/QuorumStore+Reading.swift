@@ -6,8 +6,8 @@ import Synchronization
 extension QuorumStore {
     /// Reads a key.
     ///
-    /// - Parameter level: What may be returned. ``ConsistencyLevel/eventual`` by default, because it costs one round trip
-    ///   always.
+    /// - Parameter level: What may be returned. ``ConsistencyLevel/eventual`` by default, because it costs one round
+    ///   trip always.
     /// - Throws: ``QuorumError`` with `unavailable`, `notVisible`, `invalidRequest`, `undecodable`, `overloaded`,
     ///   `cancelled`, or `closed`.
     /// - Complexity: One round trip; at the strong level another two if fewer than *W* servers hold what is returned.

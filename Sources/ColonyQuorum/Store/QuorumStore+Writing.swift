@@ -5,15 +5,15 @@ import ColonyCore
 extension QuorumStore {
     /// Writes a key.
     ///
-    /// Where the last write wins, this one comes after everything that a quorum holds. Where siblings are kept, it replaces
-    /// what `context` has seen, and stands beside the rest.
+    /// Where the last write wins, this one comes after everything that a quorum holds. Where siblings are kept, it
+    /// replaces what `context` has seen, and stands beside the rest.
     ///
     /// - Parameters:
     ///   - context: What the writer has read of the key; nothing by default.
     ///   - level: What it must come after; see ``ConsistencyLevel``.
     /// - Returns: Which servers hold it, and the context for the next write.
-    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the write may be there, or come to be there; after all
-    ///   others it is not. ``QuorumError/acknowledged`` says who holds it.
+    /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the write may be there, or come to be there; after
+    ///   all others it is not. ``QuorumError/acknowledged`` says who holds it.
     /// - Complexity: Two round trips, and one more for each other writer of the key that comes in between.
     @discardableResult
     public func write(

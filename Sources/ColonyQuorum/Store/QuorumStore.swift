@@ -1,11 +1,13 @@
 // The shape of the store
 //
-// Dynamo's idea without Dynamo's servers: the coordinator is a library in the client, and the replicas are caches that know
-// nothing of one another. Whatever a replica would decide in Dynamo is decided here, and put to the server as one
-// compare-and-set. What that costs is a look before each write; what it buys is that Redis, Memcached, and memory will do.
+// Dynamo's idea without Dynamo's servers: the coordinator is a library in the client, and the replicas are caches that
+// know nothing of one another. Whatever a replica would decide in Dynamo is decided here, and put to the server as one
+// compare-and-set. What that costs is a look before each write; what it buys is that Redis, Memcached, and memory will
+// do.
 //
 // Where this departs from its models, and why:
-// - A write never replaces what it has not been merged with (Cassandra sets by time-stamp on the server, and trusts it).
+// - A write never replaces what it has not been merged with (Cassandra sets by time-stamp on the server, and trusts
+//   it).
 // - The stamp of a write is above whatever its quorum holds, so a slow clock does not make an acknowledged write vanish
 //   under an older one (Cassandra's and Riak's last-write-wins does that silently).
 // - The events of a writer have names that it can never use again (Riak learned that the hard way; see SiblingWriters).
@@ -31,17 +33,17 @@ import Synchronization
 /// let read = try await store.read("answer", at: .strong)
 /// ```
 ///
-/// A write is acknowledged when *W* servers hold it, and a read when *R* have answered. With R + W > N and strict quorums a
-/// read sees every acknowledged write as long as no more than N − W servers have lost what they held. What a level promises
-/// beyond that is in ``ConsistencyLevel``.
+/// A write is acknowledged when *W* servers hold it, and a read when *R* have answered. With R + W > N and strict
+/// quorums a read sees every acknowledged write as long as no more than N − W servers have lost what they held. What a
+/// level promises beyond that is in ``ConsistencyLevel``.
 ///
 /// Every call ends within ``QuorumSettings/timeout``; a strong read that has to repair, and a write, within twice that.
 ///
-/// - Important: The servers must keep what they acknowledge: no eviction (`maxmemory-policy noeviction`), and a disk that is
-///   synchronised if a restart shall not count as a loss. All processes must use the same placement, N, and way of
-///   conflicts, and each a node name of its own.
-/// - Complexity: A read is *R* look-ups in one round trip. A write is *N* look-ups and *N* comparisons in two. Requests of
-///   concurrent calls to one server go together.
+/// - Important: The servers must keep what they acknowledge: no eviction (`maxmemory-policy noeviction`), and a disk
+///   that is synchronised if a restart shall not count as a loss. All processes must use the same placement, N, and way
+///   of conflicts, and each a node name of its own.
+/// - Complexity: A read is *R* look-ups in one round trip. A write is *N* look-ups and *N* comparisons in two. Requests
+///   of concurrent calls to one server go together.
 /// - SeeAlso: docs/quorum.md
 public final class QuorumStore: Sendable {
     struct Topology: Sendable {
@@ -74,13 +76,13 @@ public final class QuorumStore: Sendable {
     /// Makes a store. No server is asked before the first call.
     ///
     /// - Parameters:
-    ///   - node: The name under which this process writes, of at most 190 bytes; no other process may use it at the same
-    ///     time.
+    ///   - node: The name under which this process writes, of at most 190 bytes; no other process may use it at the
+    ///     same time.
     ///   - placement: Where keys belong; with zones, replicas are in different ones.
     ///   - tiers: The server of each node of the placement, and perhaps more that will be placed on later. They are not
     ///     closed by the store.
-    ///   - journal: Where hints are kept; `nil` for none, and then a server that was away is brought up to date by reads and
-    ///     ``reconcile(_:_:rate:)`` only.
+    ///   - journal: Where hints are kept; `nil` for none, and then a server that was away is brought up to date by
+    ///     reads and ``reconcile(_:_:rate:)`` only.
     ///   - generator: The chance in the names of writers.
     /// - Throws: ``QuorumError`` with `invalidConfiguration`, which quotes what cannot be.
     public init(

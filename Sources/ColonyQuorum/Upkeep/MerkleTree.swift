@@ -1,9 +1,9 @@
 // What a tree can save here, and what it cannot
 //
-// Dynamo's servers keep a hash tree over their own keys, and two of them find what they differ in by exchanging a few hashes.
-// Servers that are plain caches keep no tree, so a client that compares two of them has to read both. The tree still does
-// what it is for: the client holds a fixed number of hashes instead of all keys, and in the second pass looks only at the
-// ranges that differ. It does not save the first pass.
+// Dynamo's servers keep a hash tree over their own keys, and two of them find what they differ in by exchanging a few
+// hashes. Servers that are plain caches keep no tree, so a client that compares two of them has to read both. The tree
+// still does what it is for: the client holds a fixed number of hashes instead of all keys, and in the second pass
+// looks only at the ranges that differ. It does not save the first pass.
 //
 // [1] R. Merkle, A Digital Signature Based on a Conventional Encryption Function, CRYPTO 1987.
 // [2] DeCandia et al., Dynamo, SOSP 2007, section 4.7.

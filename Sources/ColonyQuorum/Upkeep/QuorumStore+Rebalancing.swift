@@ -1,8 +1,8 @@
 // Why a change of the ring has three steps
 //
-// A quorum of the old servers and one of the new need not meet, so whoever switches from one to the other at once may miss
-// what was acknowledged before. While keys move, every operation therefore needs a quorum of both, as configurations overlap
-// in Raft's joint consensus and in RAMBO. The steps are:
+// A quorum of the old servers and one of the new need not meet, so whoever switches from one to the other at once may
+// miss what was acknowledged before. While keys move, every operation therefore needs a quorum of both, as
+// configurations overlap in Raft's joint consensus and in RAMBO. The steps are:
 //
 // 1. every process calls `beginMove(to:)`, and from then on asks and writes both;
 // 2. one process calls `moveKeys`, which brings every key to a write quorum of its new servers;
@@ -62,16 +62,16 @@ extension QuorumStore {
 
     /// Brings every key to a write quorum of the servers that the new placement gives it.
     ///
-    /// What is written meanwhile goes to both placements, so nothing is missed. Only keys whose servers change are read.
-    /// It waits for calls that began before the move, twice ``QuorumSettings/timeout``; so call it after every process has
-    /// called ``beginMove(to:adding:)``.
+    /// What is written meanwhile goes to both placements, so nothing is missed. Only keys whose servers change are
+    /// read. It waits for calls that began before the move, twice ``QuorumSettings/timeout``; so call it after every
+    /// process has called ``beginMove(to:adding:)``.
     ///
     /// - Parameters:
     ///   - rate: The most keys that are listed in a second, from 1.
     ///   - progress: Told after each page.
     /// - Returns: How far it came, which is the end.
-    /// - Throws: ``QuorumError`` with `invalidRequest` if no move is under way, `unsupported` where a server cannot list its
-    ///   keys, `unavailable`, `cancelled`. Nothing is undone; call it again to go on.
+    /// - Throws: ``QuorumError`` with `invalidRequest` if no move is under way, `unsupported` where a server cannot
+    ///   list its keys, `unavailable`, `cancelled`. Nothing is undone; call it again to go on.
     @discardableResult
     public func moveKeys(
         rate: Int = 10_000, progress: @Sendable (MoveProgress) -> Void = { _ in }
@@ -81,7 +81,8 @@ extension QuorumStore {
             throw QuorumError(.invalidRequest, "no move of keys was begun")
         }
         do {
-            // A call that began before the move knows one ring only; what it has acknowledged must be there to be found.
+            // A call that began before the move knows one ring only; what it has acknowledged must be there to be
+            // found.
             try await self.settings.clock.sleep(for: self.settings.timeout * 2)
         } catch {
             throw QuorumError(.cancelled, "the calling task was cancelled", cause: error)
@@ -140,8 +141,8 @@ extension QuorumStore {
         if !isUnderWay { throw QuorumError(.invalidRequest, "no move of keys was begun") }
     }
 
-    /// Goes through the keys of a server: what does not belong there is brought to where it belongs and taken away, and so
-    /// copies are found that a stand-in has kept, or a former ring has left.
+    /// Goes through the keys of a server: what does not belong there is brought to where it belongs and taken away, and
+    /// so copies are found that a stand-in has kept, or a former ring has left.
     ///
     /// - Parameters:
     ///   - server: One of the servers, also one that the placement has not any more.

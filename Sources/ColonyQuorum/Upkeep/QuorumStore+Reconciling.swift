@@ -20,8 +20,8 @@ extension QuorumStore {
     /// It is needed where neither reads nor hints reach: for keys that nobody reads, after hints were lost, and after a
     /// server has lost its data. Do it for all pairs of servers within ``QuorumSettings/tombstoneGrace``.
     ///
-    /// - Important: It reads everything on both servers once, since they keep no tree of their own, and the keys of ranges
-    ///   that differ twice.
+    /// - Important: It reads everything on both servers once, since they keep no tree of their own, and the keys of
+    ///   ranges that differ twice.
     /// - Parameter rate: The most keys that are listed in a second, from 1.
     /// - Throws: ``QuorumError`` with `unsupported` where a server cannot list its keys, as Memcached cannot;
     ///   `unavailable`, `invalidRequest`, `cancelled`. What was repaired stays so; repeating it is harmless.
@@ -65,7 +65,8 @@ extension QuorumStore {
         _ result: inout Reconciliation
     ) async throws(QuorumError) -> MerkleTree {
         var tree = MerkleTree(depth: 12)
-        // A page may list a key twice; one that comes again on a later page only makes its range differ, which is harmless.
+        // A page may list a key twice; one that comes again on a later page only makes its range differ, which is
+        // harmless.
         var count = 0
         try await self.eachPage(of: lane, rate: rate) { keys throws(QuorumError) in
             let shared = Set(keys).filter { Self.isShared($0, lane, other, map) }.sorted()

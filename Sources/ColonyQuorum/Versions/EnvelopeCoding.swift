@@ -5,8 +5,8 @@ import ColonyHashing
 
 /// How a ``StoredState`` lies on a server: two letters, a version, a kind, the state, and a checksum.
 ///
-/// The checksum is XXH64 with the hash of the key as its seed, so that neither damage nor the bytes of another key pass for
-/// an entry. Bytes without the letters belong to another program, and are never overwritten.
+/// The checksum is XXH64 with the hash of the key as its seed, so that neither damage nor the bytes of another key pass
+/// for an entry. Bytes without the letters belong to another program, and are never overwritten.
 enum EnvelopeCoding {
     private static let letters: [UInt8] = [0x43, 0x51]
     private static let version: UInt8 = 1

@@ -3,8 +3,8 @@ import ColonyCore
 
 /// What a reader has seen of a key, to be handed to its next write.
 ///
-/// A write with it comes after all that the reader saw: it has a greater stamp, and replaces the siblings that were seen and
-/// no others. It can be encoded and travel, such as to a browser and back.
+/// A write with it comes after all that the reader saw: it has a greater stamp, and replaces the siblings that were
+/// seen and no others. It can be encoded and travel, such as to a browser and back.
 public struct QuorumContext: Hashable, Sendable, Codable {
     /// The greatest stamp that was seen; `nil` if there was none.
     public internal(set) var stamp: WriteStamp?

@@ -1,15 +1,15 @@
 // Why a writer remembers what it wrote
 //
-// A dotted version vector counts the writes of each node, and takes a write for seen when the count has passed it. So a node
-// must never use a number twice. A writer that learns its last number from the servers does: those that answered may lack
-// its last write, and the next one gets the same number; one of the two then vanishes although both were acknowledged. Riak
-// met this as "possible data loss on corruption of coordinating node replica" (riak_kv #679), and mended it by giving the
-// actor a new name for each key whose past it is not sure of.
+// A dotted version vector counts the writes of each node, and takes a write for seen when the count has passed it. So a
+// node must never use a number twice. A writer that learns its last number from the servers does: those that answered
+// may lack its last write, and the next one gets the same number; one of the two then vanishes although both were
+// acknowledged. Riak met this as "possible data loss on corruption of coordinating node replica" (riak_kv #679), and
+// mended it by giving the actor a new name for each key whose past it is not sure of.
 //
-// Here the writer is a client, so the same is done from the start: each key has an actor of its own, whose name is that of
-// the node with a stamp and chance behind it, and whose writes are remembered in this process, with those that are not yet
-// known to be replaced. Every state that is sent has all of them, so whoever sees the last has seen the ones before. What
-// is forgotten for want of room begins anew under another name.
+// Here the writer is a client, so the same is done from the start: each key has an actor of its own, whose name is that
+// of the node with a stamp and chance behind it, and whose writes are remembered in this process, with those that are
+// not yet known to be replaced. Every state that is sent has all of them, so whoever sees the last has seen the ones
+// before. What is forgotten for want of room begins anew under another name.
 
 import ColonyCaches
 import ColonyClocks

@@ -7,8 +7,8 @@ struct Sibling: Hashable, Sendable {
     let value: [UInt8]
 }
 
-/// All that one server knows of a key. States merge like those of a CRDT, so that it does not matter in which order, how
-/// often, and over which detours they arrive: by writes, repairs, hints, or a rebalance.
+/// All that one server knows of a key. States merge like those of a CRDT, so that it does not matter in which order,
+/// how often, and over which detours they arrive: by writes, repairs, hints, or a rebalance.
 enum StoredState: Equatable, Sendable {
     /// The last write; without a value, the key was deleted.
     case last(WriteStamp, [UInt8]?)
@@ -50,7 +50,8 @@ enum StoredState: Equatable, Sendable {
 
     /// Takes in what another server knows.
     ///
-    /// - Throws: `undecodable` if one keeps siblings and the other does not, which two programs with different settings do.
+    /// - Throws: `undecodable` if one keeps siblings and the other does not, which two programs with different settings
+    ///   do.
     mutating func merge(_ other: StoredState) throws(QuorumError) {
         switch (self, other) {
         case (.last(let mine, _), .last(let theirs, _)):
