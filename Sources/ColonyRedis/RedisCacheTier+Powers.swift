@@ -1,4 +1,5 @@
 public import ColonyCaches
+import ColonyCore
 import ColonyRESP
 
 extension RedisCacheTier: BulkComparingTier {
