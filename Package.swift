@@ -52,6 +52,11 @@ let floor2: [Target] = [
         swiftSettings: settings
     ),
     .target(name: "ColonyCluster", dependencies: ["ColonyCore", .serviceLifecycle], swiftSettings: settings),
+    .target(
+        name: "ColonyQuorum",
+        dependencies: ["ColonyCore", "ColonyCaches", "ColonyClocks", "ColonyHashing", .serviceLifecycle],
+        swiftSettings: settings
+    ),
 ]
 
 // MARK: Floor 3, engines
@@ -260,6 +265,7 @@ let package = Package(
         .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
         .library(name: "ColonyCluster", targets: ["ColonyCluster"]),
         .library(name: "ColonyClusterTransport", targets: ["ColonyClusterTransport"]),
+        .library(name: "ColonyQuorum", targets: ["ColonyQuorum"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -353,6 +359,14 @@ var tests: [Target] {
             dependencies: [
                 "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonyCoordination", "ColonyMemory",
                 "ColonySimulation", "RealServers", "colony-cluster-probe", .log, .nioCore, .nioPosix,
+            ],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyQuorumTests",
+            dependencies: [
+                "ColonyCore", "ColonyCaches", "ColonyClocks", "ColonyHashing", "ColonyMemory", "ColonyQuorum",
+                "ColonyRedis", "ColonySimulation", "RealServers",
             ],
             swiftSettings: settings
         ),

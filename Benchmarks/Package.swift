@@ -45,6 +45,7 @@ let package = Package(
                 .product(name: "ColonyHashing", package: "colony"),
                 .product(name: "ColonyPostgres", package: "colony"),
                 .product(name: "ColonyQueues", package: "colony"),
+                .product(name: "ColonyQuorum", package: "colony"),
                 .product(name: "ColonyRedis", package: "colony"),
                 .product(name: "ColonyResilience", package: "colony"),
                 .product(name: "ColonySQLite", package: "colony"),

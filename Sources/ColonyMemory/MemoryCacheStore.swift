@@ -40,6 +40,15 @@ final class MemoryCacheStore: Sendable {
         }
     }
 
+    func keys(after last: String?, limit: Int) -> [CacheKey] {
+        self.state.withLock { state in
+            let rest = state.entries.keys.filter { key in
+                last.map { $0.utf8.lexicographicallyPrecedes(key.rawValue.utf8) } ?? true
+            }
+            return Array(rest.sorted().prefix(limit))
+        }
+    }
+
     func set(_ entries: [CacheWrite]) {
         if entries.isEmpty { return }
         self.changing { state in

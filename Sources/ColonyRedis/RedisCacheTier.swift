@@ -128,12 +128,8 @@ public final class RedisCacheTier: CacheTier {
     ) async throws(CacheError) -> CompareAndSet {
         try self.check(entry)
         let time = entry.timeToLive.map { Array(RedisCommand.milliseconds($0).utf8) } ?? []
-        let arguments = [try self.argument(version), entry.value, time]
-        let answer = try await self.run(.compareAndSet, entry.key, arguments)
-        guard let parts = answer.elements, let stored = parts.first?.integer else { throw Self.unexpected(answer) }
-        if stored == 1 { return .stored(EntryVersion.of(entry.value)) }
-        guard parts.count == 2, let held = parts[1].bytes else { return .conflict(nil) }
-        return .conflict(CachedBytes(value: held, version: EntryVersion.of(held), timeToLive: nil))
+        let answer = try await self.run(.compareAndSet, entry.key, [try self.argument(version), entry.value, time])
+        return try Self.outcome(answer, of: entry)
     }
 
     /// Removes a key if the version matches, by a script that Redis runs in one step.

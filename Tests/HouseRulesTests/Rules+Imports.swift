@@ -99,6 +99,7 @@ extension Rule {
         "ColonyCaches": 1, "ColonyBalancing": 1, "ColonyResilience": 1, "ColonyIdentifiers": 1, "ColonyHashing": 1,
         "ColonyClocks": 1, "ColonyRESP": 1,
         "ColonyCoordination": 2, "ColonyQueues": 2, "ColonyTransactions": 2, "ColonyCluster": 2,
+        "ColonyQuorum": 2,
         "ColonyMemory": 3, "ColonySQLite": 3, "ColonyRemote": 3, "ColonyRedis": 3, "ColonyPostgres": 3,
         "ColonyZooKeeper": 3, "ColonyEtcd": 3, "ColonyRabbitMQ": 3, "ColonyKafka": 3, "ColonyMemcached": 3,
         "ColonyClusterTransport": 3,

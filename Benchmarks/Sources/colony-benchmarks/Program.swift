@@ -42,7 +42,7 @@ enum Program {
             UUIDComparison(programs: arguments.uuidPeers).all, SegmentWorkload.all, HashSpeedWorkload.all,
             HashComparison.all, PlacementWorkload.all, CacheComparison(caffeine: caffeine).all, CacheCost.all,
             LoadingWorkload.all, BloomWorkload.all, RedisComparison.all, queues,
-            resilience, transactions,
+            resilience, transactions, QuorumComparison.all,
         ]
         let clients = PairsPeer.Programs(etcdLocks: arguments.etcdLocks, zookeeperPairs: arguments.zookeeperPairs)
         let coordination = CoordinationKind.allCases.map {
@@ -50,7 +50,7 @@ enum Program {
         }
         var groups = [
             "queues": queues, "resilience": resilience, "transactions": transactions,
-            "coordination": coordination.flatMap(\.1),
+            "quorum": QuorumComparison.all, "coordination": coordination.flatMap(\.1),
         ]
         for (kind, workloads) in coordination { groups["coordination-\(kind.rawValue)"] = workloads }
         let all = Array(blocks.joined()) + coordination.flatMap(\.1)

@@ -170,7 +170,7 @@ public struct DottedVersionVectorSet<Value: Sendable>: Sendable {
         self.context.compare(to: other.context)
     }
 
-    private init(entries: [Entry]) {
+    init(entries: [Entry]) {
         self.entries = entries
     }
 }

@@ -1,0 +1,90 @@
+/// The decisions of one write: where it goes, who stands in for whom, and when it is acknowledged. Positions count in
+/// the order of preference: first the homes of the key, then those that may stand in.
+package struct WriteRound: Sendable {
+    package enum Directive: Equatable, Sendable {
+        case store(Int)
+        case decide(isAcknowledged: Bool)
+        /// A home has not got the write, and is to get it later. `standIn` has it, or is about to.
+        case owe(home: Int, standIn: Int?)
+    }
+
+    private let need: Int
+    private let homes: [Int]
+    private var standIns: [Int]
+    private var outstanding: Set<Int> = []
+    private var relieved: Set<Int> = []
+    private var owed: Set<Int> = []
+    package private(set) var stored: [Int] = []
+    package private(set) var isDecided = false
+    /// Whether somebody has not answered yet.
+    package var isWaiting: Bool { !self.outstanding.isEmpty }
+
+    /// - Parameters:
+    ///   - homes: Where the write belongs.
+    ///   - standIns: Who may take it for one of those, the best first.
+    ///   - need: How many must have it.
+    package init(homes: [Int], standIns: [Int] = [], need: Int) {
+        self.homes = homes
+        self.standIns = standIns.reversed()
+        self.need = need
+    }
+
+    /// - Parameter skipping: Homes that are not even tried, because they have just failed. They are tried all the same
+    ///   if there would not be enough others.
+    package mutating func start(skipping: Set<Int> = []) -> [Directive] {
+        let tried = self.homes.filter { !skipping.contains($0) }
+        let skipped = tried.count + self.standIns.count >= self.need ? self.homes.filter(skipping.contains) : []
+        var directives: [Directive] = []
+        for home in self.homes where !skipped.contains(home) {
+            self.outstanding.insert(home)
+            directives.append(.store(home))
+        }
+        for home in skipped { directives += self.relieve(home, owing: true) }
+        return directives + self.judge()
+    }
+
+    package mutating func stored(_ position: Int) -> [Directive] {
+        guard self.outstanding.remove(position) != nil else { return [] }
+        self.stored.append(position)
+        return self.judge()
+    }
+
+    package mutating func failed(_ position: Int) -> [Directive] {
+        guard self.outstanding.remove(position) != nil else { return [] }
+        return self.relieve(position, owing: true) + self.judge()
+    }
+
+    /// A home that is slow may still store the write; that somebody stands in does no harm then.
+    package mutating func isSlow(_ position: Int) -> [Directive] {
+        guard self.outstanding.contains(position), !self.isDecided else { return [] }
+        return self.relieve(position, owing: false)
+    }
+
+    private mutating func relieve(_ position: Int, owing: Bool) -> [Directive] {
+        var standIn: Int?
+        // Enough have it after the decision; then only the debt is noted.
+        if !self.isDecided, self.relieved.insert(position).inserted, let next = self.standIns.popLast() {
+            self.outstanding.insert(next)
+            standIn = next
+        }
+        var directives: [Directive] = standIn.map { [.store($0)] } ?? []
+        // Who stood in is relieved by the delivery of the debt, also where the home was only slow.
+        if self.homes.contains(position), owing || standIn != nil, self.owed.insert(position).inserted {
+            directives.append(.owe(home: position, standIn: standIn))
+        }
+        return directives
+    }
+
+    private mutating func judge() -> [Directive] {
+        if self.isDecided { return [] }
+        if self.stored.count >= self.need {
+            self.isDecided = true
+            return [.decide(isAcknowledged: true)]
+        }
+        if self.stored.count + self.outstanding.count < self.need {
+            self.isDecided = true
+            return [.decide(isAcknowledged: false)]
+        }
+        return []
+    }
+}

@@ -1,0 +1,115 @@
+import ColonyCaches
+import ColonyCore
+import ColonyMemory
+import ColonyQuorum
+import ColonySimulation
+import Testing
+
+@Suite("Hand-off")
+struct HandoffTests {
+    private static func sloppy(_ settings: inout QuorumSettings) {
+        settings.membership = .sloppy
+        settings.handoffRate = 1_000_000
+    }
+
+    @Test("with a sloppy quorum, no call fails while one server is away, and all that it missed comes to it afterwards")
+    func nothingFails() throws {
+        for seed in Seeds.many() {
+            try Simulation(seed: seed).run { simulation in
+                let cluster = try SimulatedCluster(simulation)
+                let journal = MemoryHintJournal()
+                let store = try cluster.store("client0", journal: journal, Self.sloppy)
+                var generator = simulation.generator(for: "faults")
+                let away = cluster.servers[Int.random(in: 0..<5, using: &generator)]
+                let moods: [SimulatedServer.Mood] = [.down, .hanging, .losingAnswers]
+                away.set(moods[Int.random(in: 0..<3, using: &generator)])
+                let keys = (0..<25).map { CacheKey(stringLiteral: "k\($0)") }
+                for (number, key) in keys.enumerated() {
+                    try await store.write([UInt8(number)], to: key)
+                    let value = try await store.read(key).value
+                    try #require(value == [UInt8(number)], "seed \(seed), \(key)")
+                }
+                away.heal()
+                try await simulation.clock.sleep(for: .seconds(3))
+                await store.handOff()
+                let counts = try await journal.counts()
+                try #require(counts.isEmpty, "seed \(seed): \(counts)")
+                for (number, key) in keys.enumerated() where store.servers(for: key).contains(away.name) {
+                    let held = try await away.tier.get([key])[0]?.value
+                    let isThere = held.map { $0.count > 8 && $0[$0.count - 9] == UInt8(number) } ?? false
+                    try #require(isThere, "seed \(seed): \(key) is not on \(away.name)")
+                }
+                // Who stood in has nothing left.
+                for server in cluster.servers {
+                    for key in try await server.tier.keys(from: nil, limit: 100).keys {
+                        try #require(
+                            store.servers(for: key).contains(server.name),
+                            "seed \(seed): \(key) is still on \(server.name)")
+                    }
+                }
+                return true
+            }
+        }
+    }
+
+    @Test("does not bring back what was deleted meanwhile")
+    func deletesWin() throws {
+        for seed in Seeds.many(100) {
+            try Simulation(seed: seed).run { simulation in
+                let cluster = try SimulatedCluster(simulation)
+                let store = try cluster.store("client0", journal: MemoryHintJournal(), Self.sloppy)
+                let away = try #require(cluster.server(store.servers(for: "k")[0]))
+                away.set(.down)
+                try await store.write([1], to: "k")
+                away.heal()
+                try await simulation.clock.sleep(for: .seconds(3))
+                try await store.delete("k")
+                await store.handOff()
+                for _ in 0..<3 {
+                    let read = try await store.read("k")
+                    try #require(read.values.isEmpty, "seed \(seed)")
+                }
+                return true
+            }
+        }
+    }
+
+    @Test("leaves hints alone that are too old, because they could bring back what was deleted and forgotten")
+    func oldHints() throws {
+        try Simulation(seed: 1).run { simulation in
+            let cluster = try SimulatedCluster(simulation)
+            let store = try cluster.store("client0", journal: MemoryHintJournal()) { settings in
+                settings.tombstoneGrace = .seconds(60)
+                settings.hintLifetime = .seconds(60)
+            }
+            let away = try #require(cluster.server(store.servers(for: "k")[0]))
+            away.set(.down)
+            try await store.write([1], to: "k")
+            let kept = store.statistics.hintsKept
+            #expect(kept == 1)
+            try await simulation.clock.sleep(for: .seconds(61))
+            away.heal()
+            await store.handOff()
+            #expect(store.statistics.hintsExpired == 1)
+            #expect(store.statistics.hintsDelivered == 0)
+            let held = try await away.tier.get(["k"])[0]
+            #expect(held == nil)
+            return true
+        }
+    }
+
+    @Test("of hints that a full journal does not take is counted, and the write is acknowledged all the same")
+    func fullJournal() throws {
+        try Simulation(seed: 1).run { simulation in
+            let cluster = try SimulatedCluster(simulation)
+            let store = try cluster.store("client0", journal: MemoryHintJournal(limits: HintLimits(hints: 1)))
+            let away = try #require(cluster.server(store.servers(for: "k")[0]))
+            away.set(.down)
+            try await store.write([1], to: "k")
+            try await store.write([2], to: "k")
+            #expect(store.statistics.hintsKept == 1)
+            #expect(store.statistics.hintsLost == 1)
+            return true
+        }
+    }
+}

@@ -1,0 +1,6 @@
+import Foundation
+
+/// What the environment says.
+enum ProcessEnvironment {
+    static func number(_ name: String) -> Int? { ProcessInfo.processInfo.environment[name].flatMap { Int($0) } }
+}

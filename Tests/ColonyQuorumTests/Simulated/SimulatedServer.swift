@@ -1,0 +1,173 @@
+import ColonyCaches
+import ColonyCore
+import ColonyMemory
+import ColonySimulation
+import Synchronization
+
+/// A server in simulated time, and what is wrong with it.
+final class SimulatedServer: Sendable {
+    /// What becomes of a request.
+    enum Mood: Hashable, Sendable {
+        case well
+        /// Refuses connections: nothing is done.
+        case down
+        /// Takes requests and never answers; what it was asked is done or not, as chance has it.
+        case hanging
+        /// Does what it is asked, and loses some answers on their way.
+        case losingAnswers
+    }
+
+    private struct State {
+        var tier: MemoryCacheTier
+        var mood = Mood.well
+        var cutOff: Set<NodeID> = []
+        var generator: SeededGenerator
+        var slowest: Duration = .milliseconds(4)
+    }
+
+    let name: NodeID
+    private let clock: ManualClock
+    private let state: Mutex<State>
+
+    init(_ name: NodeID, _ simulation: Simulation) {
+        self.name = name
+        self.clock = simulation.clock
+        self.state = Mutex(
+            State(
+                tier: MemoryCacheTier(clock: simulation.clock),
+                generator: simulation.generator(for: "server \(name)")))
+    }
+
+    /// What it holds, past all that is wrong with it.
+    var tier: MemoryCacheTier { self.state.withLock(\.tier) }
+
+    func set(_ mood: Mood) { self.state.withLock { $0.mood = mood } }
+    func cutOff(_ client: NodeID) { self.state.withLock { _ = $0.cutOff.insert(client) } }
+    func heal() {
+        self.state.withLock { state in
+            state.mood = .well
+            state.cutOff = []
+        }
+    }
+    func answerWithin(_ slowest: Duration) { self.state.withLock { $0.slowest = slowest } }
+
+    /// Comes back with nothing.
+    func loseEverything() { self.state.withLock { $0.tier = MemoryCacheTier(clock: self.clock) } }
+
+    /// A connection of a client.
+    func connection(of client: NodeID) -> SimulatedConnection { SimulatedConnection(self, client) }
+
+    fileprivate func carryOut<Answer: Sendable>(
+        for client: NodeID, _ request: (MemoryCacheTier) async throws(CacheError) -> Answer
+    ) async throws(CacheError) -> Answer {
+        let unavailable = CacheError(.unavailable, "\(self.name) does not answer")
+        let (way, back) = self.state.withLock { state in
+            let most = state.slowest.clampedNanoseconds
+            return (
+                Int64.random(in: 0...most, using: &state.generator), Int64.random(in: 0...most, using: &state.generator)
+            )
+        }
+        try await self.pause(.nanoseconds(way))
+        let (mood, isCutOff, tier, isLucky) = self.state.withLock { state in
+            (state.mood, state.cutOff.contains(client), state.tier, state.generator.happens(withProbability: 0.5))
+        }
+        if mood == .down { throw unavailable }
+        if isCutOff {
+            try await self.pause(.seconds(3_600))
+            throw unavailable
+        }
+        if mood == .hanging, !isLucky {
+            try await self.pause(.seconds(3_600))
+            throw unavailable
+        }
+        let answer = try await request(tier)
+        try await self.pause(.nanoseconds(back))
+        if mood == .hanging { try await self.pause(.seconds(3_600)) }
+        if mood == .losingAnswers, !isLucky { throw unavailable }
+        return answer
+    }
+
+    private func pause(_ duration: Duration) async throws(CacheError) {
+        do {
+            try await self.clock.sleep(for: duration)
+        } catch {
+            throw CacheError(.cancelled, "the call was given up")
+        }
+    }
+}
+
+/// How one client reaches a simulated server.
+final class SimulatedConnection: CacheTier, ListingTier {
+    private let server: SimulatedServer
+    private let client: NodeID
+
+    init(_ server: SimulatedServer, _ client: NodeID) {
+        self.server = server
+        self.client = client
+    }
+
+    var guarantee: Guarantee { Guarantee(reach: .process, survival: .nothing) }
+    var limits: CacheTierLimits { MemoryCacheTier.defaultLimits }
+
+    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.get(keys) }
+    }
+
+    func set(_ entries: [CacheWrite]) async throws(CacheError) {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.set(entries) }
+    }
+
+    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.delete(keys) }
+    }
+
+    func compareAndSet(
+        _ entry: CacheWrite, expecting version: CacheVersion?
+    ) async throws(CacheError) -> CompareAndSet {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
+            try await tier.compareAndSet(entry, expecting: version)
+        }
+    }
+
+    func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
+            try await tier.compareAndDelete(key, expecting: version)
+        }
+    }
+
+    func keys(from cursor: CacheCursor?, limit: Int) async throws(CacheError) -> CachePage {
+        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
+            try await tier.keys(from: cursor, limit: limit)
+        }
+    }
+
+    func invalidations() -> CacheInvalidations? { nil }
+    func close() async {}
+}
+
+/// A server that takes whatever it is given, as one without compare-and-set would: a planted bug.
+final class CarelessTier: CacheTier {
+    private let tier: any CacheTier
+
+    init(_ tier: any CacheTier) { self.tier = tier }
+
+    var guarantee: Guarantee { self.tier.guarantee }
+    var limits: CacheTierLimits { self.tier.limits }
+    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] { try await self.tier.get(keys) }
+    func set(_ entries: [CacheWrite]) async throws(CacheError) { try await self.tier.set(entries) }
+    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int { try await self.tier.delete(keys) }
+
+    func compareAndSet(
+        _ entry: CacheWrite, expecting version: CacheVersion?
+    ) async throws(CacheError) -> CompareAndSet {
+        try await self.tier.set([entry])
+        return .stored(CacheVersion(bytes: []))
+    }
+
+    func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
+        try await self.tier.delete([key]) == 1
+    }
+
+    func invalidations() -> CacheInvalidations? { nil }
+    func close() async {}
+}
