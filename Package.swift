@@ -94,6 +94,13 @@ let floor3: [Target] = [
         dependencies: ["ColonyCore", "ColonyHashing", "ColonyCaches", .deque, .nioCore, .nioPosix],
         swiftSettings: settings
     ),
+    .target(
+        name: "ColonyClusterTransport",
+        dependencies: [
+            "ColonyCore", "ColonyCluster", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix, .serviceLifecycle,
+        ],
+        swiftSettings: settings
+    ),
     // What these three stand on comes with the package trait of their name; without it they are empty modules.
     .target(
         name: "ColonyPostgres",
@@ -251,6 +258,7 @@ let package = Package(
         .library(name: "ColonyQueues", targets: ["ColonyQueues"]),
         .library(name: "ColonyTransactions", targets: ["ColonyTransactions"]),
         .library(name: "ColonyCluster", targets: ["ColonyCluster"]),
+        .library(name: "ColonyClusterTransport", targets: ["ColonyClusterTransport"]),
         .library(name: "ColonyConformance", targets: ["ColonyConformance"]),
         .library(name: "ColonyWorkloads", targets: ["ColonyWorkloads"]),
         .library(name: "ColonyServer", targets: ["ColonyServer"]),
@@ -337,6 +345,14 @@ var tests: [Target] {
         ),
         .testTarget(
             name: "ColonyClusterTests", dependencies: ["ColonyCore", "ColonyCluster", "ColonySimulation"],
+            swiftSettings: settings
+        ),
+        .testTarget(
+            name: "ColonyClusterTransportTests",
+            dependencies: [
+                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonySimulation", "colony-cluster-probe",
+                .crypto, .log, .nioCore, .nioPosix,
+            ],
             swiftSettings: settings
         ),
         .testTarget(name: "ColonyRESPTests", dependencies: ["ColonyRESP"], swiftSettings: settings),
@@ -524,6 +540,12 @@ var tests: [Target] {
                 "ColonyTransactions",
             ],
             path: "Tests/colony-crash-probe",
+            swiftSettings: settings
+        ),
+        .executableTarget(
+            name: "colony-cluster-probe",
+            dependencies: ["ColonyCore", "ColonyCluster", "ColonyClusterTransport", .log],
+            path: "Tests/colony-cluster-probe",
             swiftSettings: settings
         ),
         .executableTarget(

@@ -3,7 +3,7 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
     /// What is known after the failure, and what to do next.
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
-            case invalidConfiguration, malformed, unsupportedVersion, overloaded
+            case invalidConfiguration, malformed, unsupportedVersion, overloaded, unavailable
             case notLeader, changePending, noMajority, foreignRecord, damagedRecord
         }
         private let wrapped: Wrapped
@@ -27,6 +27,8 @@ public struct ClusterError: Error, Sendable, CustomStringConvertible {
         /// What was written down cannot be read. *Not done*; the node must not vote again under its name. Remove it from the set, and add one
         /// with another name.
         public static let damagedRecord = Self(wrapped: .damagedRecord)
+        /// The network or a server does not do what is needed, such as give an address that somebody else has. *Not done*; try it again.
+        public static let unavailable = Self(wrapped: .unavailable)
 
         public var description: String { self.wrapped.rawValue }
     }
