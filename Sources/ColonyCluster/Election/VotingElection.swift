@@ -180,6 +180,9 @@ public struct VotingElection: Sendable {
     /// Who leads, as far as this node has heard: itself, or the one that it follows.
     public var knownLeader: NodeID? { self.leadership == nil ? self.leader : self.id }
 
+    /// Whom it follows; `nil` while it leads, or has not heard a leader of its term.
+    public var followed: NodeID? { self.leader }
+
     /// The latest term that it has heard of.
     public var term: FencingToken { FencingToken(rawValue: self.record.term) }
 

@@ -1,0 +1,147 @@
+import ColonyCluster
+import ColonyClusterTransport
+import ColonyCoordination
+import ColonyCore
+import Foundation
+import Synchronization
+import Testing
+
+/// Elections by votes over TCP on this host, with files, in real time.
+@Suite(.serialized) struct ElectionNodeTests {
+    private static let timeout: Duration = .milliseconds(300)
+
+    /// Nodes that run, each with a directory and a campaign of its own.
+    private final class Fleet: Sendable {
+        struct Member {
+            let node: ElectionNode
+            let running: Task<Void, any Error>
+            let campaign: Task<Void, any Error>
+        }
+
+        let directory: URL
+        let keyring: ClusterKeyring
+        let members = Mutex<[NodeID: Member]>([:])
+        /// The terms in which somebody has begun to lead, in order.
+        let terms = Mutex<[FencingToken]>([])
+
+        init() throws {
+            self.directory = FileManager.default.temporaryDirectory.appending(path: "colony-votes-\(UUID())")
+            self.keyring = try ClusterKeyring(ClusterKey.random())
+        }
+
+        deinit {
+            for member in self.members.withLock({ $0 }).values {
+                member.campaign.cancel()
+                member.running.cancel()
+            }
+            try? FileManager.default.removeItem(at: self.directory)
+        }
+
+        func start(_ ids: [NodeID]) async throws {
+            let set = try VoterSet(voters: ids)
+            let unknown = try MemberAddress(host: "127.0.0.1", port: 1)
+            for id in ids {
+                let path = self.directory.appending(path: id.rawValue).path(percentEncoded: false)
+                try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+                let configuration = try ElectionNodeConfiguration(
+                    election: "scheduler", cluster: "sea", node: id, beginning: .founding(set),
+                    addresses: Dictionary(uniqueKeysWithValues: ids.map { ($0, unknown) }), port: 0, directory: path,
+                    keyring: self.keyring, settings: try VotingSettings(electionTimeout: timeout))
+                let node = ElectionNode(configuration)
+                let running = Task { try await node.run() }
+                try await poll { node.port != nil }
+                let campaign = Task {
+                    try await node.election().lead(
+                        as: id.rawValue, backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(100))
+                    ) { leadership in
+                        self.terms.withLock { $0.append(leadership.term) }
+                        try await HostClock().sleep(for: .seconds(3_600))
+                    }
+                }
+                self.members.withLock { $0[id] = Member(node: node, running: running, campaign: campaign) }
+            }
+            let ports = self.members.withLock { $0.mapValues(\.node) }
+            for node in ports.values {
+                for (id, other) in ports {
+                    guard let port = other.port else { continue }
+                    try await node.setAddress(try MemberAddress(host: "127.0.0.1", port: port), of: id)
+                }
+            }
+        }
+
+        var leaders: [NodeID] {
+            self.members.withLock { $0.filter { $0.value.node.leadership != nil }.keys.sorted() }
+        }
+
+        /// Ends a node without a word.
+        func kill(_ id: NodeID) async throws {
+            let member = try #require(self.members.withLock { $0.removeValue(forKey: id) })
+            await member.node.crash()
+            member.campaign.cancel()
+            member.running.cancel()
+        }
+    }
+
+    @Test("Of three nodes one leads, through the front door of every election, and one that ends without a word is replaced within a second")
+    func failOver() async throws {
+        let fleet = try Fleet()
+        try await fleet.start(["a", "b", "c"])
+        try await poll { fleet.terms.withLock { $0.count } == 1 }
+        let leader = try #require(fleet.leaders.first)
+        #expect(fleet.leaders == [leader])
+        // Observers see the same everywhere.
+        for member in fleet.members.withLock({ Array($0.values) }) {
+            try await poll { member.node.knownLeader == leader }
+            let seen = try await member.node.election().leader()
+            #expect(seen?.term == fleet.terms.withLock { $0.last })
+        }
+        let start = HostClock().now
+        try await fleet.kill(leader)
+        try await poll { fleet.terms.withLock { $0.count } == 2 }
+        let time = start.duration(to: HostClock().now)
+        #expect(time < .seconds(1), "replaced after \(time)")
+        let terms = fleet.terms.withLock { $0 }
+        #expect(terms == terms.sorted() && Set(terms).count == terms.count)
+    }
+
+    @Test("A leader that resigns is replaced at once, and the same node may lead again in a later term")
+    func resignation() async throws {
+        let fleet = try Fleet()
+        try await fleet.start(["a", "b", "c"])
+        try await poll { fleet.terms.withLock { $0.count } == 1 }
+        let leader = try #require(fleet.leaders.first)
+        let node = try #require(fleet.members.withLock { $0[leader]?.node })
+        let other = try #require(["a", "b", "c"].first { $0 != leader.rawValue })
+        try await node.handOver(to: try NodeID(other))
+        #expect(node.leadership == nil)
+        try await poll { fleet.leaders == [try? NodeID(other)] }
+        try await poll { fleet.terms.withLock { $0.count } == 2 }
+    }
+
+    @Test("A directory that another node uses, or that was copied from one, is refused")
+    func directories() async throws {
+        let directory = FileManager.default.temporaryDirectory.appending(path: "colony-votes-\(UUID())")
+        try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let path = directory.path(percentEncoded: false)
+        do {
+            let file = try VoteFile(directory: path)
+            #expect(try file.read(cluster: "sea", node: "a") == nil)
+            let record = try VoteRecord(founding: "sea", node: "a", set: try VoterSet(voters: ["a", "b", "c"]))
+            try file.write(record)
+            #expect(try file.read(cluster: "sea", node: "a") == record)
+            #expect(throws: ClusterError.self) { try file.read(cluster: "sea", node: "b") }
+            #expect(throws: ClusterError.self) { try VoteFile(directory: path) }
+        }
+        let again = try VoteFile(directory: path)
+        #expect(try again.read(cluster: "sea", node: "a")?.node == "a")
+        var bytes = try Data(contentsOf: directory.appending(path: "votes"))
+        bytes[20] ^= 1
+        try bytes.write(to: directory.appending(path: "votes"))
+        #expect {
+            try again.read(cluster: "sea", node: "a")
+        } throws: {
+            ($0 as? ClusterError)?.code == .damagedRecord
+        }
+    }
+}
