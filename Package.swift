@@ -97,7 +97,8 @@ let floor3: [Target] = [
     .target(
         name: "ColonyClusterTransport",
         dependencies: [
-            "ColonyCore", "ColonyCluster", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix, .serviceLifecycle,
+            "ColonyCore", "ColonyCluster", "ColonyCoordination", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix,
+            .serviceLifecycle,
         ],
         swiftSettings: settings
     ),
@@ -350,7 +351,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyClusterTransportTests",
             dependencies: [
-                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonySimulation", "colony-cluster-probe",
+                "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonyCoordination", "ColonySimulation",
+                "colony-cluster-probe",
                 .crypto, .log, .nioCore, .nioPosix,
             ],
             swiftSettings: settings

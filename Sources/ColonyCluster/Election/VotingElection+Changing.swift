@@ -45,15 +45,4 @@ extension VotingElection {
         self.beginRound(at: now)
         return self.takeDirectives()
     }
-
-    /// Looks whether a majority of the present set has written it down under this leader.
-    mutating func settle() {
-        guard !self.isSettled, self.lease != nil else { return }
-        let stamp = self.record.configuration.stamp
-        let isDurable = self.configurationRevision <= self.durableRevision
-        let has = self.voterSet.isMajority { $0 == self.id ? isDurable : self.peers[$0]?.stamp == stamp }
-        guard has else { return }
-        self.isSettled = true
-        self.tell(.reconfigured(self.voterSet, isSettled: true))
-    }
 }

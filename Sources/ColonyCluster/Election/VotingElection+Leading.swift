@@ -17,7 +17,6 @@ extension VotingElection {
         self.write(at: now) { $0.configuration = configuration }
         self.configurationRevision = self.record.revision
         self.beginRound(at: now)
-        self.extendLease(at: now)
     }
 
     // MARK: Heartbeats
@@ -53,13 +52,13 @@ extension VotingElection {
         peer.isWilling = answer.isWilling
         self.peers[sender] = peer
         self.extendLease(at: now)
-        self.settle()
+        self.settle(at: now)
     }
 
     // MARK: The lease
 
-    /// Leads for as long as a majority of the present set has promised.
-    mutating func extendLease(at now: MonotonicInstant) {
+    /// Until when a majority of the present set votes for nobody else; `nil` if too few have answered.
+    private func promiseOfMajority(at now: MonotonicInstant) -> MonotonicInstant? {
         var promises: [MonotonicInstant] = []
         for member in self.voterSet.members where member.role == .voter {
             if member.id == self.id {
@@ -69,10 +68,14 @@ extension VotingElection {
             }
         }
         let majority = self.voterSet.majority
-        guard promises.count >= majority else { return }
+        guard promises.count >= majority else { return nil }
         promises.sort(by: >)
-        let until = promises[majority - 1]
-        guard until > now else { return }
+        return promises[majority - 1]
+    }
+
+    /// Leads for as long as that.
+    mutating func extendLease(at now: MonotonicInstant) {
+        guard let until = self.promiseOfMajority(at: now), until > now else { return }
         if let lease {
             self.lease = max(lease, until)
         } else {
@@ -80,6 +83,19 @@ extension VotingElection {
             self.confirmsBy = nil
             self.tell(.elected(term: self.term))
         }
+    }
+
+    /// Looks whether a majority of the present set has written it down under this leader.
+    mutating func settle(at now: MonotonicInstant) {
+        guard !self.isSettled, let lease = self.lease else { return }
+        let stamp = self.record.configuration.stamp
+        let isDurable = self.configurationRevision <= self.durableRevision
+        let has = self.voterSet.isMajority { $0 == self.id ? isDurable : self.peers[$0]?.stamp == stamp }
+        // What is left of the lease must have been promised under this set: with the next one a majority of the one before may have no
+        // voter in common. That it has is certain unless voters promise for different times.
+        guard has, let promise = self.promiseOfMajority(at: now), promise >= lease else { return }
+        self.isSettled = true
+        self.tell(.reconfigured(self.voterSet, isSettled: true))
     }
 
     /// Stops leading when the time is over, whatever else was heard.

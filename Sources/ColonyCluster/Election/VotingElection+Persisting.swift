@@ -28,7 +28,7 @@ extension VotingElection {
             self.tally(at: now)
         case .leader:
             self.extendLease(at: now)
-            self.settle()
+            self.settle(at: now)
         case .follower, .inquirer, .candidate:
             break
         }
