@@ -1,3 +1,5 @@
+import ColonyCore
+
 /// A ``VoterSet`` with what orders it among all others that the cluster has ever had.
 ///
 /// There is no log that would order changes of the set. Instead each set has a number that its predecessor's leader has given it, and the

@@ -237,6 +237,12 @@ public struct VotingLeadership: Hashable, Sendable {
     public let term: FencingToken
     /// When the leader stops if no majority answers any more, on its own clock.
     public let until: MonotonicInstant
+
+    /// Makes a leadership.
+    public init(term: FencingToken, until: MonotonicInstant) {
+        self.term = term
+        self.until = until
+    }
 }
 
 /// When the latest rounds of heartbeats were sent; what was sent longer ago than a lease lasts counts for nothing.

@@ -1,5 +1,6 @@
 import ColonyCluster
 import ColonyCore
+import ColonySimulation
 
 /// What can be wrong with a node or its shell, to see that it is found.
 enum VotingFlaw: CaseIterable {
