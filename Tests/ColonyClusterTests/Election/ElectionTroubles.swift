@@ -77,13 +77,21 @@ struct ElectionTroubles {
         let timeout = electorate.settings.electionTimeout
         let number = self.number(in: electorate)
         let other = self.number(in: electorate)
-        switch Int.random(in: 0..<16, using: &self.generator) {
+        switch Int.random(in: 0..<17, using: &self.generator) {
         case 0, 1, 2:
             electorate.kill(number)
         case 3:
             // At once again: what it promised is still in force.
             electorate.kill(number)
             try electorate.start(number)
+        case 16:
+            // The leader is cut off, and all others forget that they have heard it.
+            guard let leader = electorate.leaders.first else { return }
+            electorate.network.isolate(leader, from: electorate.nodes.indices)
+            for index in electorate.nodes.indices where index != leader {
+                electorate.kill(index)
+                try electorate.start(index)
+            }
         case 4, 5:
             for index in electorate.nodes.indices { try electorate.start(index) }
         case 6, 7:

@@ -96,7 +96,7 @@ struct Electorate {
     func number(of id: NodeID) -> Int { self.numbers[id] ?? -1 }
 
     mutating func drawnDrift() -> Double {
-        let bound = self.settings.clockDrift * (self.flaw == .clocksOutOfBounds ? 8 : 1)
+        let bound = self.settings.clockDrift * (self.flaw == .clocksOutOfBounds ? 20 : 1)
         return Double.random(in: -bound...bound, using: &self.generator)
     }
 
