@@ -1,5 +1,6 @@
 import ColonyCluster
 public import ColonyCore
+import Synchronization
 
 /// The leadership as a lease: one name, which this node grants to somebody in its process while it leads. The token is the term.
 extension ElectionNode: LeaseEngine {

@@ -1,4 +1,5 @@
 import ColonyCore
+import Synchronization
 
 extension ElectionNode {
     /// Ends it as the end of its process would: without a word, and without handing over. What was not written down is lost.

@@ -2,6 +2,7 @@ public import ColonyCluster
 public import ColonyCoordination
 public import ColonyCore
 import NIOCore
+import NIOPosix
 public import ServiceLifecycle
 import Synchronization
 

@@ -26,7 +26,8 @@ import Testing
 
         init() throws {
             self.directory = FileManager.default.temporaryDirectory.appending(path: "colony-votes-\(UUID())")
-            self.keyring = try ClusterKeyring(ClusterKey.random())
+            var generator = SystemRandomNumberGenerator()
+            self.keyring = try ClusterKeyring(ClusterKey.random(using: &generator))
         }
 
         deinit {
