@@ -72,6 +72,7 @@ extension VotingElection {
         guard self.isVoter, self.isWilling else { return self.standsAt = nil }
         self.role = .inquirer
         self.votes = [self.id]
+        self.isRefused = false
         self.ballotStamp = self.record.configuration.stamp
         self.standsAt = now.advanced(by: self.drawnBallotTime())
         self.ask(.inquiry, term: self.record.term + 1)
@@ -83,6 +84,7 @@ extension VotingElection {
         self.role = .candidate
         self.leader = nil
         self.votes = []
+        self.isRefused = false
         self.ballotStamp = self.record.configuration.stamp
         let id = self.id
         self.write(at: now) {
@@ -123,7 +125,14 @@ extension VotingElection {
             case .candidate: answer.kind != .inquiry && answer.requestedTerm == self.record.term
             case .follower, .leader: false
             }
-        guard isExpected, answer.isGranted else { return }
+        guard isExpected else { return }
+        guard answer.isGranted else {
+            if !self.isRefused, let standsAt = self.standsAt {
+                self.isRefused = true
+                self.standsAt = min(standsAt, now.advanced(by: self.drawnBallotTime(isRefused: true)))
+            }
+            return
+        }
         self.votes.insert(sender)
         self.tally(at: now)
     }

@@ -101,6 +101,8 @@ public struct VotingElection: Sendable {
 
     /// Who votes for it, or would.
     var votes: Set<NodeID> = []
+    /// Whether somebody has refused.
+    var isRefused = false
     /// With which set of voters it stands.
     var ballotStamp: VoterConfiguration.Stamp?
     /// The revision of the record in which it votes for itself.
@@ -217,10 +219,11 @@ public struct VotingElection: Sendable {
         self.patience = .nanoseconds(Int64.random(in: timeout + timeout / 8...timeout * 2, using: &self.generator))
     }
 
-    /// How long it waits for votes.
-    mutating func drawnBallotTime() -> Duration {
-        let timeout = self.settings.electionTimeout.clampedNanoseconds
-        return .nanoseconds(Int64.random(in: timeout / 2...timeout, using: &self.generator))
+    /// How long it waits for votes; half as long after somebody has refused, because then they are likely to be split, or somebody was asked
+    /// too early. Not less, because the disks of others may be slow.
+    mutating func drawnBallotTime(isRefused: Bool = false) -> Duration {
+        let most = self.settings.electionTimeout.clampedNanoseconds / (isRefused ? 2 : 1)
+        return .nanoseconds(Int64.random(in: most / 2...most, using: &self.generator))
     }
 
     /// Waits for a leader from here on.

@@ -51,7 +51,7 @@ import Testing
         let median = Double(times[50].nanosecondCount) / Double(self.timeout.nanosecondCount)
         let longest = Double(times[100].nanosecondCount) / Double(self.timeout.nanosecondCount)
         #expect(median <= 1.5, "half of them after \(median), the longest after \(longest) election time-outs")
-        #expect(longest <= 6, "half of them after \(median), the longest after \(longest) election time-outs")
+        #expect(longest <= 4, "half of them after \(median), the longest after \(longest) election time-outs")
     }
 
     @Test("A node that was cut off and comes back does not disturb the leader (9.6)")
