@@ -352,8 +352,7 @@ var tests: [Target] {
             name: "ColonyClusterTransportTests",
             dependencies: [
                 "ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonyCoordination", "ColonySimulation",
-                "colony-cluster-probe",
-                .crypto, .log, .nioCore, .nioPosix,
+                "RealServers", "colony-cluster-probe", .log, .nioCore, .nioPosix,
             ],
             swiftSettings: settings
         ),

@@ -29,6 +29,7 @@ extension Membership {
         case .pull:
             self.send(.push, to: address, over: .connection)
         case .push:
+            if self.seeds.contains(address) { self.seedMembers[address] = packet.sender }
             if self.own.incarnation == 0 { self.admit(incarnation: 1, at: now) }
         case .gossip:
             break

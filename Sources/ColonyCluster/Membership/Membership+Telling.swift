@@ -32,14 +32,34 @@ extension Membership {
     /// Asks somebody who is taken for failed, or a seed, whether it is there: without that, both sides of a partition that is over would
     /// never learn of it.
     mutating func lookForTheLost(at now: MonotonicInstant) {
-        let isAlone = self.presentCount == 0 || self.displacedBy != nil
+        // Also one that others have found before it was told whom the cluster knows: all of a cluster may begin at the same time.
+        let waits = self.presentCount == 0 || self.displacedBy != nil || self.own.incarnation == 0
         self.nextExchange = now.advanced(
-            by: isAlone
+            by: waits
                 ? self.settings.period + self.drawn(upTo: self.settings.period)
                 : self.settings.exchangeInterval + self.drawn(upTo: self.settings.exchangeInterval))
-        if isAlone { self.askSeeds() }
+        if waits {
+            // Seeds may be gone, and so may those that it has heard of.
+            let peer = Bool.random(using: &self.generator) ? self.draw(1).first : nil
+            if let peer { self.send(.pull, to: peer.claim.address, over: .connection) } else { self.askSeeds() }
+        } else if let stranger = self.drawStranger() {
+            self.send(.pull, to: stranger, over: .connection)
+        }
         guard self.displacedBy == nil, let lost = self.drawGone(where: { $0.claim.state == .failed }) else { return }
         self.send(.pull, to: lost.claim.address, over: .connection)
+    }
+
+    /// A seed that is no member that is there, as far as is known: it may be of the same cluster, which was started in two places, and may be gone.
+    ///
+    /// - Complexity: O(*n*) if there is a seed that has not answered, or whose member is gone; else O(*s*) in the number of seeds.
+    private mutating func drawStranger() -> MemberAddress? {
+        var strangers = self.seeds.filter { seed in
+            self.seedMembers[seed].flatMap { self.peers[$0] }?.claim.state.isPresent != true
+        }
+        if strangers.isEmpty { return nil }
+        let known = Set(self.peers.values.filter(\.claim.state.isPresent).map(\.claim.address))
+        strangers.removeAll { known.contains($0) }
+        return strangers.randomElement(using: &self.generator)
     }
 
     mutating func askSeeds() {

@@ -90,6 +90,8 @@ public struct Membership: Sendable {
     var restsUntil = MonotonicInstant(nanoseconds: .min)
     /// Who knows the cluster.
     var seeds: [MemberAddress] = []
+    /// Who has answered at the address of a seed, which may be another one than the member has.
+    var seedMembers: [MemberAddress: NodeID] = [:]
     /// Who has its name; then it is silent.
     var displacedBy: MemberAddress?
     var directives: [MembershipDirective] = []
@@ -170,7 +172,7 @@ public struct Membership: Sendable {
     /// Begins, by asking seeds for the cluster; without seeds it is the first of a cluster.
     ///
     /// - Parameter seeds: Addresses of any members, its own among them or not. They are asked again until one has answered, and later whenever
-    ///   nobody else is known.
+    ///   nobody else is known. One that is no member is asked now and then, so that a cluster that was started in two places becomes one.
     public mutating func start(seeds: [MemberAddress] = [], at now: MonotonicInstant) -> [MembershipDirective] {
         self.seeds = seeds.filter { $0 != self.own.address }
         if self.seeds.isEmpty { self.admit(incarnation: 1, at: now) }
@@ -179,6 +181,14 @@ public struct Membership: Sendable {
         self.nextExchange = now.advanced(by: self.settings.period)
         self.askSeeds()
         return self.takeDirectives()
+    }
+
+    /// Asks other seeds from now on, if it has to ask any: their addresses may have changed since it began.
+    ///
+    /// - Parameter seeds: As in ``start(seeds:at:)``.
+    public mutating func replace(seeds: [MemberAddress]) {
+        self.seeds = seeds.filter { $0 != self.own.address }
+        self.seedMembers = self.seedMembers.filter { self.seeds.contains($0.key) }
     }
 
     /// Says good-bye. Others do not take it for failed. It goes on telling so until ``nextWake`` is `nil`.

@@ -26,7 +26,7 @@ public struct MembershipSettings: Hashable, Sendable {
     public let exchangeInterval: Duration
     /// How long it is remembered who is gone, so that old claims do not bring it back.
     public let memory: Duration
-    /// The most bytes of a datagram's contents; sealing adds some thirty.
+    /// The most bytes of a datagram's contents; sealing adds 58.
     public let packetBytes: Int
 
     /// Makes settings from numbers that may come from outside.
@@ -43,13 +43,13 @@ public struct MembershipSettings: Hashable, Sendable {
     ///   - healthLimit: From 0 to 32.
     ///   - exchangeInterval: From 100 milliseconds to an hour.
     ///   - memory: From a minute to 30 days.
-    ///   - packetBytes: From 1,024 to 8,192. 1,350 fit into one Ethernet frame with the seal, also through a tunnel.
+    ///   - packetBytes: From 1,024 to 8,192. 1,300 fit into one Ethernet frame with the seal, also through a tunnel.
     /// - Throws: ``ClusterError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         period: Duration = .seconds(1), pingTimeout: Duration = .milliseconds(500), indirectPings: Int = 3,
         gossipInterval: Duration = .milliseconds(200), gossipFanOut: Int = 3, retransmission: Int = 4,
         suspicionFactor: Int = 3, suspicionSpread: Int = 6, healthLimit: Int = 8,
-        exchangeInterval: Duration = .seconds(15), memory: Duration = .seconds(86_400), packetBytes: Int = 1_350
+        exchangeInterval: Duration = .seconds(15), memory: Duration = .seconds(86_400), packetBytes: Int = 1_300
     ) throws(ClusterError) {
         let second = Duration.seconds(1)
         let millisecond = Duration.milliseconds(1)

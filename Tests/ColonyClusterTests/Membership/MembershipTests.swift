@@ -64,6 +64,33 @@ import Testing
         #expect(!fleet.told.contains { if case .failed = $0.event { true } else { false } })
     }
 
+    @Test("All of a cluster may begin at the same time, each with the same seeds, and all are let in")
+    func coldStartLetsAllIn() throws {
+        for seed in Seed(rawValue: 31).followed(by: 20) {
+            var fleet = try Fleet(5, seed: seed, settings: self.settings)
+            _ = try #require(try fleet.converge(within: .seconds(20)), "seed \(seed)")
+            try fleet.run(for: .seconds(10))
+            for node in fleet.nodes.values { #expect(node.membership.itself.incarnation > 0, "seed \(seed)") }
+            let admitted = Set(fleet.told.filter { $0.event == .admitted }.map(\.by))
+            #expect(admitted.count == 5, "seed \(seed)")
+        }
+    }
+
+    @Test("Two clusters that were begun apart become one through a seed that both have heard of")
+    func clustersBecomeOne() throws {
+        for seed in Seed(rawValue: 41).followed(by: 20) {
+            var fleet = try Fleet(0, seed: seed, settings: self.settings)
+            for number in 0..<5 { try fleet.start(number, seeds: number == 0 ? [] : [0]) }
+            for number in 5..<10 { try fleet.start(number, seeds: number == 5 ? [] : [5]) }
+            try fleet.run(for: .seconds(30))
+            #expect(fleet.seen(by: 0).count == 5, "seed \(seed)")
+            // It joins one of them at once, and asks the other seed later.
+            try fleet.start(10, seeds: [0, 5])
+            let needed = try #require(try fleet.converge(within: .seconds(120)), "seed \(seed)")
+            #expect(needed < .seconds(60), "seed \(seed)")
+        }
+    }
+
     @Test("A member that leaves is not taken for failed")
     func leaverIsNotFailed() throws {
         var fleet = try Fleet(20, seed: 3, settings: self.settings)
