@@ -51,13 +51,14 @@ import Testing
                     keyring: self.keyring, settings: try VotingSettings(electionTimeout: timeout))
                 let node = ElectionNode(configuration)
                 let running = Task { try await node.run() }
-                try await poll { node.port != nil }
+                try await eventually("a node that listens") { node.port != nil }
                 let campaign = Task {
                     try await node.election().lead(
                         as: id.rawValue, backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(100))
                     ) { leadership in
                         self.terms.withLock { $0.append(leadership.term) }
-                        try await HostClock().sleep(for: .seconds(3_600))
+                        _ = try await leadership.waitUntilLost()
+                        throw CancellationError()
                     }
                 }
                 self.members.withLock { $0[id] = Member(node: node, running: running, campaign: campaign) }
@@ -92,18 +93,18 @@ import Testing
     func failOver() async throws {
         let fleet = try Fleet()
         try await fleet.start(["a", "b", "c"], of: try VoterSet(voters: ["a", "b", "c"]))
-        try await poll { fleet.terms.withLock { $0.count } == 1 }
+        try await eventually("one leader") { fleet.terms.withLock { $0.count } == 1 }
         let leader = try #require(fleet.leaders.first)
         #expect(fleet.leaders == [leader])
         // Observers see the same everywhere.
         for member in fleet.members.withLock({ Array($0.values) }) {
-            try await poll { member.node.knownLeader == leader }
+            try await eventually("a leader that all know") { member.node.knownLeader == leader }
             let seen = try await member.node.election().leader()
             #expect(seen?.term == fleet.terms.withLock { $0.last })
         }
         let start = HostClock().now
         try await fleet.kill(leader)
-        try await poll { fleet.terms.withLock { $0.count } == 2 }
+        try await eventually("another leader") { fleet.terms.withLock { $0.count } == 2 }
         let time = start.duration(to: HostClock().now)
         #expect(time < .seconds(1), "replaced after \(time)")
         let terms = fleet.terms.withLock { $0 }
@@ -118,13 +119,13 @@ import Testing
         try await fleet.start(set.voters, of: set)
         var times: [Duration] = []
         for kill in 1...kills {
-            try await poll { fleet.terms.withLock { $0.count } == kill && fleet.leaders.count == 1 }
-            // Not always at the same moment between two heartbeats.
-            try await HostClock().sleep(for: .milliseconds(400 + kill * 7 % 60))
+            try await eventually("one leader") { fleet.terms.withLock { $0.count } == kill && fleet.leaders.count == 1 }
             let leader = try #require(fleet.leaders.first)
+            let nodes = fleet.members.withLock { $0.values.map(\.node) }
+            try await eventually("a leader that all know") { nodes.allSatisfy { $0.knownLeader == leader } }
             let start = HostClock().now
             try await fleet.kill(leader)
-            try await poll { fleet.terms.withLock { $0.count } == kill + 1 }
+            try await eventually("another leader") { fleet.terms.withLock { $0.count } == kill + 1 }
             times.append(start.duration(to: HostClock().now))
             try await fleet.start([leader], of: set)
         }
@@ -141,14 +142,14 @@ import Testing
     func resignation() async throws {
         let fleet = try Fleet()
         try await fleet.start(["a", "b", "c"], of: try VoterSet(voters: ["a", "b", "c"]))
-        try await poll { fleet.terms.withLock { $0.count } == 1 }
+        try await eventually("one leader") { fleet.terms.withLock { $0.count } == 1 }
         let leader = try #require(fleet.leaders.first)
         let node = try #require(fleet.members.withLock { $0[leader]?.node })
         let other = try #require(["a", "b", "c"].first { $0 != leader.rawValue })
         try await node.handOver(to: try NodeID(other))
         #expect(node.leadership == nil)
-        try await poll { fleet.leaders == [try? NodeID(other)] }
-        try await poll { fleet.terms.withLock { $0.count } == 2 }
+        try await eventually("the successor as the leader") { fleet.leaders == [try? NodeID(other)] }
+        try await eventually("another leader") { fleet.terms.withLock { $0.count } == 2 }
     }
 
     @Test("A directory that another node uses, or that was copied from one, is refused")
