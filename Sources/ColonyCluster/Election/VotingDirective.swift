@@ -18,6 +18,8 @@ public enum VotingEvent: Hashable, Sendable {
     case elected(term: FencingToken)
     /// This node does not lead any more. It will not again in this term.
     case lost(term: FencingToken, LeadershipLoss)
+    /// A voter of a higher priority could lead; told only where ``VotingElection/handsOverByItself`` is false.
+    case outranked(by: NodeID)
     /// Another node leads in a term.
     case following(NodeID, term: FencingToken)
     /// The one that was followed was not heard for so long that another election begins.

@@ -106,7 +106,11 @@ extension VotingElection {
 
     /// Does not lead any more.
     mutating func lose(_ reason: LeadershipLoss, at now: MonotonicInstant) {
-        if self.lease != nil { self.tell(.lost(term: self.term, reason)) }
+        if let lease {
+            self.tell(.lost(term: self.term, reason))
+            // Its own vote is one of those that it counted on. Whoever works under the lease until its end may rely on that.
+            if reason == .superseded { self.promisedUntil = max(self.promisedUntil, lease) }
+        }
         self.role = .follower
         self.lease = nil
         self.confirmsBy = nil
@@ -170,6 +174,10 @@ extension VotingElection {
             if since.duration(to: now) >= self.settings.steadiness { preferred = member }
         }
         guard let preferred else { return false }
+        guard self.handsOverByItself else {
+            self.tell(.outranked(by: preferred.id))
+            return false
+        }
         self.yield(to: preferred.id, at: now)
         return true
     }

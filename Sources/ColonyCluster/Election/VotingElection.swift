@@ -99,6 +99,10 @@ public struct VotingElection: Sendable {
     /// Whether it stands for election. One that does not votes all the same.
     public internal(set) var isWilling = true
 
+    /// Whether a leader hands over by itself to a voter of a higher priority. Where somebody works under the lease until its end, it must not
+    /// before that: then ``VotingEvent/outranked(by:)`` tells of it instead, with each heartbeat.
+    public var handsOverByItself = true
+
     /// Who votes for it, or would.
     var votes: Set<NodeID> = []
     /// Whether somebody has refused.

@@ -30,6 +30,8 @@ final class ElectionLoop: @unchecked Sendable {
     private var isWriting = false
     private var waiting: VoteRecord?
     private var isClosed = false
+    /// In which term the leadership is being handed over.
+    private var handingOver: FencingToken?
 
     init(
         _ node: ElectionNode, record: VoteRecord, file: VoteFile, on eventLoop: any EventLoop,
@@ -41,9 +43,11 @@ final class ElectionLoop: @unchecked Sendable {
         self.clock = node.clock
         self.file = file
         self.failed = failed
-        self.election = VotingElection(
+        var election = VotingElection(
             record: record, settings: node.configuration.settings,
             nonce: UInt64.random(in: .min ... .max, using: &generator), generator: generator, at: node.clock.now)
+        election.handsOverByItself = false
+        self.election = election
         let boots = BootSource(generator: generator)
         self.boots = boots
         let configuration = node.configuration
@@ -136,14 +140,45 @@ final class ElectionLoop: @unchecked Sendable {
 
     private func carryOut(_ directives: [VotingDirective]) {
         self.node.publish(self.election)
+        var preferred: NodeID?
         for directive in directives {
             switch directive {
             case .persist(let record): self.persist(record)
             case .send(let packet, let id): self.links.send(packet, to: id)
+            case .tell(.outranked(let other)): preferred = other
             case .tell(let event): self.node.hub.send(event)
             }
         }
         self.schedule()
+        // It is told again with the next heartbeat.
+        if let preferred { try? self.handOver(to: preferred) }
+    }
+
+    /// Has another node elected, when nobody in this process works under a lease any more.
+    ///
+    /// - Throws: ``ClusterError``, as ``VotingElection/handOver(to:at:)``.
+    func handOver(to successor: NodeID) throws(ClusterError) {
+        guard self.handingOver != self.election.term else { return }
+        var trial = self.election
+        // Whether it can be done is asked of a copy, because nothing may be said yet.
+        _ = try trial.handOver(to: successor, at: self.clock.now)
+        let term = self.election.term
+        self.handingOver = term
+        let until = self.node.stopGranting(in: term)
+        let wait = max(.zero, self.clock.now.duration(to: until))
+        self.eventLoop.scheduleTask(in: .nanoseconds(wait.clampedNanoseconds)) {
+            self.finishHandOver(to: successor, in: term)
+        }
+    }
+
+    private func finishHandOver(to successor: NodeID, in term: FencingToken) {
+        guard self.election.term == term else { return }
+        self.step { election, now in
+            do throws(ClusterError) { return try election.handOver(to: successor, at: now) } catch {
+                // It has failed meanwhile. Somebody else, then, or nobody: the leases are over in any case.
+                return election.resign(at: now)
+            }
+        }
     }
 
     private func schedule() {

@@ -28,7 +28,7 @@ extension ElectionNode: LeaseEngine {
                 return (.held(LeaseHolder(owner: grant.owner, token: grant.token, remaining: remaining)), loop)
             }
             if view.grant == nil { view.grant = (owner, leadership.term, now) }
-            return (.granted(self.lease(owner, leadership, for: duration)), loop)
+            return (.granted(self.lease(owner, leadership, for: duration, &view)), loop)
         }
         loop.poke()
         return answer
@@ -42,7 +42,7 @@ extension ElectionNode: LeaseEngine {
             guard let leadership = view.leadership, now < leadership.until, leadership.term == lease.token,
                 view.grant?.owner == lease.owner
             else { return nil }
-            return self.lease(lease.owner, leadership, for: duration)
+            return self.lease(lease.owner, leadership, for: duration, &view)
         }
     }
 
@@ -61,6 +61,8 @@ extension ElectionNode: LeaseEngine {
             view.resigned = leadership.term
             view.leadership = nil
             view.grant = nil
+            // Its owner has stopped.
+            view.grantedUntil = now
             return view.loop
         }
         guard let loop else { return false }
@@ -153,11 +155,14 @@ extension ElectionNode: LeaseEngine {
     }
 
     /// It ends when the leadership does, and sooner if somebody asked for less.
-    private func lease(_ owner: OwnerID, _ leadership: VotingLeadership, for duration: Duration) -> Lease {
+    private func lease(
+        _ owner: OwnerID, _ leadership: VotingLeadership, for duration: Duration, _ view: inout View
+    ) -> Lease {
         let most = self.longestLease
         let lasts = min(duration, most)
         // An end counted from the sending of a heartbeat, as the leadership has it, less what was not asked for.
         let expiry = leadership.until.advanced(by: lasts - most)
+        view.grantedUntil = max(view.grantedUntil, expiry)
         return Lease(
             name: self.configuration.election, owner: owner, token: leadership.term, duration: lasts, expiry: expiry)
     }

@@ -31,6 +31,8 @@ public final class ElectionNode: Service {
         var term = FencingToken(rawValue: 0)
         /// Who in this process has the leadership, and in which term.
         var grant: (owner: OwnerID, token: FencingToken, since: MonotonicInstant)?
+        /// Until when the leases last that were given.
+        var grantedUntil = MonotonicInstant(nanoseconds: .min)
         /// In which term somebody in this process has given the leadership back: it is nobody's from then on.
         var resigned: FencingToken?
         /// How many wait for the leadership, and when somebody last asked for it.
@@ -104,9 +106,21 @@ public final class ElectionNode: Service {
 
     /// Stops leading, and has another voter elected; see ``VotingElection/handOver(to:at:)``.
     ///
+    /// When it returns this node does not give or renew its lease any more. The other one is asked to stand when the last lease that was given is
+    /// over, so that whoever works under it has stopped by then.
+    ///
     /// - Throws: ``ClusterError``, also with code `unavailable` if the node does not run.
     public func handOver(to successor: NodeID) async throws(ClusterError) {
-        try await self.decide { (election, now) throws(ClusterError) in try election.handOver(to: successor, at: now) }
+        let loop = try self.loop()
+        let failure = await loop.perform { loop -> ClusterError? in
+            do throws(ClusterError) {
+                try loop.handOver(to: successor)
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// Says where a node listens from now on.
@@ -184,7 +198,9 @@ public final class ElectionNode: Service {
     }
 
     private func end(_ loop: ElectionLoop) async {
-        await loop.close(resigns: true)
+        // Who works under the lease knows nothing of this yet, so the lease is left to run out by itself.
+        let isFree = self.view.withLock { $0.grant == nil }
+        await loop.close(resigns: isFree)
         let signals = self.view.withLock { view in
             view.loop = nil
             view.port = nil
@@ -196,6 +212,21 @@ public final class ElectionNode: Service {
             return view.signals
         }
         for signal in signals { signal.fire() }
+    }
+
+    /// Gives no lease in a term any more, and renews none.
+    ///
+    /// - Returns: When the last one that was given ends.
+    func stopGranting(in term: FencingToken) -> MonotonicInstant {
+        let (until, signals) = self.view.withLock { view in
+            view.resigned = term
+            view.leadership = nil
+            view.grant = nil
+            defer { view.signals = [] }
+            return (view.grantedUntil, view.signals)
+        }
+        for signal in signals { signal.fire() }
+        return until
     }
 
     /// What is decided is seen by this process before anything of it leaves.

@@ -48,7 +48,7 @@ import Testing
 
     @Test("The same while who votes is changed all the time, and no two sets have disjoint majorities (4.1 to 4.3)")
     func changesAreSafe() {
-        self.run(.membership, Self.seeds("MEMBERSHIP", usually: 200))
+        self.run(.membership, Self.seeds("MEMBERSHIP", usually: 500))
     }
 
     @Test("A seed gives the same run twice")

@@ -172,7 +172,7 @@ struct Electorate {
         switch event {
         case .elected(let term): try self.ledger.elected(number, term: term, at: self.now)
         case .conflict, .foundedOtherwise: self.ledger.conflicts += 1
-        case .lost, .following, .leaderUnheard, .reconfigured: break
+        case .lost, .following, .outranked, .leaderUnheard, .reconfigured: break
         }
         self.events.append(event)
     }

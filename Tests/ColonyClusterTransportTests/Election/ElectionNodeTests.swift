@@ -23,6 +23,7 @@ import Testing
         let members = Mutex<[NodeID: Member]>([:])
         /// The terms in which somebody has begun to lead, in order.
         let terms = Mutex<[FencingToken]>([])
+        let leaderships = Mutex<[Leadership]>([])
 
         init() throws {
             self.directory = FileManager.default.temporaryDirectory.appending(path: "colony-votes-\(UUID())")
@@ -56,6 +57,13 @@ import Testing
                     try await node.election().lead(
                         as: id.rawValue, backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(100))
                     ) { leadership in
+                        self.leaderships.withLock { leaderships in
+                            // Nobody may still take itself for the leader, not even one that was killed or has handed over.
+                            for other in leaderships where other.isLeader {
+                                Issue.record("\(other.term) leads while \(leadership.term) begins")
+                            }
+                            leaderships.append(leadership)
+                        }
                         self.terms.withLock { $0.append(leadership.term) }
                         _ = try await leadership.waitUntilLost()
                         throw CancellationError()
