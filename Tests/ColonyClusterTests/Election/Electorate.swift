@@ -35,6 +35,8 @@ struct Electorate {
         var wakesAt: MonotonicInstant?
         /// In which term its shell takes it for the leader, and until when by its clock.
         var leadership: VotingLeadership?
+        /// Why it has lost the last one.
+        var loss: LeadershipLoss?
     }
 
     static let fileName = "votes"
@@ -172,7 +174,8 @@ struct Electorate {
         switch event {
         case .elected(let term): try self.ledger.elected(number, term: term, at: self.now)
         case .conflict, .foundedOtherwise: self.ledger.conflicts += 1
-        case .lost, .following, .outranked, .leaderUnheard, .reconfigured: break
+        case .lost(_, let reason): self.nodes[number].loss = reason
+        case .following, .outranked, .leaderUnheard, .reconfigured: break
         }
         self.events.append(event)
     }
@@ -187,6 +190,8 @@ struct Electorate {
             present = before
         }
         if self.flaw == .leadsAfterHandOver || self.flaw == .leaseFromAnswer, present == nil { present = before }
+        // Whoever works under the lease may rely on its end, unless it was given back.
+        if present == nil, self.nodes[number].loss == .superseded { present = before }
         self.nodes[number].leadership = present
         guard present != nil, present?.term != before?.term else { return }
         for other in self.nodes.indices where other != number {
