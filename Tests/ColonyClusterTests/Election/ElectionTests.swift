@@ -123,6 +123,32 @@ import Testing
         #expect(electorate.leaders == [successor])
     }
 
+    @Test(
+        "A leader that hears of a later term votes for nobody before its lease would have ended, and does then (6.4.1)")
+    func supersededLeader() throws {
+        var (electorate, leader) = try self.electorate(3, seed: 11)
+        let other = electorate.nodes[(leader + 1) % 3]
+        let term = try #require(electorate.nodes[leader].election?.term.rawValue)
+        func ask(term: UInt64) throws -> NodeID? {
+            let stamp = try #require(electorate.nodes[leader].election?.record.configuration.stamp)
+            let request = VoteRequest(kind: .vote, term: term, configuration: stamp)
+            let packet = VotingPacket(sender: other.id, start: other.start, message: .voteRequest(request))
+            try electorate.act(on: leader) { $0.receive(packet, at: $1) }
+            return electorate.nodes[leader].election?.record.vote
+        }
+        electorate.network.isolate(leader, from: 0..<3)
+        try electorate.act(on: leader) { election, now in
+            let answer = HeartbeatAnswer(
+                term: term + 5, round: 1, stamp: election.record.configuration.stamp, promise: .milliseconds(100))
+            return election.receive(
+                VotingPacket(sender: other.id, start: other.start, message: .heartbeatAnswer(answer)), at: now)
+        }
+        #expect(electorate.nodes[leader].election?.leadership == nil)
+        #expect(try ask(term: term + 6) == nil)
+        try electorate.run(for: self.timeout)
+        #expect(try ask(term: term + 7) == other.id)
+    }
+
     @Test("A voter of a higher priority leads when it can, and somebody else while it cannot")
     func priorities() throws {
         var (electorate, _) = try self.electorate(5, seed: 6, priorities: [0, 0, 0, 9, 5])
