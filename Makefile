@@ -1,7 +1,7 @@
 # The newcomer's two commands are `make serve` and `make test`; `make help` lists the rest.
 
 .DEFAULT_GOAL := help
-.PHONY: help serve services test faults guarantees bench check format docs clean
+.PHONY: help serve services test faults simulate guarantees bench check format docs clean
 
 # Passed on to `colony serve`, for example: make serve ARGS="--http 127.0.0.1:7500"
 ARGS ?=
@@ -31,6 +31,9 @@ faults: ## Kill, stop, and cut off servers and contenders of locks, and check wh
 guarantees: ## Put every engine to its promises, and write what held into the README's table
 	@dev/setup test
 	@dev/guarantees $(ARGS)
+
+simulate: ## Elect leaders in simulated time, from 100,000 seeds; COLONY_SEEDS_ELECTION, COLONY_SEEDS_MEMBERSHIP, COLONY_SEED
+	@dev/simulate
 
 bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine
 	@dev/bench $(ARGS)

@@ -14,22 +14,26 @@ import Glibc
 /// - Important: The calls block. They run on a thread of their own.
 /// - SeeAlso: T. S. Pillai et al., *All File Systems Are Not Created Equal: On the Complexity of Crafting Crash-Consistent
 ///   Applications*, OSDI 2014.
-struct SafeFile: Sendable {
+package struct SafeFile: Sendable {
     let path: String
 
-    struct Failure: Error, CustomStringConvertible {
+    package init(path: String) {
+        self.path = path
+    }
+
+    package struct Failure: Error, CustomStringConvertible {
         let step: String
         let path: String
         let code: Int32
 
-        var description: String { "\(self.step) \(self.path): \(String(cString: strerror(self.code)))" }
+        package var description: String { "\(self.step) \(self.path): \(String(cString: strerror(self.code)))" }
     }
 
     /// What a file may hold at the most: more than all records of a group in Base64, and a bound for one that is none of ours.
     private static let maximumBytes = 512 * 1_024 * 1_024
 
     /// The content, or `nil` if there is no file.
-    func read() throws -> [UInt8]? {
+    package func read() throws -> [UInt8]? {
         let descriptor = open(self.path, O_RDONLY | O_CLOEXEC)
         if descriptor < 0 {
             if errno == ENOENT { return nil }
@@ -53,7 +57,7 @@ struct SafeFile: Sendable {
     }
 
     /// Replaces the content, or leaves it as it was.
-    func write(_ content: [UInt8]) throws {
+    package func write(_ content: [UInt8]) throws {
         let temporary = "\(self.path).new"
         do {
             try self.fill(temporary, content)

@@ -119,6 +119,11 @@ public struct SimulatedNetwork<Address: Hashable & Sendable>: Sendable {
         self.cuts.insert(Direction(source: source, destination: destination))
     }
 
+    /// Ends a cut in one direction.
+    public mutating func mend(from source: Address, to destination: Address) {
+        self.cuts.remove(Direction(source: source, destination: destination))
+    }
+
     /// Nothing gets from one side to the other any more, in either direction.
     public mutating func partition(_ one: some Sequence<Address>, from other: some Sequence<Address>) {
         let other = Array(other)
@@ -128,6 +133,11 @@ public struct SimulatedNetwork<Address: Hashable & Sendable>: Sendable {
                 self.cut(from: second, to: first)
             }
         }
+    }
+
+    /// Cuts one node off from all others that are named.
+    public mutating func isolate(_ address: Address, from others: some Sequence<Address>) {
+        self.partition([address], from: others.filter { $0 != address })
     }
 
     /// What is sent from one to the other from now on arrives no earlier than at an instant.
