@@ -6,7 +6,8 @@ public struct TransactionError: Error, Sendable, CustomStringConvertible {
     public struct Code: Hashable, Sendable, CustomStringConvertible {
         private enum Wrapped: String {
             case invalidDefinition, invalidRequest, tooLarge, conflict, unknownTransaction, unknownDefinition
-            case definitionChanged, undecodable, notStuck, decisionNotPossible, overloaded, notRunning, unavailable, cancelled
+            case definitionChanged, undecodable, notStuck, decisionNotPossible, overloaded, notRunning, unavailable,
+                cancelled
             case storageFailed, closed, timedOut
         }
         private let wrapped: Wrapped

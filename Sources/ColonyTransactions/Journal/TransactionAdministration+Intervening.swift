@@ -38,7 +38,8 @@ extension TransactionAdministration {
         } catch let error as TransactionError {
             throw error
         } catch {
-            throw TransactionError(.decisionNotPossible, "this is not possible for \(transaction): \(error)", cause: error)
+            throw TransactionError(
+                .decisionNotPossible, "this is not possible for \(transaction): \(error)", cause: error)
         }
         try await self.intervene(events, progress.state, in: record, wall)
     }
