@@ -48,10 +48,16 @@ import Testing
             later[2] = 9
             try await socket.send(later, to: nodes.seed)
             for length in 0..<valid.count { try await socket.send(Array(valid[..<length]), to: nodes.seed) }
-            for _ in 0..<300 {
+            for number in 0..<300 {
                 let count = Int.random(in: 0...1_400, using: &generator)
                 let bytes = (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
                 try await socket.send(bytes, to: nodes.seed)
+                // No more than a socket has room for.
+                if number % 50 == 0 {
+                    try await eventually("datagram \(number)") {
+                        node.statistics.datagramsReceived == 1 + valid.count + number + 1
+                    }
+                }
             }
             // Sealed by one of the cluster and no packet.
             var post = DatagramPost<Int>(

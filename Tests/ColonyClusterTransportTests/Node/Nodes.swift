@@ -68,11 +68,15 @@ final class Nodes {
         node.members.filter(\.state.isPresent).map(\.id)
     }
 
-    /// Waits until each sees exactly these.
+    /// Waits until each sees exactly these, and all see them in the same life and incarnation: a name alone may still be that of a former process.
     static func agree(_ nodes: [ClusterNode]) async throws {
         let names = nodes.map(\.configuration.name).sorted()
+        func seen(_ node: ClusterNode) -> [[String]] {
+            node.members.filter(\.state.isPresent).map { ["\($0.id)", "\($0.instance)", "\($0.incarnation)"] }
+        }
         try await eventually("agreement on \(names); there were \(nodes.map(self.present))") {
-            nodes.allSatisfy { self.present($0) == names && $0.isAdmitted }
+            let first = seen(nodes[0])
+            return nodes.allSatisfy { seen($0) == first && $0.isAdmitted } && self.present(nodes[0]) == names
         }
     }
 
