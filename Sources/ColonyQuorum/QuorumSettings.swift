@@ -63,6 +63,7 @@ public struct QuorumSettings: Sendable {
     /// How many repairs may be under way in the background, from 0; those beyond are left to the next read.
     public var maximumRepairs = 256
     /// How many calls to one server may be under way at a time, from 1. What comes meanwhile is sent together.
+    /// Fewer make larger calls and a busy store faster; more keep one call that hangs from holding up those behind it.
     public var callsPerServer = 4
     /// How many requests may wait for one server, from 1; more fail with `overloaded`.
     public var waitingPerServer = 20_000

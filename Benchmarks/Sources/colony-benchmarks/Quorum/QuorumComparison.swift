@@ -73,6 +73,8 @@ enum QuorumComparison {
             var settings = QuorumSettings()
             settings.timeout = .seconds(20)
             settings.hedge = .seconds(1)
+            // One call at a time gathers the most requests into the next one.
+            settings.callsPerServer = 1
             let store = try QuorumStore(
                 node: "benchmark", placement: try HashRing(nodes: tiers.keys.sorted()), tiers: tiers, settings: settings
             )
