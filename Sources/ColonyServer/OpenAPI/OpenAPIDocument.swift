@@ -442,7 +442,7 @@ struct OpenAPIDocument {
                 .epochNotBegun, .workerLost, .noWorkerFree, .tooManyWaiters, .draining,
             ]
         case .readID: codes += [.malformedID, .invalidRequest, .unknownField]
-        case .identifiers: codes += [.invalidRequest, .unknownField]
+        case .identifiers, .cacheStatistics, .emptyCache: codes += [.invalidRequest, .unknownField]
         case .takeSegment: codes += [.notOffered, .schemeMismatch, .segmentsExhausted]
         case .listSegments:
             codes += [.invalidName, .invalidRequest, .unknownField, .storeFailed, .notOffered, .storeUnavailable]
@@ -450,9 +450,7 @@ struct OpenAPIDocument {
             codes += [
                 .invalidName, .invalidRequest, .unknownField, .notFound, .storeFailed, .notOffered, .storeUnavailable,
             ]
-        case .cacheStatistics: codes += [.invalidRequest, .unknownField]
         case .cacheBulk: codes += [.valueTooLarge]
-        case .emptyCache: codes += [.invalidRequest, .unknownField]
         case .readEntry:
             codes += [.invalidName, .invalidRequest, .unknownField, .notFound, .versionMismatch]
         case .storeEntry:
