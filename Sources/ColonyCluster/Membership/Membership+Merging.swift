@@ -13,7 +13,14 @@ extension Membership {
         guard self.nextPeriod != nil || self.own.state == .left else { return [] }
         for claim in packet.claims { self.merge(claim, at: now) }
         // Who has lost its name hears, so that it learns when it is free, and says nothing.
-        guard self.displacedBy == nil, packet.sender != self.own.id else { return self.takeDirectives() }
+        guard self.displacedBy == nil else { return self.takeDirectives() }
+        guard packet.sender != self.own.id else {
+            // Who asks under the name of this member has to hear who has it, also where there is nobody else to say so.
+            if case .pull = packet.message, self.own.incarnation > 0, self.own.state != .left {
+                self.send(.push, to: address, over: .connection)
+            }
+            return self.takeDirectives()
+        }
         switch packet.message {
         case .ping(let sequence, let target):
             if self.own.state != .left { self.answerPing(sequence, target, from: address, over: carrier) }

@@ -169,6 +169,18 @@ import Testing
         }
     }
 
+    @Test("Who knows nobody but the one whose name it has is told so by that one")
+    func namesakeIsTheOnlySeed() throws {
+        var fleet = try Fleet(2, seed: 12, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        try fleet.start(2, seeds: [0], as: Fleet.id(0))
+        try fleet.run(for: .seconds(10))
+        let address = try Fleet.address(0)
+        #expect(fleet.told.contains { $0.by == 2 && $0.event == .displaced(by: address) })
+        #expect(!fleet.told.contains { $0.by == 2 && $0.event == .admitted })
+        #expect(fleet.nodes[1]?.membership.member(try Fleet.id(0))?.address == address)
+    }
+
     @Test("Of two processes with one name the newcomer stays outside until the other one is gone")
     func nameIsNotTakenTwice() throws {
         var fleet = try Fleet(10, seed: 8, settings: self.settings)
