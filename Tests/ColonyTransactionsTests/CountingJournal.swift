@@ -6,12 +6,15 @@ import Synchronization
 final class CountingJournal: TransactionAdministration {
     private let base: any TransactionAdministration
     private let count = Atomic<Int>(0)
+    private let unsyncedCount = Atomic<Int>(0)
 
     init(_ base: any TransactionAdministration) {
         self.base = base
     }
 
     var writes: Int { self.count.load(ordering: .relaxed) }
+    /// Those of them that wait for no sync.
+    var unsynced: Int { self.unsyncedCount.load(ordering: .relaxed) }
 
     var guarantee: Guarantee { self.base.guarantee }
 
@@ -35,6 +38,7 @@ final class CountingJournal: TransactionAdministration {
         by coordinator: FencingToken
     ) async throws(TransactionError) -> Bool {
         self.count.wrappingAdd(1, ordering: .relaxed)
+        if durability < .synced { self.unsyncedCount.wrappingAdd(1, ordering: .relaxed) }
         return try await self.base.append(
             entries, to: transaction, state: state, durability: durability, by: coordinator)
     }
