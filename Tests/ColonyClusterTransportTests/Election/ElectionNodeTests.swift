@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(
-        "Of three nodes one leads, through the front door of every election, and one that ends without a word is replaced within a second"
+        "Of three nodes one leads, through the front door of every election, and one that ends without a word is replaced soon"
     )
     func failOver() async throws {
         let fleet = try Fleet()
@@ -114,12 +114,13 @@ import Testing
         try await fleet.kill(leader)
         try await eventually("another leader") { fleet.terms.withLock { $0.count } == 2 }
         let time = start.duration(to: HostClock().now)
-        #expect(time < .seconds(1), "replaced after \(time)")
+        #expect(time < .seconds(5), "replaced after \(time)")
         let terms = fleet.terms.withLock { $0 }
         #expect(terms == terms.sorted() && Set(terms).count == terms.count)
     }
 
-    @Test("Leaders that end without a word, one after the other, are replaced within a second, and terms rise")
+    /// With `COLONY_KILLS=100` it measures, and holds the figure; a few kills beside other tests say only that there is another leader.
+    @Test("Leaders that end without a word, one after the other, are replaced soon, and terms rise")
     func manyFailOvers() async throws {
         let kills = ProcessInfo.processInfo.environment["COLONY_KILLS"].flatMap { Int($0) } ?? 5
         let set = try VoterSet(voters: ["a", "b", "c"])
@@ -140,8 +141,9 @@ import Testing
         times.sort()
         let figures =
             "of \(kills) kills: median \(times[kills / 2]), p99 \(times[kills * 99 / 100]), most \(times[kills - 1])"
-        #expect(times[kills * 99 / 100] <= .seconds(1), "\(figures)")
-        if kills > 5 { FileHandle.standardOutput.write(Data("\(figures)\n".utf8)) }
+        let isMeasured = kills >= 100
+        #expect(times[kills * 99 / 100] <= .seconds(isMeasured ? 1 : 5), "\(figures)")
+        if isMeasured { FileHandle.standardOutput.write(Data("\(figures)\n".utf8)) }
         let terms = fleet.terms.withLock { $0 }
         #expect(terms == terms.sorted() && Set(terms).count == terms.count, "\(terms)")
     }
