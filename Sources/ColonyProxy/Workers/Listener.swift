@@ -18,6 +18,8 @@ struct Listener: Sendable {
     let port: Int
     private let channels: [any Channel]
     private let workers: [ProxyWorker]
+    /// Whether other sockets may take the connections that come when these are closed.
+    private let hasHeirs: Bool
 
     /// Makes sockets at an address. The system takes connections for them, and they wait until ``accept()``.
     ///
@@ -29,13 +31,14 @@ struct Listener: Sendable {
         let binding = Binding(backlog: backlog)
         guard Self.systemSpreadsConnections else {
             let channel = try await binding.bind(address, workers: workers, sharesPort: sharesPort)
-            return Listener(address, [channel], workers)
+            return Listener(address, [channel], workers, hasHeirs: false)
         }
         if !sharesPort, !isOwnPort, address.port != 0 {
             // Sockets that share a port would join those of another process without a word.
             let probe = try await binding.bind(address, workers: workers, sharesPort: false)
             try? await probe.close().get()
         }
+        let hasHeirs = sharesPort || isOwnPort
         var channels: [any Channel] = []
         do throws(ProxyError) {
             var chosen = address
@@ -47,17 +50,18 @@ struct Listener: Sendable {
                 }
             }
         } catch {
-            await Listener(address, channels, workers).discard()
+            await Listener(address, channels, workers, hasHeirs: hasHeirs).discard()
             throw error
         }
-        return Listener(address, channels, workers)
+        return Listener(address, channels, workers, hasHeirs: hasHeirs)
     }
 
-    private init(_ address: ListenAddress, _ channels: [any Channel], _ workers: [ProxyWorker]) {
+    private init(_ address: ListenAddress, _ channels: [any Channel], _ workers: [ProxyWorker], hasHeirs: Bool) {
         self.address = address
         self.port = channels.first?.localAddress?.port ?? address.port
         self.channels = channels
         self.workers = workers
+        self.hasHeirs = hasHeirs
     }
 
     private static var systemSpreadsConnections: Bool {
@@ -80,11 +84,15 @@ struct Listener: Sendable {
         for channel in self.channels { try? await channel.close().get() }
     }
 
+    /// How long connections that have begun have to come to be, when no others may begin: about one round trip across a continent.
+    private static let handshake = TimeAmount.milliseconds(100)
+
     /// Accepts no more connections. Those that the system has made already are taken and served: it would reset them with the socket.
     ///
-    /// A client that comes between the last look and the close is still reset, if the port is shared and the system does not hand it on
-    /// (`net.ipv4.tcp_migrate_req`); that are some microseconds.
+    /// Where another socket shares the port, this one first lets no more connections begin, for ``handshake``: clients that are turned away
+    /// in that time knock again a second later, at the other one, and none is reset but one that is farther away.
     func close() async {
+        if self.hasHeirs { await self.turnNewcomersAway() }
         for channel in self.channels {
             let ended = channel.eventLoop.submit {
                 let sockets = Self.takeBacklog(of: channel)
@@ -94,6 +102,21 @@ struct Listener: Sendable {
             try? await ended.get()
             try? await channel.closeFuture.get()
         }
+    }
+
+    private func turnNewcomersAway() async {
+        #if os(Linux)
+        for channel in self.channels {
+            let isTurningAway = channel.eventLoop.submit {
+                try? channel.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+                    ConnectionFilter.dropNewConnections(at: $0)
+                }
+            }
+            // Where the system has no such filter, there is nothing to wait for.
+            guard (try? await isTurningAway.get()) == true else { return }
+        }
+        try? await self.channels.first?.eventLoop.scheduleTask(in: Self.handshake) {}.futureResult.get()
+        #endif
     }
 
     private static func takeBacklog(of channel: any Channel) -> [CInt] {

@@ -76,32 +76,44 @@ package struct ScheduleKeeping: Sendable {
     /// What to take now, the earliest tick first.
     ///
     /// - Complexity: O(*n*) in the number of schedules.
-    package func due(at wall: WallTime, _ now: MonotonicInstant) -> [Attempt] {
+    package func due(
+        at wall: WallTime, _ now: MonotonicInstant, _ duty: SchedulerDuty = .publishes(since: nil)
+    ) -> [Attempt] {
+        let horizon = duty.horizon(at: wall)
         let due = self.entries.filter { _, entry in
-            entry.next <= wall && entry.rest.map { $0 <= now } ?? true
+            entry.next <= horizon && entry.rest.map { $0 <= now } ?? true
         }
         return due.sorted { ($0.value.next, $0.key) < ($1.value.next, $1.key) }.map { name, entry in
-            self.attempt(name, entry, at: wall)
+            switch duty {
+            case .publishes(let since): self.attempt(name, entry, at: wall, since: since)
+            case .letsPass:
+                Attempt(
+                    schedule: name, tick: entry.next, ticks: [], next: entry.next(after: horizon), passedOver: nil)
+            }
         }
     }
 
     /// How long nothing is to be done if both clocks run on evenly; zero or more.
     ///
     /// - Parameter limit: The longest pause, because the civil clock may step.
-    package func pause(at wall: WallTime, _ now: MonotonicInstant, upTo limit: Duration) -> Duration {
-        self.entries.values.reduce(limit) { pause, entry in
+    package func pause(
+        at wall: WallTime, _ now: MonotonicInstant, _ duty: SchedulerDuty = .publishes(since: nil), upTo limit: Duration
+    ) -> Duration {
+        let horizon = duty.horizon(at: wall)
+        return self.entries.values.reduce(limit) { pause, entry in
             let untilTick = Duration.milliseconds(
                 min(
-                    entry.next.millisecondsSince1970.subtractingReportingOverflow(wall.millisecondsSince1970).0,
+                    entry.next.millisecondsSince1970.subtractingReportingOverflow(horizon.millisecondsSince1970).0,
                     3_600_000))
             let untilRest = entry.rest.map { now.duration(to: $0) } ?? .zero
             return max(.zero, min(pause, max(untilTick, untilRest)))
         }
     }
 
-    private func attempt(_ name: ScheduleName, _ entry: Entry, at wall: WallTime) -> Attempt {
+    private func attempt(_ name: ScheduleName, _ entry: Entry, at wall: WallTime, since: WallTime?) -> Attempt {
         let tick = entry.next
-        let lastMissed = wall.advanced(by: .zero - self.grace - .milliseconds(1))
+        var lastMissed = wall.advanced(by: .zero - self.grace - .milliseconds(1))
+        if let since, entry.missed == .skip { lastMissed = max(lastMissed, since.advanced(by: .milliseconds(-1))) }
         if tick > lastMissed {
             return Attempt(schedule: name, tick: tick, ticks: [tick], next: entry.next(after: tick), passedOver: nil)
         }

@@ -18,6 +18,7 @@ public final class Scheduler: Service {
     private let settings: SchedulerSettings
     private let clock: any MonotonicClock
     private let wall: any WallClock
+    private let duty: @Sendable () -> SchedulerDuty
     private let report: @Sendable (SchedulerEvent) -> Void
     private let counts = Mutex(SchedulerStatistics())
     private let isRunning = Atomic<Bool>(false)
@@ -28,16 +29,20 @@ public final class Scheduler: Service {
     /// - Parameters:
     ///   - clock: What it sleeps on.
     ///   - wall: The civil time that ticks are compared with.
+    ///   - duty: Whether it publishes at this moment, for schedulers on stores of their own. It is asked before each look, on the thread of the scheduler, and must
+    ///     not block. A tick that is taken while the answer changes goes by the one before.
     ///   - report: Called on the thread of the scheduler with what it does; it must not block.
     public init(
         _ engine: any ScheduleEngine, settings: SchedulerSettings = SchedulerSettings(),
         clock: any MonotonicClock = HostClock(), wall: any WallClock = SystemWallClock(),
+        duty: @escaping @Sendable () -> SchedulerDuty = { .publishes(since: nil) },
         report: @escaping @Sendable (SchedulerEvent) -> Void = { _ in }
     ) {
         self.engine = engine
         self.settings = settings
         self.clock = clock
         self.wall = wall
+        self.duty = duty
         self.report = report
     }
 
@@ -91,7 +96,8 @@ extension Scheduler {
                     nextLoad = self.clock.now.advanced(by: max(rest, .milliseconds(10)))
                 }
             }
-            let attempts = keeping.due(at: self.wall.now, self.clock.now)
+            let duty = self.duty()
+            let attempts = keeping.due(at: self.wall.now, self.clock.now, duty)
             if !attempts.isEmpty {
                 for (attempt, result) in await self.carryOut(attempts) {
                     try self.note(attempt, result, in: &keeping, using: &generator)
@@ -100,7 +106,7 @@ extension Scheduler {
             }
             let now = self.clock.now
             let limit = max(.zero, min(self.settings.look, now.duration(to: nextLoad)))
-            let pause = keeping.pause(at: self.wall.now, now, upTo: limit)
+            let pause = keeping.pause(at: self.wall.now, now, duty, upTo: limit)
             // Cancelled: the loop ends.
             _ = try? await self.end.wait(until: now.advanced(by: pause), on: self.clock)
         }
@@ -165,6 +171,7 @@ extension Scheduler {
             self.counts.withLock { counts in
                 counts.published += ids.count
                 if attempt.passedOver != nil { counts.passedOver += 1 }
+                if attempt.ticks.isEmpty, attempt.passedOver == nil { counts.letPass += 1 }
             }
             if let passedOver = attempt.passedOver {
                 self.report(.passedOver(attempt.schedule, from: passedOver.from, before: passedOver.before))

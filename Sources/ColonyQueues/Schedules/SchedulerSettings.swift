@@ -59,6 +59,8 @@ public struct SchedulerStatistics: Hashable, Sendable {
     public var stale = 0
     /// How often missed ticks were passed over; see ``SchedulerEvent/passedOver(_:from:before:)``.
     public var passedOver = 0
+    /// How often ticks were left to another scheduler; see ``SchedulerDuty/letsPass(after:)``.
+    public var letPass = 0
     /// How often a queue had no room.
     public var full = 0
     /// How often the store could not take a tick or tell the schedules.

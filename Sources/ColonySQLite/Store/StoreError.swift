@@ -7,7 +7,7 @@ package struct StoreError: Error, Sendable, CustomStringConvertible {
         case busy
         /// As many operations wait already as the configuration allows. *Not done*.
         case queueFull
-        /// The calling task was cancelled before its operation began. *Not done*.
+        /// The calling task was cancelled before its operation began, or while it read. *Not done*.
         case cancelled
         /// The store was closed. *Not done*.
         case closed
@@ -47,6 +47,9 @@ extension StoreError {
             return StoreError(
                 .busy, "the store \(quoted) was locked by other processes for too long (\(detail)); try again",
                 sqliteCode: code)
+        case SQLITE_INTERRUPT:
+            // Only a read is interrupted, by the cancellation of its task; nothing is wrong with the file.
+            return StoreError(.cancelled, "the task was cancelled while it read from the store \(quoted)", sqliteCode: code)
         case SQLITE_FULL:
             return failed(
                 "the disk that holds the store \(quoted) is full; free some space; "
