@@ -559,7 +559,7 @@ var tests: [Target] {
         ),
         .executableTarget(
             name: "colony-cluster-probe",
-            dependencies: ["ColonyCore", "ColonyCluster", "ColonyClusterTransport"],
+            dependencies: ["ColonyCore", "ColonyCluster", "ColonyClusterTransport", "ColonyCoordination"],
             path: "Tests/colony-cluster-probe",
             swiftSettings: settings
         ),

@@ -46,6 +46,8 @@ package final class PrivateNetwork: Sendable {
         }
         try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "add", "bridge", "type", "bridge"])
         try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "set", "bridge", "up"])
+        try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "add", "aside", "type", "bridge"])
+        try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "set", "aside", "up"])
         for host in self.hosts {
             try Run.toEnd(
                 Self.ip,
@@ -65,6 +67,28 @@ package final class PrivateNetwork: Sendable {
     /// Cuts a host off from all others.
     package func cut(_ host: Host) throws {
         try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "set", host.port, "nomaster"])
+    }
+
+    /// Puts a host on a second bridge: it reaches those that are there as well, and nobody else.
+    package func setAside(_ host: Host) throws {
+        try Run.toEnd(Self.ip, ["-n", self.bridge, "link", "set", host.port, "master", "aside"])
+    }
+
+    /// Has everything vanish that a host sends to another one, while it hears that one as before.
+    ///
+    /// What it sends goes to an Ethernet address that nobody has. So it needs no module of the kernel, and `ip` only.
+    package func mute(_ host: Host, towards other: Host) throws {
+        try Run.toEnd(
+            Self.ip,
+            [
+                "-n", host.namespace, "neigh", "replace", other.address, "lladdr", "02:00:00:00:00:01", "dev", "eth0",
+                "nud", "permanent",
+            ])
+    }
+
+    /// Lets a host be heard again by one that it was muted towards.
+    package func unmute(_ host: Host, towards other: Host) throws {
+        try Run.toEnd(Self.ip, ["-n", host.namespace, "neigh", "del", other.address, "dev", "eth0"])
     }
 
     /// Connects it again; does nothing if it is connected.

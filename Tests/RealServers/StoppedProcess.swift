@@ -19,17 +19,24 @@ package enum StoppedProcess {
         let clock = HostClock()
         let deadline = clock.now.advanced(by: limit)
         while true {
-            kill(process, SIGSTOP)
-            while !Self.hasStopped(process) {
-                guard clock.now < deadline else { throw ServerFailure("\(process) does not stop in \(limit)") }
-                try await clock.sleep(for: .milliseconds(1))
-            }
+            try await Self.freeze(process, within: clock.now.duration(to: deadline))
             if !Self.writes(process) { return }
             kill(process, SIGCONT)
             guard clock.now < deadline else {
                 throw ServerFailure("\(process) has been seen in the middle of a write for \(limit)")
             }
             try await clock.sleep(for: .milliseconds(3))
+        }
+    }
+
+    /// Stops `process` in whatever it is doing, and returns when none of its threads runs.
+    package static func freeze(_ process: Int32, within limit: Duration = .seconds(30)) async throws {
+        let clock = HostClock()
+        let deadline = clock.now.advanced(by: limit)
+        kill(process, SIGSTOP)
+        while !Self.hasStopped(process) {
+            guard clock.now < deadline else { throw ServerFailure("\(process) does not stop in \(limit)") }
+            try await clock.sleep(for: .milliseconds(1))
         }
     }
 

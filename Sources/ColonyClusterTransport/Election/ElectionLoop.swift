@@ -18,6 +18,8 @@ final class ElectionLoop: @unchecked Sendable {
     private let clock: any MonotonicClock
     private let file: VoteFile
     private let failed: @Sendable () -> Void
+    private let tell: @Sendable (ElectionNotices.Notice) -> Void
+    private var notices = ElectionNotices()
 
     private(set) var election: VotingElection
     let links: VotingLinks
@@ -25,7 +27,7 @@ final class ElectionLoop: @unchecked Sendable {
     private(set) var failure: ClusterError?
     private let boots: BootSource
     private var server: (any Channel)?
-    private var accepted: [ObjectIdentifier: any Channel] = [:]
+    private var accepted = AcceptedConnections<VotingConversationHandler>()
     private var timer: (at: MonotonicInstant, task: Scheduled<Void>)?
     private var isWriting = false
     private var waiting: VoteRecord?
@@ -35,7 +37,8 @@ final class ElectionLoop: @unchecked Sendable {
 
     init(
         _ node: ElectionNode, record: VoteRecord, file: VoteFile, on eventLoop: any EventLoop,
-        generator: any RandomNumberGenerator & Sendable, failed: @escaping @Sendable () -> Void
+        generator: any RandomNumberGenerator & Sendable, tell: @escaping @Sendable (ElectionNotices.Notice) -> Void,
+        failed: @escaping @Sendable () -> Void
     ) {
         var generator = generator
         self.node = node
@@ -43,6 +46,7 @@ final class ElectionLoop: @unchecked Sendable {
         self.clock = node.clock
         self.file = file
         self.failed = failed
+        self.tell = tell
         var election = VotingElection(
             record: record, settings: node.configuration.settings,
             nonce: UInt64.random(in: .min ... .max, using: &generator), generator: generator, at: node.clock.now)
@@ -53,8 +57,9 @@ final class ElectionLoop: @unchecked Sendable {
         let configuration = node.configuration
         self.links = VotingLinks(
             on: eventLoop, clock: node.clock, addresses: configuration.addresses,
-            timeout: configuration.settings.electionTimeout / 2, makeConversation: { boots.conversation(configuration) }
-        )
+            timeout: configuration.settings.electionTimeout / 2,
+            makeConversation: { boots.conversation(configuration) }, count: node.count,
+            refused: { [weak node] in node?.running?.refuse($0, from: $1) })
     }
 
     // MARK: From elsewhere
@@ -89,18 +94,47 @@ final class ElectionLoop: @unchecked Sendable {
         return channel.localAddress?.port ?? configuration.port
     }
 
-    /// More connections than nodes there can be are somebody's mistake, or worse.
-    private static let mostAccepted = 4 * VoterSet.maximumCount
-
     private func accept(_ channel: any Channel) throws {
-        guard self.accepted.count < Self.mostAccepted, !self.isClosed else { throw ChannelError.ioOnClosedChannel }
-        let id = ObjectIdentifier(channel)
-        self.accepted[id] = channel
+        guard !self.isClosed else { throw ChannelError.ioOnClosedChannel }
+        self.node.count { $0.connectionsAccepted += 1 }
         let handler = VotingConversationHandler(
             self.boots.conversation(self.node.configuration), dials: false, opened: {},
-            received: { [weak self] packet in self?.step { $0.receive(packet, at: $1) } },
-            ended: { [weak self] in self?.accepted[id] = nil })
+            received: { [weak self] packet, handler in self?.take(packet, over: handler) },
+            ended: { [weak self] handler, refusal, source in
+                self?.accepted.remove(handler)
+                if let refusal { self?.refuse(refusal, from: source) }
+            })
         try channel.pipeline.syncOperations.addHandler(handler)
+        if let surplus = self.accepted.add(handler) { self.turnAway(surplus) }
+        let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
+        self.eventLoop.scheduleTask(in: .nanoseconds(Self.greetingTimeout.clampedNanoseconds)) {
+            if !bound.value.isOpen { self.turnAway(bound.value) }
+        }
+    }
+
+    /// For how long somebody who has connected may say nothing.
+    private static let greetingTimeout: Duration = .seconds(5)
+
+    private func turnAway(_ handler: VotingConversationHandler) {
+        guard handler.close() else { return }
+        self.node.count { $0.connectionsRefused += 1 }
+    }
+
+    private func take(_ packet: VotingPacket, over handler: VotingConversationHandler) {
+        self.node.count { $0.packetsReceived += 1 }
+        self.accepted.note(packet.sender, on: handler)?.close()
+        self.step { $0.receive(packet, at: $1) }
+    }
+
+    /// Counts what is not heard, and tells of it now and then.
+    func refuse(_ refusal: ClusterRefusal, from source: SocketAddress?) {
+        let count = self.node.count { statistics in
+            statistics.refusals[refusal, default: 0] += 1
+            return statistics.refusals[refusal] ?? 0
+        }
+        let place = source.flatMap(TransportAddress.member)?.description ?? "unknown"
+        let notice = self.notices.notice(of: refusal, from: place, count: count, at: self.clock.now)
+        if let notice { self.tell(notice) }
     }
 
     func begin() {
@@ -117,7 +151,7 @@ final class ElectionLoop: @unchecked Sendable {
             loop.timer?.task.cancel()
             // What was just said still goes out: closing a channel flushes what was written to it.
             loop.links.close()
-            for channel in loop.accepted.values { channel.close(promise: nil) }
+            for handler in loop.accepted.channels { handler.close() }
             loop.server?.close(promise: nil)
         }
     }
@@ -139,14 +173,17 @@ final class ElectionLoop: @unchecked Sendable {
     }
 
     private func carryOut(_ directives: [VotingDirective]) {
-        self.node.publish(self.election)
+        let now = self.clock.now
+        self.node.publish(self.election, directives, at: now)
         var preferred: NodeID?
         for directive in directives {
             switch directive {
             case .persist(let record): self.persist(record)
             case .send(let packet, let id): self.links.send(packet, to: id)
             case .tell(.outranked(let other)): preferred = other
-            case .tell(let event): self.node.hub.send(event)
+            case .tell(let event):
+                self.node.hub.send(event)
+                if let notice = self.notices.notice(of: event, at: now) { self.tell(notice) }
             }
         }
         self.schedule()
@@ -238,7 +275,8 @@ final class BootSource {
 
     func conversation(_ configuration: ElectionNodeConfiguration) -> SealedConversation {
         SealedConversation(
-            cluster: configuration.cluster.rawValue, purpose: .election, keyring: configuration.keyring,
-            boot: BootID(using: &self.generator))
+            // Of one election, so that nodes of another one in the same cluster do not vote in it. No name has a line break.
+            cluster: "\(configuration.cluster)\n\(configuration.election)", purpose: .election,
+            keyring: configuration.protection.keyring, boot: BootID(using: &self.generator))
     }
 }

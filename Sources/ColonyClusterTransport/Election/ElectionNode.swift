@@ -1,6 +1,7 @@
 public import ColonyCluster
 public import ColonyCoordination
 public import ColonyCore
+public import Logging
 import NIOCore
 import NIOPosix
 public import ServiceLifecycle
@@ -42,13 +43,17 @@ public final class ElectionNode: Service {
         var port: Int?
         var isClosed = false
         var loop: ElectionLoop?
+        var standing: ElectionStanding
     }
 
     /// What it was made with.
     public let configuration: ElectionNodeConfiguration
     let clock: any MonotonicClock
-    let view = Mutex(View())
+    let view: Mutex<View>
     let hub = ListenerHub<VotingEvent>()
+    let standingHub = ListenerHub<ElectionStanding>()
+    private let counts = Mutex(ElectionStatistics())
+    private let logger: Logger
     private let makeGenerator: @Sendable () -> any RandomNumberGenerator & Sendable
 
     /// Makes a node. Nothing is opened or read yet.
@@ -56,12 +61,20 @@ public final class ElectionNode: Service {
     /// - Parameters:
     ///   - clock: One that goes on while the host sleeps.
     ///   - generator: Where its choices come from. That of the system, outside tests: connections are sealed with what is drawn.
+    ///   - logger: What is told who leads, and why not any more; what is wrong, ten times a minute of one kind at the most. Nothing waits for it.
     public init(
         _ configuration: ElectionNodeConfiguration, clock: any MonotonicClock = HostClock(),
-        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        generator: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator(),
+        logger: Logger = Logger(label: "colony.election")
     ) {
+        var logger = logger
+        logger[metadataKey: "election"] = "\(configuration.election)"
+        logger[metadataKey: "cluster"] = "\(configuration.cluster)"
+        logger[metadataKey: "node"] = "\(configuration.node)"
         self.configuration = configuration
         self.clock = clock
+        self.logger = logger
+        self.view = Mutex(View(standing: ElectionStanding(node: configuration.node)))
         self.makeGenerator = { generator }
     }
 
@@ -93,6 +106,26 @@ public final class ElectionNode: Service {
         self.hub.listen(keepingNewest: capacity)
     }
 
+    /// How the election stands, as this node sees it.
+    public var standing: ElectionStanding {
+        let now = self.clock.now
+        return self.view.withLock { view in
+            if let leadership = view.leadership, leadership.until <= now {
+                return view.standing.withoutLeadership(at: now)
+            }
+            return view.standing
+        }
+    }
+
+    /// How the election stands from here on, whenever it stands otherwise. Who is slow gets the latest only.
+    public func standings() -> AsyncStream<ElectionStanding> { self.standingHub.listen(keepingNewest: 1) }
+
+    /// What it has done so far.
+    public var statistics: ElectionStatistics { self.counts.withLock { $0 } }
+
+    @discardableResult
+    func count<Result>(_ body: (inout ElectionStatistics) -> Result) -> Result { self.counts.withLock { body(&$0) } }
+
     // MARK: Changing
 
     /// Changes the set of voters by one node; see ``VotingElection/change(_:at:)``.
@@ -102,6 +135,16 @@ public final class ElectionNode: Service {
     public func change(_ change: VoterChange, address: MemberAddress? = nil) async throws(ClusterError) {
         if let address, case .add(let member) = change { try await self.setAddress(address, of: member.id) }
         try await self.decide { (election, now) throws(ClusterError) in try election.change(change, at: now) }
+    }
+
+    /// Gives a member another priority; see ``change(_:address:)``. To be asked of the leader, which hands over if another voter has the greatest one then.
+    ///
+    /// - Throws: ``ClusterError``, with code `invalidConfiguration` if there is no such member.
+    public func setPriority(_ priority: UInt8, of id: NodeID) async throws(ClusterError) {
+        try await self.decide { (election, now) throws(ClusterError) in
+            let role = election.voterSet[id]?.role ?? .voter
+            return try election.change(.update(VotingMember(id, role: role, priority: priority)), at: now)
+        }
     }
 
     /// Stops leading, and has another voter elected; see ``VotingElection/handOver(to:at:)``.
@@ -131,8 +174,11 @@ public final class ElectionNode: Service {
         await loop.perform { $0.links.set(address, of: id) }
     }
 
+    /// What decides, while it runs.
+    var running: ElectionLoop? { self.view.withLock { $0.loop } }
+
     private func loop() throws(ClusterError) -> ElectionLoop {
-        guard let loop = self.view.withLock({ $0.loop }) else {
+        guard let loop = self.running else {
             throw ClusterError(
                 .unavailable, "the node \(NameRules.quoted(self.configuration.node.rawValue)) does not run")
         }
@@ -160,12 +206,33 @@ public final class ElectionNode: Service {
     ///
     /// - Throws: ``ClusterError``: what ``VoteFile`` throws, or `unavailable` if the address cannot be listened at.
     public func run() async throws {
+        let (notices, teller) = AsyncStream.makeStream(
+            of: ElectionNotices.Notice.self, bufferingPolicy: .bufferingNewest(256))
+        let logger = self.logger
+        // Of its own: the log may be slow, and has to hear the end also after cancellation.
+        let telling = Task {
+            for await notice in notices { logger.log(level: notice.level, notice.message, metadata: notice.metadata) }
+        }
+        var failure: (any Error)?
+        do {
+            try await self.takePart { teller.yield($0) }
+            teller.yield(.init(level: .info, message: "stopped", metadata: [:]))
+        } catch {
+            failure = error
+            teller.yield(.init(level: .error, message: "ended", metadata: ["reason": "\(error)"]))
+        }
+        teller.finish()
+        await telling.value
+        if let failure { throw failure }
+    }
+
+    private func takePart(_ tell: @escaping @Sendable (ElectionNotices.Notice) -> Void) async throws {
         let file = try VoteFile(directory: self.configuration.directory)
         let record = try self.record(of: file)
         let failed = OneShotSignal()
         let generator = self.makeGenerator()
         let loop = ElectionLoop(
-            self, record: record, file: file, on: ElectionLoop.group.next(), generator: generator
+            self, record: record, file: file, on: ElectionLoop.group.next(), generator: generator, tell: tell
         ) { failed.fire() }
         do {
             let port = try await loop.open()
@@ -173,6 +240,15 @@ public final class ElectionNode: Service {
                 $0.port = port
                 $0.loop = loop
                 $0.isClosed = false
+            }
+            tell(
+                .init(
+                    level: .info, message: "takes part",
+                    metadata: [
+                        "port": "\(port)", "term": "\(record.term)", "voters": "\(record.configuration.set)",
+                    ]))
+            for warning in record.configuration.set.warnings {
+                tell(.init(level: .warning, message: "the set of voters is unwise", metadata: ["reason": "\(warning)"]))
             }
             await loop.perform { $0.begin() }
             await cancelWhenGracefulShutdown { try? await failed.wait() }
@@ -201,7 +277,10 @@ public final class ElectionNode: Service {
         // Who works under the lease knows nothing of this yet, so the lease is left to run out by itself.
         let isFree = self.view.withLock { $0.grant == nil }
         await loop.close(resigns: isFree)
+        let now = self.clock.now
         let signals = self.view.withLock { view in
+            view.standing.end(at: now)
+            self.standingHub.send(view.standing)
             view.loop = nil
             view.port = nil
             view.leadership = nil
@@ -230,7 +309,7 @@ public final class ElectionNode: Service {
     }
 
     /// What is decided is seen by this process before anything of it leaves.
-    func publish(_ election: VotingElection) {
+    func publish(_ election: VotingElection, _ directives: [VotingDirective], at now: MonotonicInstant) {
         let signals = self.view.withLock { view -> [OneShotSignal] in
             let leadership = election.leadership.flatMap { $0.term == view.resigned ? nil : $0 }
             let isNews =
@@ -239,6 +318,13 @@ public final class ElectionNode: Service {
             view.leadership = leadership
             view.leader = election.followed
             view.term = election.term
+            var standing = view.standing
+            for case .tell(.lost(let term, let loss)) in directives { standing.note(loss, in: term, at: now) }
+            standing.update(election, leads: leadership != nil, at: now)
+            if standing != view.standing {
+                view.standing = standing
+                self.standingHub.send(standing)
+            }
             if let grant = view.grant, grant.token != leadership?.term { view.grant = nil }
             guard isNews else { return [] }
             defer { view.signals = [] }

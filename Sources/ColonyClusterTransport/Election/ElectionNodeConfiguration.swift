@@ -27,8 +27,8 @@ public struct ElectionNodeConfiguration: Sendable {
     public let port: Int
     /// A directory of its own, in which it writes its votes down.
     public let directory: String
-    /// What seals everything that is sent; `nil` for nothing.
-    public let keyring: ClusterKeyring?
+    /// How what is sent is protected.
+    public let protection: ClusterProtection
     /// How patient it is.
     public let settings: VotingSettings
 
@@ -36,25 +36,30 @@ public struct ElectionNodeConfiguration: Sendable {
     ///
     /// - Parameters:
     ///   - addresses: Those of all nodes that it may have to do with; its own may be among them.
+    ///   - host: An address of this host, or a name that leads to one.
     ///   - port: From 0 to 65,535.
-    ///   - keyring: `nil` only if it listens at a loopback address: without a key everybody who reaches the port can vote.
+    ///   - protection: A keyring, unless all nodes are on this host: without a key everybody who reaches the port can vote.
     /// - Throws: ``ClusterError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         election: LeaseName, cluster: ClusterName, node: NodeID, beginning: Beginning,
         addresses: [NodeID: MemberAddress], host: String = "127.0.0.1", port: Int, directory: String,
-        keyring: ClusterKeyring?, settings: VotingSettings
+        protection: ClusterProtection, settings: VotingSettings
     ) throws(ClusterError) {
         if let defect = SettingRange.defect(of: port, in: 0...65_535, as: "the port of an election") {
             throw ClusterError(.invalidConfiguration, defect)
         }
-        let isLoopback = host == "localhost" || host == "::1" || host.hasPrefix("127.")
-        guard keyring != nil || isLoopback else {
+        if case .unsealedOnLoopback = protection, !TransportAddress.isLoopback(host) {
             throw ClusterError(
                 .invalidConfiguration,
                 "an election without a key at \(NameRules.quoted(host)) takes whatever anybody sends: give it a key, or "
                     + "listen at a loopback address")
         }
         if case .founding(let set) = beginning {
+            guard set[node] != nil else {
+                throw ClusterError(
+                    .invalidConfiguration,
+                    "\(NameRules.quoted(node.rawValue)) is none of those who found the cluster: \(set)")
+            }
             for member in set.members where member.id != node && addresses[member.id] == nil {
                 throw ClusterError(
                     .invalidConfiguration,
@@ -69,7 +74,7 @@ public struct ElectionNodeConfiguration: Sendable {
         self.host = host
         self.port = port
         self.directory = directory
-        self.keyring = keyring
+        self.protection = protection
         self.settings = settings
     }
 }

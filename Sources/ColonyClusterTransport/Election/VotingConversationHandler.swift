@@ -14,23 +14,42 @@ final class VotingConversationHandler: ChannelInboundHandler {
     private let dials: Bool
     private var reader = FrameReader(mostBytes: SealedConversation.greetingBytes)
     private let opened: () -> Void
-    private let received: (VotingPacket) -> Void
-    private let ended: () -> Void
+    private let received: (VotingPacket, VotingConversationHandler) -> Void
+    private let ended: (VotingConversationHandler, _ refusal: ClusterRefusal?, _ source: SocketAddress?) -> Void
+    private var context: ChannelHandlerContext?
     private var hasEnded = false
 
     /// - Parameters:
     ///   - opened: Both sides have greeted.
     ///   - received: A packet has come.
-    ///   - ended: Nothing will come or go any more. It is called once.
+    ///   - ended: Nothing will come or go any more, in case because something came that was refused. It is called once.
     init(
         _ conversation: SealedConversation, dials: Bool, opened: @escaping () -> Void,
-        received: @escaping (VotingPacket) -> Void, ended: @escaping () -> Void
+        received: @escaping (VotingPacket, VotingConversationHandler) -> Void,
+        ended: @escaping (VotingConversationHandler, _ refusal: ClusterRefusal?, _ source: SocketAddress?) -> Void
     ) {
         self.conversation = conversation
         self.dials = dials
         self.opened = opened
         self.received = received
         self.ended = ended
+    }
+
+    /// Whether both sides have greeted.
+    var isOpen: Bool { self.conversation.isOpen }
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    /// Ends it.
+    ///
+    /// - Returns: Whether it had not ended yet.
+    @discardableResult
+    func close() -> Bool {
+        guard !self.hasEnded, let context else { return false }
+        self.end(context)
+        return true
     }
 
     func channelActive(context: ChannelHandlerContext) {
@@ -41,30 +60,41 @@ final class VotingConversationHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !self.hasEnded else { return }
         self.reader.append(self.unwrapInboundIn(data).readableBytesView)
-        do {
+        do throws(ClusterRefusal) {
             while !self.hasEnded, let frame = try self.reader.next() { try self.take(frame, context) }
         } catch {
             // Whoever sends such a thing is none of ours, or has to begin anew.
-            self.end(context)
+            self.end(context, error)
         }
     }
 
-    private func take(_ frame: [UInt8], _ context: ChannelHandlerContext) throws {
+    private func take(_ frame: [UInt8], _ context: ChannelHandlerContext) throws(ClusterRefusal) {
         switch try self.conversation.open(frame) {
         case .greeted(let answer):
             self.reader.mostBytes = Self.mostPacketBytes + SealedConversation.overhead
             if let answer { self.write(answer, context) }
             self.opened()
         case .content(let bytes):
-            self.received(try VotingCoding.decode(bytes))
+            self.received(try Self.packet(bytes), self)
+        }
+    }
+
+    private static func packet(_ bytes: [UInt8]) throws(ClusterRefusal) -> VotingPacket {
+        do throws(ClusterError) {
+            return try VotingCoding.decode(bytes)
+        } catch {
+            throw error.code == .unsupportedVersion ? .wrongVersion : .undecodable
         }
     }
 
     /// Sends a packet, or loses it while too many bytes wait: the next heartbeat is worth more than the last one.
-    func send(_ packet: VotingPacket, over channel: any Channel) {
-        guard self.conversation.isOpen, channel.isWritable else { return }
+    ///
+    /// - Returns: Whether it was sent.
+    func send(_ packet: VotingPacket, over channel: any Channel) -> Bool {
+        guard self.conversation.isOpen, channel.isWritable else { return false }
         let frame = FrameReader.frame(self.conversation.seal(VotingCoding.encode(packet)))
         channel.writeAndFlush(ByteBuffer(bytes: frame), promise: nil)
+        return true
     }
 
     private func write(_ envelope: [UInt8], _ context: ChannelHandlerContext) {
@@ -80,10 +110,10 @@ final class VotingConversationHandler: ChannelInboundHandler {
         self.end(context)
     }
 
-    private func end(_ context: ChannelHandlerContext) {
+    private func end(_ context: ChannelHandlerContext, _ refusal: ClusterRefusal? = nil) {
         guard !self.hasEnded else { return }
         self.hasEnded = true
-        self.ended()
+        self.ended(self, refusal, context.remoteAddress)
         context.close(promise: nil)
     }
 }

@@ -3,6 +3,12 @@ import ColonyCore
 import NIOCore
 import NIOPosix
 
+#if canImport(Musl)
+import Musl
+#elseif canImport(Glibc)
+import Glibc
+#endif
+
 /// The connections of a node to the others: one to each, on which it speaks, made when there is something to say. Used on its event loop only.
 final class VotingLinks {
     private final class Link {
@@ -18,20 +24,29 @@ final class VotingLinks {
     private let clock: any MonotonicClock
     private let timeout: Duration
     private let makeConversation: () -> SealedConversation
+    private let count: ((inout ElectionStatistics) -> Void) -> Void
+    private let refused: (_ refusal: ClusterRefusal, _ source: SocketAddress?) -> Void
     private var addresses: [NodeID: MemberAddress]
     private var links: [NodeID: Link] = [:]
     private var isClosed = false
 
-    /// - Parameter timeout: For how long a connection is waited for, and until when it is not tried again.
+    /// - Parameters:
+    ///   - timeout: For how long a connection is waited for, and until when it is not tried again.
+    ///   - count: Counts what is done.
+    ///   - refused: The other side has sent something that is not to be heard.
     init(
         on eventLoop: any EventLoop, clock: any MonotonicClock, addresses: [NodeID: MemberAddress], timeout: Duration,
-        makeConversation: @escaping () -> SealedConversation
+        makeConversation: @escaping () -> SealedConversation,
+        count: @escaping ((inout ElectionStatistics) -> Void) -> Void,
+        refused: @escaping (_ refusal: ClusterRefusal, _ source: SocketAddress?) -> Void
     ) {
         self.eventLoop = eventLoop
         self.clock = clock
         self.addresses = addresses
         self.timeout = timeout
         self.makeConversation = makeConversation
+        self.count = count
+        self.refused = refused
     }
 
     /// Where a node is from now on.
@@ -47,10 +62,18 @@ final class VotingLinks {
         let link = self.links[id] ?? Link()
         self.links[id] = link
         if let handler = link.handler, let channel = link.channel, !link.isConnecting {
-            return handler.send(packet, over: channel)
+            return self.send(packet, handler, channel)
         }
+        if link.waiting != nil { self.count { $0.packetsDropped += 1 } }
         link.waiting = packet
         if !link.isConnecting, link.retriesAt <= self.clock.now { self.connect(link, to: address) }
+    }
+
+    private func send(_ packet: VotingPacket, _ handler: VotingConversationHandler, _ channel: any Channel) {
+        let isSent = handler.send(packet, over: channel)
+        self.count {
+            $0.packetsSent += isSent ? 1 : 0; $0.packetsDropped += isSent ? 0 : 1
+        }
     }
 
     private func connect(_ link: Link, to address: MemberAddress) {
@@ -58,25 +81,31 @@ final class VotingLinks {
         link.retriesAt = self.clock.now.advanced(by: self.timeout)
         let handler = VotingConversationHandler(
             self.makeConversation(), dials: true,
-            opened: { [weak link] in
-                guard let link, let channel = link.channel else { return }
+            opened: { [weak self, weak link] in
+                guard let self, let link, let channel = link.channel, let handler = link.handler else { return }
                 link.isConnecting = false
-                if let packet = link.waiting { link.handler?.send(packet, over: channel) }
+                self.count { $0.connectionsOpened += 1 }
+                if let packet = link.waiting { self.send(packet, handler, channel) }
                 link.waiting = nil
             },
             // Answers come over a connection of the other one's own.
-            received: { _ in },
-            ended: { [weak link] in
-                link?.channel = nil
-                link?.handler = nil
-                link?.isConnecting = false
+            received: { _, _ in },
+            ended: { [weak self, weak link] _, refusal, source in
+                if let refusal { self?.refused(refusal, source) }
+                guard let link else { return }
+                if link.isConnecting { self?.count { $0.connectionsFailed += 1 } }
+                link.channel = nil
+                link.handler = nil
+                link.isConnecting = false
             })
         link.handler = handler
         let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
         let boundLink = NIOLoopBound(link, eventLoop: self.eventLoop)
+        let links = NIOLoopBound(self, eventLoop: self.eventLoop)
         ClientBootstrap(group: self.eventLoop)
             .connectTimeout(.nanoseconds(self.timeout.clampedNanoseconds))
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .unacknowledged(upTo: self.timeout * 2)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     boundLink.value.channel = channel
@@ -85,9 +114,12 @@ final class VotingLinks {
             }
             .connect(host: address.host, port: Int(address.port))
             .whenFailure { _ in
-                boundLink.value.channel = nil
-                boundLink.value.handler = nil
-                boundLink.value.isConnecting = false
+                let link = boundLink.value
+                guard link.isConnecting, link.handler === bound.value else { return }
+                links.value.count { $0.connectionsFailed += 1 }
+                link.channel = nil
+                link.handler = nil
+                link.isConnecting = false
             }
         // A connection whose other side never greets is given up as well.
         self.eventLoop.scheduleTask(in: .nanoseconds(self.timeout.clampedNanoseconds * 2)) {
@@ -101,5 +133,19 @@ final class VotingLinks {
         self.isClosed = true
         for link in self.links.values { link.channel?.close(promise: nil) }
         self.links = [:]
+    }
+}
+
+extension ClientBootstrap {
+    /// Gives a connection up when what was sent was not acknowledged for so long.
+    ///
+    /// Otherwise the system repeats it after ever longer pauses, as long as the network was cut, and what is said after the network was mended would wait for the next repetition.
+    fileprivate func unacknowledged(upTo limit: Duration) -> ClientBootstrap {
+        #if os(Linux)
+        let milliseconds = SocketOptionValue(limit.clampedNanoseconds / 1_000_000)
+        return self.channelOption(.tcpOption(.init(rawValue: TCP_USER_TIMEOUT)), value: max(1, milliseconds))
+        #else
+        return self
+        #endif
     }
 }

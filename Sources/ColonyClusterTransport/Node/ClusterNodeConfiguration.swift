@@ -7,7 +7,7 @@ public struct ClusterNodeConfiguration: Sendable {
     public static let defaultPort = 7_946
 
     /// The name of the cluster. Members of clusters of different names do not hear each other.
-    public let cluster: String
+    public let cluster: ClusterName
     /// What the node is called in it.
     public let name: NodeID
     /// Where it listens: an address of this host, or a name that leads to one.
@@ -36,7 +36,6 @@ public struct ClusterNodeConfiguration: Sendable {
     /// Makes a configuration from values that may come from outside.
     ///
     /// - Parameters:
-    ///   - cluster: 1 to 255 bytes without control characters.
     ///   - port: From 0 to 65,535.
     ///   - advertisedHost: `host` unless said otherwise. Has to be said where `host` stands for all addresses, such as `0.0.0.0`, and where an address is translated on the way. Prefer
     ///     a number: a name is looked up again and again.
@@ -47,13 +46,13 @@ public struct ClusterNodeConfiguration: Sendable {
     ///   - leaveTimeout: From zero to a minute.
     /// - Throws: ``ClusterError`` with code `invalidConfiguration`, which quotes the value.
     public init(
-        cluster: String, name: NodeID, host: String = "127.0.0.1", port: Int = Self.defaultPort,
+        cluster: ClusterName, name: NodeID, host: String = "127.0.0.1", port: Int = Self.defaultPort,
         advertisedHost: String? = nil, advertisedPort: Int? = nil, protection: ClusterProtection,
         seeds: [MemberAddress] = [], seedSource: (any ClusterSeedSource)? = nil, metadata: [UInt8] = [],
         membership: MembershipSettings, limits: ClusterLimits = .standard, leaveTimeout: Duration = .seconds(3)
     ) throws(ClusterError) {
         let advertisedHost = advertisedHost ?? host
-        for (text, role) in [(cluster, "name of a cluster"), (host, "host"), (advertisedHost, "host of a member")] {
+        for (text, role) in [(host, "host"), (advertisedHost, "host of a member")] {
             if let defect = NameRules.defect(in: text) {
                 throw ClusterError(.invalidConfiguration, "\(NameRules.quoted(text)) cannot be the \(role): \(defect)")
             }

@@ -95,7 +95,7 @@ struct NodeState {
         self.secrets = secrets
         self.feed = feed
         self.post = DatagramPost(
-            cluster: configuration.cluster, keyring: configuration.protection.keyring, generator: secrets,
+            cluster: configuration.cluster.rawValue, keyring: configuration.protection.keyring, generator: secrets,
             greetingTimeout: configuration.membership.pingTimeout / 2)
     }
 
@@ -274,7 +274,7 @@ struct NodeState {
     /// What a connection says with.
     mutating func conversation() -> SealedConversation {
         SealedConversation(
-            cluster: self.configuration.cluster, purpose: .connection,
+            cluster: self.configuration.cluster.rawValue, purpose: .connection,
             keyring: self.configuration.protection.keyring, boot: BootID(using: &self.secrets))
     }
 }

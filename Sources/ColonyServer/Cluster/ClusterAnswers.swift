@@ -7,7 +7,7 @@ import NIOCore
 enum ClusterAnswers {
     static func write(_ node: ClusterNode, _ members: [Member], to body: inout ByteBuffer) {
         body.writeJSON(#"{"cluster":"#)
-        body.writeJSON(string: node.configuration.cluster)
+        body.writeJSON(string: node.configuration.cluster.rawValue)
         body.writeJSON(#","node":"#)
         body.writeJSON(string: node.configuration.name.rawValue)
         if let address = node.address {

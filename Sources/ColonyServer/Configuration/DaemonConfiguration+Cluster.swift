@@ -56,12 +56,18 @@ extension DaemonConfiguration {
 
         private func configuration(_ protection: ClusterProtection) throws(DaemonError) -> ClusterNodeConfiguration? {
             guard let name else { return nil }
+            let cluster: ClusterName
+            do {
+                cluster = try ClusterName(name)
+            } catch {
+                throw DaemonError(.invalidConfiguration, "cluster.name: \(error)")
+            }
             do {
                 let advertised = try self.advertise.map { text throws(ClusterError) in try MemberAddress(text) }
                 var seeds: [MemberAddress] = []
                 for text in self.join { seeds.append(try MemberAddress(text)) }
                 return try ClusterNodeConfiguration(
-                    cluster: name, name: NodeID(self.node ?? ProcessInfo.processInfo.hostName),
+                    cluster: cluster, name: NodeID(self.node ?? ProcessInfo.processInfo.hostName),
                     host: self.host, port: self.port, advertisedHost: advertised?.host,
                     advertisedPort: (advertised?.port).map(Int.init), protection: protection, seeds: seeds,
                     membership: MembershipSettings())

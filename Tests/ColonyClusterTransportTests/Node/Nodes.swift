@@ -37,7 +37,7 @@ final class Nodes {
 
     @discardableResult
     func start(
-        _ name: NodeID, cluster: String = "orders", keyring: ClusterKeyring?? = nil, port: Int = 0,
+        _ name: NodeID, cluster: ClusterName = "orders", keyring: ClusterKeyring?? = nil, port: Int = 0,
         seeds: [MemberAddress]? = nil, metadata: [UInt8] = [], settings: MembershipSettings? = nil,
         limits: ClusterLimits = .standard, logger: Logger = Nodes.silent
     ) async throws -> ClusterNode {

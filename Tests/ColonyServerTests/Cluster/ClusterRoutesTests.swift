@@ -96,6 +96,7 @@ struct ClusterRoutesTests {
         #expect(refusal { $0.cluster.join = ["somewhere"] }?.contains("\"somewhere\"") == true)
         #expect(refusal { $0.cluster.join = ["a:0"] }?.contains("a:0") == true)
         #expect(refusal { $0.cluster.advertise = "x" }?.contains("\"x\"") == true)
+        #expect(refusal { $0.cluster.name = "" }?.contains("cluster.name") == true)
         #expect(refusal { $0.cluster.node = "a\nb" }?.contains("cluster.node") == true)
         #expect(refusal { $0.cluster.port = 70_000 }?.contains("70000") == true)
         #expect(

@@ -1,0 +1,137 @@
+import ColonyCluster
+import ColonyClusterTransport
+import ColonyCoordination
+import ColonyCore
+import Foundation
+import Logging
+import RealServers
+import Synchronization
+import Testing
+
+/// Nodes of an election in this process that run, each with a directory and a campaign of its own.
+final class ElectionFleet: Sendable {
+    struct Member {
+        let node: ElectionNode
+        let running: Task<Void, any Error>
+        let campaign: Task<Void, any Error>
+    }
+
+    static let timeout: Duration = .milliseconds(300)
+
+    let folder: TemporaryFolder
+    let protection: ClusterProtection
+    private let cluster: ClusterName
+    private let election: LeaseName
+    private let logger: Logger
+    let members = Mutex<[NodeID: Member]>([:])
+    /// The terms in which somebody has begun to lead, in order.
+    let terms = Mutex<[FencingToken]>([])
+    private let leaderships = Mutex<[Leadership]>([])
+
+    /// - Parameter protection: A key that nobody else has, if not given.
+    init(
+        cluster: ClusterName = "sea", election: LeaseName = "scheduler", protection: ClusterProtection? = nil,
+        logger: Logger = Nodes.silent
+    ) throws {
+        self.folder = try TemporaryFolder("colony-votes")
+        var generator = SystemRandomNumberGenerator()
+        self.protection = try protection ?? .keyring(ClusterKeyring(ClusterKey.random(using: &generator)))
+        self.cluster = cluster
+        self.election = election
+        self.logger = logger
+    }
+
+    deinit {
+        for member in self.members.withLock({ $0 }).values {
+            member.campaign.cancel()
+            member.running.cancel()
+        }
+    }
+
+    /// Where a node keeps its votes.
+    func directory(of id: NodeID) throws -> String {
+        let path = "\(self.folder.path)/\(id)"
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        return path
+    }
+
+    /// A node that does nothing yet.
+    func node(_ id: NodeID, of set: VoterSet, knowing addresses: [NodeID: MemberAddress] = [:]) throws -> ElectionNode {
+        let unknown = try MemberAddress(host: "127.0.0.1", port: 1)
+        let all = Dictionary(uniqueKeysWithValues: set.members.map { ($0.id, addresses[$0.id] ?? unknown) })
+        return ElectionNode(
+            try ElectionNodeConfiguration(
+                election: self.election, cluster: self.cluster, node: id, beginning: .founding(set), addresses: all,
+                port: 0, directory: try self.directory(of: id), protection: self.protection,
+                settings: try VotingSettings(electionTimeout: Self.timeout)), logger: self.logger)
+    }
+
+    /// Starts nodes, for the first time or again, and tells all of each other.
+    func start(_ ids: [NodeID], of set: VoterSet) async throws {
+        for id in ids { try await self.start(self.node(id, of: set)) }
+        try await self.introduce()
+    }
+
+    /// Runs a node that a test has made.
+    func start(_ node: ElectionNode) async throws {
+        let id = node.configuration.node
+        let running = Task { try await node.run() }
+        try await eventually("a node that listens") { node.port != nil }
+        let campaign = Task {
+            try await node.election().lead(
+                as: id.rawValue, backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(100))
+            ) { leadership in
+                self.leaderships.withLock { leaderships in
+                    // Nobody may still take itself for the leader, not even one that was killed or has handed over.
+                    for other in leaderships where other.isLeader {
+                        Issue.record("\(other.term) leads while \(leadership.term) begins")
+                    }
+                    leaderships.append(leadership)
+                }
+                self.terms.withLock { $0.append(leadership.term) }
+                _ = try await leadership.waitUntilLost()
+                throw CancellationError()
+            }
+        }
+        self.members.withLock { $0[id] = Member(node: node, running: running, campaign: campaign) }
+    }
+
+    /// Tells all that run where all that run are.
+    func introduce() async throws {
+        let nodes = self.members.withLock { $0.mapValues(\.node) }
+        for node in nodes.values {
+            for (id, other) in nodes {
+                guard let port = other.port else { continue }
+                try await node.setAddress(try MemberAddress(host: "127.0.0.1", port: port), of: id)
+            }
+        }
+    }
+
+    subscript(id: NodeID) -> ElectionNode {
+        get throws { try #require(self.members.withLock { $0[id]?.node }) }
+    }
+
+    var leaders: [NodeID] {
+        self.members.withLock { $0.filter { $0.value.node.leadership != nil }.keys.sorted() }
+    }
+
+    /// Waits until one leads, and all that run know it.
+    func leader() async throws -> ElectionNode {
+        let nodes = self.members.withLock { $0.values.map(\.node) }
+        try await eventually("one leader that all know") {
+            let leaders = self.leaders
+            return leaders.count == 1 && nodes.allSatisfy { $0.knownLeader == leaders[0] }
+        }
+        return try self[try #require(self.leaders.first)]
+    }
+
+    /// Ends a node without a word.
+    func kill(_ id: NodeID) async throws {
+        let member = try #require(self.members.withLock { $0.removeValue(forKey: id) })
+        await member.node.crash()
+        member.campaign.cancel()
+        member.running.cancel()
+        _ = await member.campaign.result
+        _ = await member.running.result
+    }
+}
