@@ -155,6 +155,7 @@ let floor4: [Target] = [
         dependencies: [
             "ColonyCore", "ColonyIdentifiers", "ColonyCaches", "ColonyCoordination", "ColonyQueues", "ColonyResilience",
             "ColonyBalancing", "ColonyProxy", "ColonyTransactions", "ColonyCluster", "ColonyClusterTransport",
+            "ColonyHashing",
             .configuration, .crypto, .httpTypes, .hummingbirdCore, .hummingbirdTLS, .log, .metrics, .nioCore,
             .nioHTTP1, .nioHTTPTypes, .nioPosix, .nioSSL, .serviceLifecycle, .yams,
         ],

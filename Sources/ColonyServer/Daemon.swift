@@ -128,7 +128,9 @@ public final class Daemon: Service {
                 }, rules: rules, limits: configuration.limits, hub: hub, metrics: transactionMetrics, clock: clock,
                 wallClock: wallClock, logger: logger),
             cluster: ClusterService(
-                try configuration.cluster.configuration(), clock: clock, logger: logger
+                try configuration.cluster.configuration(),
+                election: try configuration.cluster.election(in: configuration.dataDirectory),
+                schedules: configuration.cluster.schedules, clock: clock, wallClock: wallClock, logger: logger
             ) { hub.poke(.cluster) },
             gatekeeper: gatekeeper,
             about: ServerAbout(

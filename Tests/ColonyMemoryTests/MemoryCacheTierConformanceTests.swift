@@ -12,13 +12,15 @@ struct MemoryCacheTierConformanceTests {
             let tier = MemoryCacheTier(clock: clock)
             return { tier.client() }
         }
-        #expect(await check.run(on: harness) == .passed)
+        let outcome = await check.run(on: harness)
+        #expect(outcome == .passed)
     }
 
     @Test(arguments: CacheTierConformance.cases)
     func `on the clock of the host`(check: CacheTierCase) async {
         let tier = MemoryCacheTier()
-        #expect(await check.run(on: LiveCacheTierHarness(timeScale: 0.01) { tier.client() }) == .passed)
+        let outcome = await check.run(on: LiveCacheTierHarness(timeScale: 0.01) { tier.client() })
+        #expect(outcome == .passed)
     }
 
     @Test func `names of cases are unique, and every subject has one`() {

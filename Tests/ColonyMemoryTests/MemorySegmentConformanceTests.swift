@@ -10,13 +10,15 @@ struct MemorySegmentConformanceTests {
     @Test(arguments: SegmentConformance.cases)
     func `in this process`(check: SegmentCase) async {
         let engine = MemorySegmentEngine()
-        #expect(await check.run(on: LiveSegmentHarness(effort: 1) { engine }) == .passed)
+        let outcome = await check.run(on: LiveSegmentHarness(effort: 1) { engine })
+        #expect(outcome == .passed)
     }
 
     @Test(arguments: SegmentConformance.cases)
     func `through a faulty engine without faults`(check: SegmentCase) async {
         let engine = FaultySegmentEngine(MemorySegmentEngine(), clock: HostClock())
-        #expect(await check.run(on: LiveSegmentHarness { engine }) == .passed)
+        let outcome = await check.run(on: LiveSegmentHarness { engine })
+        #expect(outcome == .passed)
     }
 
     @Test func `names of cases are unique, and every subject has one`() {

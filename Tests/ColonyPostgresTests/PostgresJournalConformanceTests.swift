@@ -26,7 +26,8 @@ struct PostgresJournalConformanceTests {
             let server = try await PostgresProcess()
             let options = try server.options()
             let harness = LiveTransactionJournalHarness(isAlone: true) { PostgresTransactionJournal(options) }
-            #expect(await check.run(on: harness) == .passed, "\(check)")
+            let outcome = await check.run(on: harness)
+            #expect(outcome == .passed, "\(check)")
         }
     }
 }

@@ -34,13 +34,15 @@ private final class SegmentProcessesHarness: SegmentHarness {
 struct SQLiteSegmentConformanceTests {
     @Test(arguments: SegmentConformance.cases)
     func `several processes`(check: SegmentCase) async throws {
-        #expect(await check.run(on: try SegmentProcessesHarness()) == .passed)
+        let outcome = try await check.run(on: SegmentProcessesHarness())
+        #expect(outcome == .passed)
     }
 
     @Test(arguments: SegmentConformance.cases)
     func `one process`(check: SegmentCase) async throws {
         let folder = try TemporaryFolder()
-        #expect(await check.run(on: LiveSegmentHarness { SQLiteSegmentEngine.sqlite(path: folder.store) }) == .passed)
+        let outcome = await check.run(on: LiveSegmentHarness { SQLiteSegmentEngine.sqlite(path: folder.store) })
+        #expect(outcome == .passed)
     }
 }
 

@@ -1,4 +1,5 @@
 import Foundation
+import RealServers
 import Testing
 
 /// `colony serve --cluster` and `colony cluster`: daemons that know each other.
@@ -54,6 +55,62 @@ import Testing
         }
     }
 
+    @Test func `a leader is shown, and the voters of a cluster are changed through any daemon`() async throws {
+        try await Scene.run { scene in
+            let ports = try FreePort.take(2)
+            let voters = "a=127.0.0.1:\(ports[0]),b=127.0.0.1:\(ports[1])"
+            func variables(_ node: String, joining address: String? = nil) -> [String: String] {
+                Self.variables(node, joining: address).merging([
+                    "COLONY_CLUSTER_VOTERS": voters, "COLONY_CLUSTER_ELECTION_TIMEOUT": "500ms",
+                    "COLONY_DATA": scene.path("data-\(node)"),
+                ]) { $1 }
+            }
+            try await scene.whileServing(variables: variables("a")) { first in
+                let list = ["cluster", "leader", "--server", first.url]
+                // Half of two is no majority.
+                let none = try await scene.colony(list)
+                #expect(none.code == 75 && none.errors.contains("nobody leads"), "\(none.errors)")
+                let alone = try Self.json(
+                    try await scene.colony("cluster", "members", "--server", first.url, "--json").output)
+                let address = try #require(alone["address"] as? String)
+                try await scene.whileServing(store: "memory:", variables: variables("b", joining: address)) { second in
+                    try await eventually("one of them leads, and both know where it serves") {
+                        let here = try await scene.colony(list)
+                        let there = try await scene.colony("cluster", "leader", "--server", second.url)
+                        return here.code == 0 && there.code == 0 && here.output.contains("serves   at http")
+                            && there.output.contains("serves   at http")
+                    }
+                    let seen = try Self.json(try await scene.colony(list + ["--json"]).output)
+                    let leader = try #require(seen["leader"] as? String)
+                    let other = leader == "a" ? "b" : "a"
+                    let table = try await scene.colony("cluster", "voters", "--server", second.url)
+                    #expect(table.output.contains("\(leader) (leads)"), "\(table.output)")
+                    // Asked through the one that does not lead.
+                    let through = leader == "a" ? second.url : first.url
+                    let handed = try await scene.colony(
+                        "cluster", "leader", "--hand-over", other, "--server", through)
+                    #expect(handed.code == 0, "\(handed.errors)")
+                    try await eventually("the other one leads") {
+                        try await scene.colony(list).output.contains("leader   \(other)")
+                    }
+                    let shown = try await scene.colony(list)
+                    #expect(shown.output.contains("before   \(leader) in term"), "\(shown.output)")
+                    try await eventually("a priority is set") {
+                        let set = try await scene.colony(
+                            "cluster", "voters", "set", other, "--priority", "7", "--server", first.url)
+                        return set.code == 0
+                    }
+                    try await eventually("it is seen") {
+                        try await scene.colony("cluster", "voters", "list", "--server", through).output.contains("7")
+                    }
+                    let wrong = try await scene.colony(
+                        "cluster", "voters", "set", other, "--priority", "256", "--server", first.url)
+                    #expect(wrong.code == 64 && wrong.errors.contains("256"))
+                }
+            }
+        }
+    }
+
     @Test func `without a cluster, and with words that are wrong, it says what to do`() async throws {
         try await Scene.run { scene in
             try await scene.whileServing { daemon in
@@ -65,6 +122,9 @@ import Testing
             let wrong = try await scene.colony(
                 "serve", "--http", "127.0.0.1:0", "--cluster", "orders", "--join", "nobody")
             #expect(wrong.code != 0 && wrong.errors.contains("nobody"), "\(wrong.errors)")
+            let voter = try await scene.colony(
+                "serve", "--http", "127.0.0.1:0", "--cluster", "orders", "--node", "a", "--voter", "b")
+            #expect(voter.code != 0 && voter.errors.contains("NAME=HOST:PORT"), "\(voter.errors)")
             let count = try await scene.colony("cluster", "ring", "--count", "0", "--key", "a")
             #expect(count.code == 64 && count.errors.contains("--count 0"))
         }

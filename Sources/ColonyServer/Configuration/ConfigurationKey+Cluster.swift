@@ -31,5 +31,34 @@ extension ConfigurationKey {
             "A file with the keys of the cluster, each of 16, 24, or 32 bytes in base 64 or hexadecimal, one a line. "
                 + "The first one seals, the others open what is sealed with them."
         ) { $0.cluster.keyFile = $1 },
+        ConfigurationKey(
+            name: "cluster.voters", type: Self.list, defaultValue: nil,
+            meaning:
+                "Who elects the leader of the cluster, each as name=host:port, the same list for all servers; best three or "
+                + "five. A server that is not in it joins, and votes when it is added. Without any there is no leader."
+        ) { value, configuration throws(Refusal) in
+            configuration.cluster.voters = Self.parts(of: value).map(String.init)
+        },
+        ConfigurationKey(
+            name: "cluster.election_port", type: "port", defaultValue: nil,
+            meaning:
+                "The port to listen on for the others that vote, on cluster.host. Without it, the one in cluster.voters, or "
+                + "\(DaemonConfiguration.Cluster.defaultElectionPort)."
+        ) { value, configuration throws(Refusal) in
+            guard let port = Int(value), (0...65_535).contains(port) else {
+                throw Refusal(expectation: "a whole number from 0 to 65535")
+            }
+            configuration.cluster.electionPort = port
+        },
+        duration(
+            "cluster.election_timeout", "1s",
+            "How long voters wait for a leader that is not heard before they elect another one. One that dies is replaced after one to "
+                + "two of it; a shorter one replaces it for nothing when a host or the network stalls."
+        ) { $0.cluster.electionTimeout = $1 },
+        choice(
+            "cluster.schedules", DaemonConfiguration.Cluster.SchedulePublishers.allCases.map(\.rawValue), "store",
+            "Who publishes for schedules: whoever has the store, which lets each tick be taken once, or the leader, for servers that "
+                + "have the same schedules in stores of their own."
+        ) { $0.cluster.schedules = .init(rawValue: $1) ?? .store },
     ]
 }

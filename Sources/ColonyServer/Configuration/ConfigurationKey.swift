@@ -219,7 +219,7 @@ extension ConfigurationKey {
         }
     }
 
-    private static func choice(
+    static func choice(
         _ name: String, _ choices: [String], _ defaultValue: String, _ meaning: String,
         _ set: @escaping @Sendable (inout DaemonConfiguration, String) -> Void
     ) -> ConfigurationKey {

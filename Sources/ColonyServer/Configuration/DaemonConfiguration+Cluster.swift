@@ -20,6 +20,14 @@ extension DaemonConfiguration {
         public var join: [String] = []
         /// A file with the keys of the cluster, one a line, the one to seal with first.
         public var keyFile: String?
+        /// Who elects the leader of the cluster, each as `NAME=HOST:PORT`; the same for all daemons. Without any there is no election.
+        public var voters: [String] = []
+        /// Where the daemon listens for the others that vote; `nil` is the port of its own entry in ``voters``.
+        public var electionPort: Int?
+        /// How long voters wait for a leader that is not heard before they elect another one, at least.
+        public var electionTimeout: Duration = .seconds(1)
+        /// Which daemons publish for schedules.
+        public var schedules = SchedulePublishers.store
 
         public init() {}
 
@@ -29,6 +37,11 @@ extension DaemonConfiguration {
                     throw DaemonError(
                         .invalidConfiguration,
                         "cluster.join names \(NameRules.quoted(self.join[0])), but cluster.name says of no cluster")
+                }
+                guard self.voters.isEmpty else {
+                    throw DaemonError(
+                        .invalidConfiguration,
+                        "cluster.voters names \(NameRules.quoted(self.voters[0])), but cluster.name says of no cluster")
                 }
                 return
             }
@@ -44,37 +57,50 @@ extension DaemonConfiguration {
 
         /// What a node of it is made of; `nil` without a cluster. Reads the file of keys.
         func configuration() throws(DaemonError) -> ClusterNodeConfiguration? {
-            guard let keyFile else { return try self.configuration(.unsealedOnLoopback) }
-            do {
-                return try self.configuration(.keyring(try ClusterKeyring(file: keyFile)))
-            } catch let error as ClusterError {
-                throw DaemonError(.invalidConfiguration, "cluster.key_file: \(error.message)")
+            try self.configuration(try self.protection())
+        }
+
+        /// What seals what members send. Reads the file of keys.
+        func protection() throws(DaemonError) -> ClusterProtection {
+            guard let keyFile else { return .unsealedOnLoopback }
+            do throws(ClusterError) {
+                return .keyring(try ClusterKeyring(file: keyFile))
             } catch {
-                throw error as? DaemonError ?? DaemonError(.invalidConfiguration, "\(error)")
+                throw DaemonError(.invalidConfiguration, "cluster.key_file: \(error.message)", cause: error)
+            }
+        }
+
+        /// What the daemon is called in the cluster.
+        func member() throws(DaemonError) -> NodeID {
+            do {
+                return try NodeID(self.node ?? ProcessInfo.processInfo.hostName)
+            } catch {
+                throw DaemonError(.invalidConfiguration, "cluster.node: \(error)")
+            }
+        }
+
+        func clusterName(_ name: String) throws(DaemonError) -> ClusterName {
+            do {
+                return try ClusterName(name)
+            } catch {
+                throw DaemonError(.invalidConfiguration, "cluster.name: \(error)")
             }
         }
 
         private func configuration(_ protection: ClusterProtection) throws(DaemonError) -> ClusterNodeConfiguration? {
             guard let name else { return nil }
-            let cluster: ClusterName
-            do {
-                cluster = try ClusterName(name)
-            } catch {
-                throw DaemonError(.invalidConfiguration, "cluster.name: \(error)")
-            }
-            do {
+            let cluster = try self.clusterName(name)
+            let member = try self.member()
+            do throws(ClusterError) {
                 let advertised = try self.advertise.map { text throws(ClusterError) in try MemberAddress(text) }
                 var seeds: [MemberAddress] = []
                 for text in self.join { seeds.append(try MemberAddress(text)) }
                 return try ClusterNodeConfiguration(
-                    cluster: cluster, name: NodeID(self.node ?? ProcessInfo.processInfo.hostName),
-                    host: self.host, port: self.port, advertisedHost: advertised?.host,
+                    cluster: cluster, name: member, host: self.host, port: self.port, advertisedHost: advertised?.host,
                     advertisedPort: (advertised?.port).map(Int.init), protection: protection, seeds: seeds,
                     membership: MembershipSettings())
-            } catch let error as ClusterError {
-                throw DaemonError(.invalidConfiguration, "cluster: \(error.message)")
             } catch {
-                throw DaemonError(.invalidConfiguration, "cluster.node: \(error)")
+                throw DaemonError(.invalidConfiguration, "cluster: \(error.message)", cause: error)
             }
         }
     }

@@ -200,6 +200,7 @@ public struct DaemonConfiguration: Sendable {
         try self.cache.validate()
         try self.transactions.validate()
         try self.cluster.validate()
+        try self.cluster.validateElection(hasOwnStore: self.store.map { $0.scheme == "memory" } ?? true)
         if let double = Dictionary(grouping: self.tokens, by: \.name).first(where: { $0.value.count > 1 }) {
             throw DaemonError(.invalidConfiguration, "two tokens have the name \(NameRules.quoted(double.key))")
         }

@@ -24,6 +24,7 @@ struct ConsoleFiles: Sendable {
         ("caches-help.js", PackageResources.caches_help_js),
         ("caches-page.js", PackageResources.caches_page_js),
         ("caches.css", PackageResources.caches_css),
+        ("cluster-election.js", PackageResources.cluster_election_js),
         ("cluster-help.js", PackageResources.cluster_help_js),
         ("cluster-page.js", PackageResources.cluster_page_js),
         ("cluster.css", PackageResources.cluster_css),

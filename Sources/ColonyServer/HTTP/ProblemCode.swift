@@ -39,6 +39,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
     case transactionEnded = "transaction_ended"
     case notStuck = "not_stuck"
     case decisionNotPossible = "decision_not_possible"
+    case notLeader = "not_leader"
+    case changePending = "change_pending"
+    case noMajority = "no_majority"
     // 412
     case versionMismatch = "version_mismatch"
     // 413, 415, 429
@@ -81,6 +84,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
             409
         case .queueConflict, .queueNotEmpty, .queueFull, .staleReceipt, .exchangeConflict, .scheduleConflict: 409
         case .transactionConflict, .transactionEnded, .notStuck, .decisionNotPossible: 409
+        case .notLeader, .changePending, .noMajority: 409
         case .unroutable, .impossibleLimit: 422
         case .versionMismatch: 412
         case .bodyTooLarge, .valueTooLarge, .messageTooLarge: 413
@@ -129,6 +133,9 @@ enum ProblemCode: String, CaseIterable, Sendable {
         case .transactionEnded: "The transaction has ended"
         case .notStuck: "The transaction needs no decision"
         case .decisionNotPossible: "The decision does not fit where the transaction stands"
+        case .notLeader: "This server does not lead the cluster"
+        case .changePending: "The change before is not settled yet"
+        case .noMajority: "Too few voters answer"
         case .unroutable: "No queue is bound for the messages"
         case .impossibleLimit: "The numbers of the limit do not fit together"
         case .versionMismatch: "The entry is not the one that was expected"
@@ -158,7 +165,7 @@ enum ProblemCode: String, CaseIterable, Sendable {
     var retryAfterSeconds: Int? {
         switch self {
         case .tooManyWaiters, .tooManyStreams, .tooManyTransactions, .storeUnavailable, .draining, .queueFull: 1
-        case .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree: 1
+        case .tickExhausted, .clockMovedBack, .epochNotBegun, .workerLost, .noWorkerFree, .changePending: 1
         default: nil
         }
     }

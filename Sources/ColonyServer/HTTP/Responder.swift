@@ -52,7 +52,7 @@ final class Responder: Sendable {
         self.queues = queues
         self.exchanges = ExchangeService(queues: queues)
         self.topics = TopicService(queues: queues)
-        self.schedules = ScheduleService(queues: queues, logger: logger)
+        self.schedules = ScheduleService(queues: queues, logger: logger) { cluster.scheduleDuty() }
         self.permits = permits
         self.registry = registry
         self.rateLimits = rateLimits
@@ -205,8 +205,8 @@ final class Responder: Sendable {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             return try await self.answerTransaction(match, request, token, client)
-        case .readCluster, .leaveCluster:
-            return try await self.answerCluster(match)
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter:
+            return try await self.answerCluster(match, request)
         case .server:
             return self.about.answer(now: self.clock.now, token: token)
         case .healthz:

@@ -18,7 +18,7 @@ enum Route: UInt8, CaseIterable, Sendable {
     case listProxies, inspectProxy, reloadProxies, setEndpoint, explainPick
     case startSaga, startTransfer, listTransactions, inspectTransaction
     case retryTransaction, skipTransaction, turnBackTransaction, resolveTransaction, cancelTransaction
-    case readCluster, leaveCluster
+    case readCluster, leaveCluster, handOverCluster, setVoter, removeVoter
     case events, server, openAPI, healthz, readyz, metrics, console
 
     enum Method: String, Sendable {
@@ -36,12 +36,12 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .dropDeadLetters, .pauseQueue, .resumeQueue: .post
         case .bindExchange, .unbindExchange, .publishThrough, .publishTopic: .post
         case .acquirePermits, .renewPermits, .releasePermits, .renewRecord, .takeLimit, .takeLimits: .post
-        case .putRecord, .setSwitch: .put
+        case .putRecord, .setSwitch, .setVoter: .put
         case .reloadProxies: .post
-        case .startSaga, .startTransfer, .cancelTransaction, .leaveCluster: .post
+        case .startSaga, .startTransfer, .cancelTransaction, .leaveCluster, .handOverCluster: .post
         case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .post
         case .setEndpoint: .patch
-        case .evictHolder, .removeRecord, .resetLimit: .delete
+        case .evictHolder, .removeRecord, .resetLimit, .removeVoter: .delete
         case .storeEntry, .declareQueue, .declareExchange, .retainTopic, .subscribeQueue, .putSchedule: .put
         case .deleteExchange, .forgetTopic, .unsubscribeQueue, .removeSchedule: .delete
         case .breakLock, .emptyCache, .deleteEntry, .deleteQueue, .purgeQueue, .cancelMessage: .delete
@@ -126,6 +126,8 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .cancelTransaction: "/v1/sagas/{transaction}/cancel"
         case .readCluster: "/v1/cluster"
         case .leaveCluster: "/v1/cluster/leave"
+        case .handOverCluster: "/v1/cluster/leader"
+        case .setVoter, .removeVoter: "/v1/cluster/voters/{node}"
         case .events: "/v1/events"
         case .server: "/v1/server"
         case .openAPI: "/v1/openapi.json"
@@ -152,7 +154,7 @@ enum Route: UInt8, CaseIterable, Sendable {
         case .takeLimit, .takeLimits: .write
         case .listLimits, .inspectLimit, .listSwitches: .read
         case .breakLock, .emptyCache, .evictHolder, .resetLimit, .setSwitch: .admin
-        case .reloadProxies, .setEndpoint, .leaveCluster: .admin
+        case .reloadProxies, .setEndpoint, .leaveCluster, .handOverCluster, .setVoter, .removeVoter: .admin
         case .startSaga, .startTransfer, .cancelTransaction: .write
         case .retryTransaction, .skipTransaction, .turnBackTransaction, .resolveTransaction: .admin
         case .listTransactions, .inspectTransaction: .read

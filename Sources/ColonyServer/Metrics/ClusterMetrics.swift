@@ -1,5 +1,6 @@
 import ColonyCluster
 import ColonyClusterTransport
+import ColonyCore
 import NIOCore
 
 /// What `/metrics` tells of the cluster that the daemon is in.
@@ -42,6 +43,41 @@ enum ClusterMetrics {
         for reason in ClusterRefusal.allCases {
             body.writeString(
                 "colony_cluster_ignored_total{reason=\"\(reason)\"} \(statistics.refusals[reason] ?? 0)\n")
+        }
+    }
+    /// What it tells of the election.
+    static func write(_ node: ElectionNode, to body: inout ByteBuffer) {
+        let standing = node.standing
+        let statistics = node.statistics
+        for (name, kind, value, help) in [
+            (
+                "colony_cluster_leads", PrometheusRegistry.Kind.gauge, node.leadership == nil ? 0 : 1,
+                "Whether this server leads its cluster."
+            ),
+            (
+                "colony_cluster_has_leader", .gauge, standing.leader == nil ? 0 : 1,
+                "Whether this server has heard of a leader."
+            ),
+            ("colony_cluster_term", .gauge, Int(clamping: standing.term.rawValue), "The latest term of the election."),
+            (
+                "colony_cluster_voters", .gauge, standing.members.count { $0.member.role == .voter },
+                "How many servers vote."
+            ),
+            (
+                "colony_cluster_votes_sent_total", .counter, statistics.packetsSent,
+                "Packets of the election that were sent."
+            ),
+            (
+                "colony_cluster_votes_dropped_total", .counter, statistics.packetsDropped,
+                "Packets of the election that could not be sent."
+            ),
+            (
+                "colony_cluster_votes_ignored_total", .counter, statistics.refused,
+                "What came for the election and was not taken."
+            ),
+        ] {
+            PrometheusRegistry.writeHeader(name, kind, help: help, to: &body)
+            body.writeString("\(name) \(value)\n")
         }
     }
 }

@@ -486,7 +486,8 @@ struct OpenAPIDocument {
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             codes += [.invalidName, .unsupported, .storeFailed, .storeUnavailable, .draining]
             codes += route.transactionDescription.problems
-        case .readCluster, .leaveCluster: codes += [.notOffered] + route.clusterDescription.problems
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter:
+            codes += [.notOffered] + route.clusterDescription.problems
         case .renewMany, .server, .openAPI, .healthz, .metrics: break
         }
         if self.needsTokens {

@@ -64,7 +64,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.summary
-        case .readCluster, .leaveCluster: self.clusterDescription.summary
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter: self.clusterDescription.summary
         case .events: "Learn when something changes, as server-sent events."
         case .server: "What this server is."
         case .openAPI: "This document."
@@ -116,7 +116,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.success
-        case .readCluster, .leaveCluster: self.clusterDescription.success
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter: self.clusterDescription.success
         case .events:
             "A stream of events named `locks`, `queues`, `semaphores`, `registry`, `switches`, `proxies`, `transactions`, and `cluster`."
         case .server: "What this server is."
@@ -154,7 +154,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.request
-        case .readCluster, .leaveCluster: self.clusterDescription.request
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter: self.clusterDescription.request
         default: nil
         }
     }
@@ -197,7 +197,7 @@ extension Route {
         case .startSaga, .startTransfer, .listTransactions, .inspectTransaction, .retryTransaction, .skipTransaction,
             .turnBackTransaction, .resolveTransaction, .cancelTransaction:
             self.transactionDescription.answer
-        case .readCluster, .leaveCluster: self.clusterDescription.answer
+        case .readCluster, .leaveCluster, .handOverCluster, .setVoter, .removeVoter: self.clusterDescription.answer
         default: "Status"
         }
     }

@@ -36,7 +36,7 @@ extension OpenAPIDocument {
     /// The places in paths that take a name.
     static let namedPlaces = [
         "owner", "semaphore", "group", "exchange", "topic", "schedule", "limit", "switch", "kind", "endpoint",
-        "upstream", "proxy", "transaction",
+        "upstream", "proxy", "transaction", "node",
     ]
 
     /// The parameters of a route of proxies; none for any other route.

@@ -20,6 +20,10 @@ extension ScheduleService {
                 "colony_schedule_passed_over_total", .counter, statistics.passedOver,
                 "How often missed ticks were passed over."
             ),
+            (
+                "colony_schedule_let_pass_total", .counter, statistics.letPass,
+                "How often this daemon left ticks to the leader of its cluster."
+            ),
             ("colony_schedule_full_total", .counter, statistics.full, "How often a queue had no room for a tick."),
             ("colony_schedule_failures_total", .counter, statistics.failures, "How often the store failed a tick."),
         ] as [(String, PrometheusRegistry.Kind, Int, String)] {
@@ -29,10 +33,11 @@ extension ScheduleService {
     }
 
     static func scheduler(
-        _ engine: (any QueueAdministration)?, clock: any MonotonicClock, wallClock: any WallClock, logger: Logger
+        _ engine: (any QueueAdministration)?, clock: any MonotonicClock, wallClock: any WallClock, logger: Logger,
+        duty: @escaping @Sendable () -> SchedulerDuty
     ) -> Scheduler? {
         guard let engine = engine as? any ScheduleEngine else { return nil }
-        return Scheduler(engine, clock: clock, wall: wallClock) { Self.log($0, to: logger) }
+        return Scheduler(engine, clock: clock, wall: wallClock, duty: duty) { Self.log($0, to: logger) }
     }
 
     private static func log(_ event: SchedulerEvent, to logger: Logger) {

@@ -9,10 +9,11 @@ final class ScheduleService: Sendable {
     /// Takes the ticks; `nil` if the store keeps no schedules.
     let scheduler: Scheduler?
 
-    init(queues: QueueService, logger: Logger) {
+    /// - Parameter duty: Whether this daemon publishes for schedules at this moment.
+    init(queues: QueueService, logger: Logger, duty: @escaping @Sendable () -> SchedulerDuty) {
         self.queues = queues
         self.scheduler = Self.scheduler(
-            try? queues.offered(), clock: queues.clock, wallClock: queues.wallClock, logger: logger)
+            try? queues.offered(), clock: queues.clock, wallClock: queues.wallClock, logger: logger, duty: duty)
     }
 
     private func offered() throws(Problem) -> any ScheduleEngine {

@@ -48,6 +48,17 @@ struct ServeCommand: AsyncParsableCommand {
     )
     var join: [String] = []
 
+    @Option(
+        name: .customLong("voter"), parsing: .upToNextOption,
+        help: ArgumentHelp(
+            "Who elects the leader of the cluster: all of them, with where they listen for votes; the same for all members.",
+            valueName: "node=host:port"))
+    var voters: [String] = []
+
+    @Option(
+        help: ArgumentHelp("What this member is called. (default: the name of the host)", valueName: "name"))
+    var node: String?
+
     @Flag(help: "Listen on an address that is not loopback without any token: whoever reaches it may break locks.")
     var insecure = false
 
@@ -62,7 +73,8 @@ struct ServeCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let configuration = try ServeSettings.load(
             file: self.config, data: self.data, http: self.http, store: self.store, insecure: self.insecure,
-            cluster: self.cluster, join: self.join, others: self.settings)
+            cluster: .init(name: self.cluster, node: self.node, join: self.join, voters: self.voters),
+            others: self.settings)
         let served = try await ServedStore(configuration)
         let logger = configuration.log.makeLogger(label: "colony")
         let daemon = try Daemon(

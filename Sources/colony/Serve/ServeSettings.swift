@@ -3,15 +3,29 @@ import ColonyServer
 
 /// The daemon's settings from all their sources.
 enum ServeSettings {
+    /// What options say of the cluster.
+    struct ClusterFlags {
+        var name: String?
+        var node: String?
+        var join: [String]
+        var voters: [String]
+
+        fileprivate func write(to flags: inout [String: String]) {
+            if let name { flags["cluster.name"] = name }
+            if let node { flags["cluster.node"] = node }
+            if !self.join.isEmpty { flags["cluster.join"] = self.join.joined(separator: ",") }
+            if !self.voters.isEmpty { flags["cluster.voters"] = self.voters.joined(separator: ",") }
+        }
+    }
+
     static func load(
-        file: String?, data: String?, http: String?, store: String?, insecure: Bool, cluster: String?,
-        join: [String], others: [String]
+        file: String?, data: String?, http: String?, store: String?, insecure: Bool, cluster: ClusterFlags,
+        others: [String]
     ) throws -> DaemonConfiguration {
         var flags = try Self.assignments(others)
         if let data { flags["data"] = data }
         if let store { flags["store"] = store }
-        if let cluster { flags["cluster.name"] = cluster }
-        if !join.isEmpty { flags["cluster.join"] = join.joined(separator: ",") }
+        cluster.write(to: &flags)
         if insecure { flags["insecure"] = "true" }
         if let http {
             let address = try Self.address(http)

@@ -10,7 +10,8 @@ struct RegistrySegmentEngineTests {
     @Test(arguments: SegmentConformance.cases)
     func `keep the promises of the segment port`(check: SegmentCase) async {
         let registry = MemoryLeaseEngine()
-        #expect(await check.run(on: LiveSegmentHarness(effort: 0.5) { RegistrySegmentEngine(registry) }) == .passed)
+        let outcome = await check.run(on: LiveSegmentHarness(effort: 0.5) { RegistrySegmentEngine(registry) })
+        #expect(outcome == .passed)
     }
 
     @Test func `a record that nothing of this kind wrote is refused and left as it is`() async throws {

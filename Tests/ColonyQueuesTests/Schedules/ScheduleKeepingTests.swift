@@ -205,4 +205,32 @@ struct ScheduleKeepingTests {
         }
         #expect(taken > 10_000)
     }
+
+    @Test("ticks that another scheduler publishes are kept for a while, and then taken without a message")
+    func lettingPass() throws {
+        var keeping = ScheduleKeeping(grace: .seconds(60))
+        keeping.loaded([try record("*/10 * * * * *", next: at(10))])
+        let duty = SchedulerDuty.letsPass(after: .seconds(4))
+        #expect(keeping.due(at: at(13), self.start, duty).isEmpty)
+        #expect(keeping.pause(at: at(12), self.start, duty, upTo: .seconds(60)) == .seconds(2))
+        let passed = try #require(keeping.due(at: at(35), self.start, duty).first)
+        #expect(passed.tick == at(10) && passed.ticks.isEmpty && passed.next == at(40) && passed.passedOver == nil)
+        keeping.taken(passed, published: 0)
+        // It publishes from here on: what was kept is still there.
+        #expect(keeping.due(at: at(40), self.start, .publishes(since: at(38))).map(\.ticks) == [[at(40)]])
+    }
+
+    @Test("a scheduler that begins to publish makes up for what is left, unless the schedule skips what was missed")
+    func beginning() throws {
+        func first(_ missed: MissedTicks) throws -> ScheduleKeeping.Attempt? {
+            var keeping = ScheduleKeeping(grace: .seconds(60))
+            keeping.loaded([try record("*/10 * * * * *", missed: missed, next: at(10))])
+            return keeping.due(at: at(21), self.start, .publishes(since: at(20))).first
+        }
+        #expect(try first(.once)?.ticks == [at(10)])
+        #expect(try first(.all(limit: 5))?.ticks == [at(10)])
+        let skipped = try #require(try first(.skip))
+        #expect(skipped.ticks.isEmpty && skipped.next == at(20))
+        #expect(skipped.passedOver == .init(from: at(10), before: at(20)))
+    }
 }

@@ -30,9 +30,11 @@ private final class Bench: Sendable {
         try await self.store.put(schedule, at: self.wall.now)
     }
 
-    func scheduler(grace: Duration = .seconds(60)) -> Scheduler {
+    func scheduler(
+        grace: Duration = .seconds(60), duty: @escaping @Sendable () -> SchedulerDuty = { .publishes(since: nil) }
+    ) -> Scheduler {
         Scheduler(
-            self.engine, settings: SchedulerSettings(grace: grace), clock: self.clock, wall: self.wall
+            self.engine, settings: SchedulerSettings(grace: grace), clock: self.clock, wall: self.wall, duty: duty
         ) { event in
             self.events.withLock { $0.append(event) }
         }
@@ -223,6 +225,29 @@ struct SchedulerTests {
             try await bench.pass()
             #expect(try await bench.delivered() == [3_570, 3_580, 3_590, 3_600, 3_610, 3_620, 3_630])
         }
+    }
+
+    @Test("leaves ticks to another one as long as it is told to, and goes on where that one stopped")
+    func duty() async throws {
+        let bench = try await Bench()
+        try await bench.put("*/10 * * * * *")
+        let leads = Mutex(false)
+        let scheduler = bench.scheduler(duty: {
+            leads.withLock { $0 } ? .publishes(since: nil) : .letsPass(after: .seconds(4))
+        })
+        try await bench.run(scheduler) {
+            try await bench.pass(33)
+            #expect(try await bench.delivered() == [])
+            #expect(scheduler.statistics.letPass == 2)
+            // The other one fails before its tick is too old to be published here.
+            leads.withLock { $0 = true }
+            try await bench.pass(8)
+            #expect(try await bench.delivered() == [30, 40])
+            leads.withLock { $0 = false }
+            try await bench.pass(14)
+            #expect(try await bench.delivered() == [])
+        }
+        #expect(scheduler.statistics.letPass == 3 && scheduler.statistics.published == 2)
     }
 
     @Test("ends by graceful shutdown, by cancellation, and when the store is closed")

@@ -15,7 +15,8 @@ struct RemoteIdentifierTests {
         try await withServer { server async throws in
             let url = try EngineURL(server.url)
             let harness = LiveSegmentHarness(effort: 0.1) { try await RemoteSegmentEngine.connect(to: url) }
-            #expect(await check.run(on: harness) == .passed)
+            let outcome = await check.run(on: harness)
+            #expect(outcome == .passed)
         }
     }
 

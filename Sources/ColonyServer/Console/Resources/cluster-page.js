@@ -1,10 +1,11 @@
 /** The page of the cluster: who is there, as this daemon sees it. */
 
+import { ClusterElectionPart } from "./cluster-election.js";
 import { CoordinationPage } from "./coordination-page.js";
 import { element, nameElement, replaceChildren, setText } from "./dom.js";
 import { emptyCluster } from "./empty-state.js";
 import { KeyedRows } from "./keyed-rows.js";
-import { counted, formatCount } from "./text.js";
+import { counted, formatCount, formatPercent } from "./text.js";
 
 const stateWords = { alive: "Alive", suspected: "Suspected", failed: "Failed", left: "Left" };
 const standingWords = {
@@ -17,21 +18,24 @@ export class ClusterPage extends CoordinationPage {
     #none = element("p", { class: "no-match", hidden: true }, "No member begins like this.");
     #facts = element("p", { class: "cluster-facts" });
     #table = element("table", { class: "tags cluster", "aria-label": "Members" },
-        element("thead", {}, element("tr", {}, ["Member", "State", "Address", "Serves at", "Incarnation"].map((label) =>
+        element("thead", {}, element("tr", {}, ["Member", "State", "Address", "Serves at", "Keys", "Incarnation"].map((label) =>
             element("th", { scope: "col" }, label)))));
     #list = element("section", { class: "tag-list" }, this.#facts, this.#table);
     #rows = new KeyedRows(this.#table, () => makeMember());
+    #election;
 
     constructor(context) {
         super(context, { title: "Cluster", filterLabel: "Filter by the start of the node", absence: "" });
         this.#empty.hidden = true;
-        replaceChildren(this.body, this.#empty, this.#none, this.#list);
+        this.#election = new ClusterElectionPart({ api: this.api, access: () => this.access });
+        replaceChildren(this.body, this.#empty, this.#none, this.#list, this.#election.element);
     }
 
     async load() {
         const cluster = await this.#read();
         this.#empty.hidden = cluster !== null;
         this.#list.hidden = cluster === null;
+        this.#election.show(cluster);
         if (cluster === null) {
             this.#none.hidden = true;
             replaceChildren(this.hero, "This daemon is in no cluster.");
@@ -86,7 +90,8 @@ function facts(cluster) {
 function makeMember() {
     const name = element("th", { scope: "row" });
     const cells = Object.fromEntries([
-        ["state", "State"], ["address", "Address"], ["url", "Serves at"], ["incarnation", "Incarnation"],
+        ["state", "State"], ["address", "Address"], ["url", "Serves at"], ["share", "Keys"],
+        ["incarnation", "Incarnation"],
     ].map(([key, label]) => [key, element("td", { "data-label": label })]));
     const state = element("span", { class: "member-state" });
     cells.state.append(state);
@@ -100,6 +105,7 @@ function makeMember() {
             state.classList.toggle("troubled", member.state === "suspected" || member.state === "failed");
             setText(cells.address, member.address);
             setText(cells.url, member.url ?? "–");
+            setText(cells.share, member.share === undefined ? "–" : formatPercent(member.share));
             setText(cells.incarnation, formatCount(member.incarnation));
         },
     };

@@ -162,7 +162,7 @@ export function emptyCluster() {
             way("The first member", "Begins a cluster, on this host only.", "colony serve --cluster orders"),
             way("A further one", "Asks a member for the others.",
                 "colony serve --cluster orders --join 127.0.0.1:7946 \\\n  --http 127.0.0.1:7401 --data second \\\n"
-                + "  --set cluster.node=second --set cluster.port=7947"),
+                + "  --node second --set cluster.port=7956"),
             way("Over a network", "Members need a key there, the same for all.",
                 "openssl rand -base64 32 > cluster.key\ncolony serve --cluster orders --set cluster.host=10.0.0.1 \\\n"
                 + "  --set cluster.key_file=cluster.key")));
