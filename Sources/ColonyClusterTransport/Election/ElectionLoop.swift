@@ -107,8 +107,9 @@ final class ElectionLoop: @unchecked Sendable {
         try channel.pipeline.syncOperations.addHandler(handler)
         if let surplus = self.accepted.add(handler) { self.turnAway(surplus) }
         let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
-        self.eventLoop.scheduleTask(in: .nanoseconds(Self.greetingTimeout.clampedNanoseconds)) {
-            if !bound.value.isOpen { self.turnAway(bound.value) }
+        // Weakly, because a node that is started again has to find its directory free.
+        self.eventLoop.scheduleTask(in: .nanoseconds(Self.greetingTimeout.clampedNanoseconds)) { [weak self] in
+            if !bound.value.isOpen { self?.turnAway(bound.value) }
         }
     }
 

@@ -3,6 +3,7 @@ import ColonyClusterTransport
 import ColonyCoordination
 import ColonyCore
 import Foundation
+import Synchronization
 import Testing
 
 /// Elections by votes over TCP on this host, with files, in real time.
