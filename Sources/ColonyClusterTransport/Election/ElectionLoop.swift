@@ -155,6 +155,9 @@ final class ElectionLoop: @unchecked Sendable {
             for handler in loop.accepted.channels { handler.close() }
             loop.server?.close(promise: nil)
         }
+        // After what is being written now. Only then may another process have the directory.
+        let file = self.file
+        await Task(executorPreference: Self.disk) { file.close() }.value
     }
 
     // MARK: Deciding
@@ -242,7 +245,7 @@ final class ElectionLoop: @unchecked Sendable {
     }
 
     private func write() {
-        guard let record = self.waiting else { return }
+        guard let record = self.waiting, !self.isClosed else { return }
         self.waiting = nil
         self.isWriting = true
         let file = self.file
