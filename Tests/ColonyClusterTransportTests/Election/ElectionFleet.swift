@@ -20,6 +20,7 @@ final class ElectionFleet: Sendable {
 
     let folder: TemporaryFolder
     let protection: ClusterProtection
+    private let certificates: [NodeID: NodeCertificates]
     private let cluster: ClusterName
     private let election: LeaseName
     private let logger: Logger
@@ -28,14 +29,18 @@ final class ElectionFleet: Sendable {
     let terms = Mutex<[FencingToken]>([])
     private let leaderships = Mutex<[Leadership]>([])
 
-    /// - Parameter protection: A key that nobody else has, if not given.
+    /// - Parameters:
+    ///   - certificates: Of those that have one.
+    ///   - protection: Of the others: a key that nobody else has, if not given.
     init(
-        cluster: ClusterName = "sea", election: LeaseName = "scheduler", protection: ClusterProtection? = nil,
+        cluster: ClusterName = "sea", election: LeaseName = "scheduler", certificates: [NodeID: NodeCertificates] = [:],
+        protection: ClusterProtection? = nil,
         logger: Logger = Nodes.silent
     ) throws {
         self.folder = try TemporaryFolder("colony-votes")
         var generator = SystemRandomNumberGenerator()
         self.protection = try protection ?? .keyring(ClusterKeyring(ClusterKey.random(using: &generator)))
+        self.certificates = certificates
         self.cluster = cluster
         self.election = election
         self.logger = logger
@@ -62,7 +67,8 @@ final class ElectionFleet: Sendable {
         return ElectionNode(
             try ElectionNodeConfiguration(
                 election: self.election, cluster: self.cluster, node: id, beginning: .founding(set), addresses: all,
-                port: 0, directory: try self.directory(of: id), protection: self.protection,
+                port: 0, directory: try self.directory(of: id),
+                protection: self.certificates[id].map { .certificates($0) } ?? self.protection,
                 settings: try VotingSettings(electionTimeout: Self.timeout)), logger: self.logger)
     }
 
