@@ -100,9 +100,13 @@ import Testing
             try await candidates.eventually("the end of the former leadership") {
                 $0.events.contains { $0.word == "ends" && $0.term == leader.term }
             }
-            try await candidates.nobodyBegins(for: Candidates.timeout * 3, after: next)
+            // Connections that were open would be silent for about as long again, if nobody gave them up.
+            try await candidates.nobodyBegins(for: .seconds(8), after: next)
             for other in others { try network.unmute(host, towards: candidates.host(other)) }
+            let mendedAt = HostClock().now
             #expect(try await candidates.agreement() == next)
+            let silence = mendedAt.duration(to: try #require(candidates.log.latest("sees", of: leader.name)).at)
+            #expect(silence < Candidates.timeout * 6, "it was heard \(silence) after the network was mended")
             try await candidates.membership()
             try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: next)
         }
