@@ -1,6 +1,7 @@
 import ColonyCluster
 import ColonyClusterTransport
 import ColonyCore
+import Logging
 import Testing
 
 /// What a node tells of its election.
@@ -45,6 +46,33 @@ import Testing
             log.all.contains { $0.contains("does not lead any more") && $0.contains("handed over") }
         }
         #expect(log.warnings.isEmpty, "\(log.warnings)")
+    }
+
+    @Test(
+        "Of what goes wrong again and again the log is told ten times a minute, of strangers once, and how much was left out"
+    )
+    func notices() {
+        var notices = ElectionNotices()
+        let start = MonotonicInstant(nanoseconds: 0)
+        func told(_ count: Int, from second: Int) -> [ElectionNotices.Notice] {
+            (0..<count).compactMap { number in
+                let now = start.advanced(by: .seconds(second) + .milliseconds(number * 300))
+                return notices.notice(of: .leaderUnheard("a"), at: now)
+            }
+        }
+        #expect(told(100, from: 0).count == ElectionNotices.mostPerMinute)
+        #expect(notices.notice(of: .leaderUnheard("a"), at: start.advanced(by: .seconds(59))) == nil)
+        let later = told(100, from: 60)
+        #expect(later.count == ElectionNotices.mostPerMinute)
+        #expect(later.first?.metadata["untold"] == "91")
+        #expect(later.dropFirst().allSatisfy { $0.metadata["untold"] == nil })
+        // Other kinds have minutes of their own.
+        #expect(notices.notice(of: .conflict("a"), at: start)?.level == .warning)
+        for refusal in ClusterRefusal.allCases {
+            let first = notices.notice(of: refusal, from: "10.0.0.1:1", count: 1, at: start)
+            #expect(first?.metadata["reason"] == "\(refusal)" && first?.metadata["from"] == "10.0.0.1:1")
+            #expect(notices.notice(of: refusal, from: "10.0.0.1:1", count: 2, at: start) == nil)
+        }
     }
 
     @Test("A node that does not run says so, and keeps what it knew")
