@@ -16,14 +16,14 @@ final class ElectionFleet: Sendable {
         let campaign: Task<Void, any Error>
     }
 
-    static let timeout: Duration = .milliseconds(300)
-
     let folder: TemporaryFolder
     let protection: ClusterProtection
     private let certificates: [NodeID: NodeCertificates]
     private let cluster: ClusterName
     private let election: LeaseName
     private let logger: Logger
+    /// The election time-out.
+    let timeout: Duration
     let members = Mutex<[NodeID: Member]>([:])
     /// The terms in which somebody has begun to lead, in order.
     let terms = Mutex<[FencingToken]>([])
@@ -32,10 +32,11 @@ final class ElectionFleet: Sendable {
     /// - Parameters:
     ///   - certificates: Of those that have one.
     ///   - protection: Of the others: a key that nobody else has, if not given.
+    ///   - timeout: Longer where nobody else may be elected, which a machine that has no time for a leader does by itself.
     init(
         cluster: ClusterName = "sea", election: LeaseName = "scheduler", certificates: [NodeID: NodeCertificates] = [:],
         protection: ClusterProtection? = nil,
-        logger: Logger = Nodes.silent
+        timeout: Duration = .milliseconds(300), logger: Logger = Nodes.silent
     ) throws {
         self.folder = try TemporaryFolder("colony-votes")
         var generator = SystemRandomNumberGenerator()
@@ -44,6 +45,7 @@ final class ElectionFleet: Sendable {
         self.cluster = cluster
         self.election = election
         self.logger = logger
+        self.timeout = timeout
     }
 
     deinit {
@@ -69,7 +71,8 @@ final class ElectionFleet: Sendable {
                 election: self.election, cluster: self.cluster, node: id, beginning: .founding(set), addresses: all,
                 port: 0, directory: try self.directory(of: id),
                 protection: self.certificates[id].map { .certificates($0) } ?? self.protection,
-                settings: try VotingSettings(electionTimeout: Self.timeout)), logger: self.logger)
+                settings: try VotingSettings(electionTimeout: self.timeout, steadiness: self.timeout)),
+            logger: self.logger)
     }
 
     /// Starts nodes, for the first time or again, and tells all of each other.

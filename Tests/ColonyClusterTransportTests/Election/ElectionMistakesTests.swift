@@ -106,7 +106,7 @@ import Testing
         try await fleet.start(["a", "b"], of: set)
         try await eventually("a warning") { log.warnings.contains { $0.contains("an odd number is better") } }
         let clock = HostClock()
-        let end = clock.now.advanced(by: ElectionFleet.timeout * 6)
+        let end = clock.now.advanced(by: fleet.timeout * 6)
         let nodes = [try fleet["a"], try fleet["b"]]
         try await eventually("the end of a while") { clock.now >= end }
         #expect(fleet.leaders.isEmpty && fleet.terms.withLock { $0.isEmpty })
@@ -118,7 +118,7 @@ import Testing
 
     @Test("A node that comes back at another address is heard again as soon as the others are told of it")
     func movedNode() async throws {
-        let fleet = try ElectionFleet()
+        let fleet = try ElectionFleet(timeout: .seconds(1))
         let set = try VoterSet(voters: ["a", "b", "c"])
         try await fleet.start(set.voters, of: set)
         let leader = try await fleet.leader()

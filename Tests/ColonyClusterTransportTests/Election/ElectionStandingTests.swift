@@ -9,7 +9,7 @@ import Testing
     @Test("Each node says who leads, since when, who votes, and who led before and why not any more")
     func standing() async throws {
         let log = Log()
-        let fleet = try ElectionFleet(logger: log.logger)
+        let fleet = try ElectionFleet(timeout: .seconds(1), logger: log.logger)
         let set = try VoterSet(voters: ["a", "b", "c"])
         try await fleet.start(set.voters, of: set)
         let leader = try await fleet.leader()
