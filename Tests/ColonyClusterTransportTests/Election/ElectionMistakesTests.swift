@@ -35,19 +35,6 @@ import Testing
         }
     }
 
-    @Test("A set of voters in which nobody can have a majority, or that has two of one name, cannot be made")
-    func sets() {
-        let observers = [VotingMember("a", role: .observer), VotingMember("b", role: .observer)]
-        let nobody = #expect(throws: ClusterError.self) { try VoterSet(observers) }
-        #expect(nobody?.message.contains("nobody could ever lead: 2 members, all observers") == true)
-        #expect(throws: ClusterError.self) { try VoterSet(voters: []) }
-        let twice = #expect(throws: ClusterError.self) { try VoterSet(voters: ["a", "b", "a"]) }
-        #expect(twice?.message.contains("\"a\"") == true)
-        let crowd = (0...VoterSet.maximumCount).compactMap { try? NodeID("node-\($0)") }
-        let many = #expect(throws: ClusterError.self) { try VoterSet(voters: crowd) }
-        #expect(many?.message.contains("\(crowd.count) members") == true)
-    }
-
     @Test("A node with the directory of another one, or with a damaged record, does not start, and says why")
     func directories() async throws {
         let log = Log()
