@@ -103,7 +103,7 @@ let floor3: [Target] = [
         name: "ColonyClusterTransport",
         dependencies: [
             "ColonyCore", "ColonyCluster", "ColonyCoordination", "ColonyResilience", .crypto, .log, .nioCore, .nioPosix,
-            .serviceLifecycle,
+            .nioSSL, .serviceLifecycle,
         ],
         swiftSettings: settings
     ),

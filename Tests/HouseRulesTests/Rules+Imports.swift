@@ -37,7 +37,7 @@ extension Rule {
         "NIOHTTPTypes": ["ColonyServer"],
         "GRPCCore": ["ColonyEtcd"], "GRPCProtobuf": ["ColonyEtcd"], "GRPCNIOTransportHTTP2": ["ColonyEtcd"],
         "SwiftProtobuf": ["ColonyEtcd"],
-        "NIOSSL": ["ColonyServer", "ColonyProxy", "ColonyEtcd", "ColonyRedis"],
+        "NIOSSL": ["ColonyServer", "ColonyProxy", "ColonyEtcd", "ColonyRedis", "ColonyClusterTransport"],
         "NIOPosix": [
             "ColonyServer", "ColonyProxy", "ColonyRedis", "ColonyMemcached", "ColonyAsyncHTTPClient",
             "ColonyClusterTransport",

@@ -104,7 +104,7 @@ struct ElectionProbe {
                     let now = clock.now
                     guard leadership.isLeader else { return }
                     self.events.note("acts \(leadership.term)", at: now)
-                    try await Task.sleep(for: Self.interval)
+                    try await clock.sleep(for: Self.interval)
                 }
             }
         }

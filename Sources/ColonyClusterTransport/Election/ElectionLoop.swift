@@ -2,6 +2,7 @@ import ColonyCluster
 import ColonyCore
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// Carries out what a ``VotingElection`` wants done.
 ///
@@ -58,6 +59,7 @@ final class ElectionLoop: @unchecked Sendable {
         self.links = VotingLinks(
             on: eventLoop, clock: node.clock, addresses: configuration.addresses,
             timeout: configuration.settings.electionTimeout / 2,
+            certificates: configuration.protection.certificates,
             makeConversation: { boots.conversation(configuration) }, count: node.count,
             refused: { [weak node] in node?.running?.refuse($0, from: $1) })
     }
@@ -98,17 +100,22 @@ final class ElectionLoop: @unchecked Sendable {
         guard !self.isClosed else { throw ChannelError.ioOnClosedChannel }
         self.node.count { $0.connectionsAccepted += 1 }
         let handler = VotingConversationHandler(
-            self.boots.conversation(self.node.configuration), dials: false, opened: {},
+            self.boots.conversation(self.node.configuration), .accepting, opened: {},
             received: { [weak self] packet, handler in self?.take(packet, over: handler) },
             ended: { [weak self] handler, refusal, source in
                 self?.accepted.remove(handler)
                 if let refusal { self?.refuse(refusal, from: source) }
             })
+        if let certificates = self.node.configuration.protection.certificates {
+            try channel.pipeline.syncOperations.addHandler(
+                NIOSSLServerHandler(context: certificates.contexts.accepting))
+        }
         try channel.pipeline.syncOperations.addHandler(handler)
         if let surplus = self.accepted.add(handler) { self.turnAway(surplus) }
         let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
-        self.eventLoop.scheduleTask(in: .nanoseconds(Self.greetingTimeout.clampedNanoseconds)) {
-            if !bound.value.isOpen { self.turnAway(bound.value) }
+        // Weakly, because a node that is started again has to find its directory free.
+        self.eventLoop.scheduleTask(in: .nanoseconds(Self.greetingTimeout.clampedNanoseconds)) { [weak self] in
+            if !bound.value.isOpen { self?.turnAway(bound.value) }
         }
     }
 
@@ -154,6 +161,9 @@ final class ElectionLoop: @unchecked Sendable {
             for handler in loop.accepted.channels { handler.close() }
             loop.server?.close(promise: nil)
         }
+        // After what is being written now. Only then may another process have the directory.
+        let file = self.file
+        await Task(executorPreference: Self.disk) { file.close() }.value
     }
 
     // MARK: Deciding
@@ -241,7 +251,7 @@ final class ElectionLoop: @unchecked Sendable {
     }
 
     private func write() {
-        guard let record = self.waiting else { return }
+        guard let record = self.waiting, !self.isClosed else { return }
         self.waiting = nil
         self.isWriting = true
         let file = self.file

@@ -38,7 +38,7 @@ public struct ElectionNodeConfiguration: Sendable {
     ///   - addresses: Those of all nodes that it may have to do with; its own may be among them.
     ///   - host: An address of this host, or a name that leads to one.
     ///   - port: From 0 to 65,535.
-    ///   - protection: A keyring, unless all nodes are on this host: without a key everybody who reaches the port can vote.
+    ///   - protection: A keyring or certificates, unless all nodes are on this host: without them everybody who reaches the port can vote.
     /// - Throws: ``ClusterError`` with code `invalidConfiguration`, which quotes the value.
     public init(
         election: LeaseName, cluster: ClusterName, node: NodeID, beginning: Beginning,

@@ -1,14 +1,14 @@
-import ColonyCluster
-import ColonyCore
-import Logging
+package import ColonyCluster
+package import ColonyCore
+package import Logging
 
 /// What the log is told of an election, and how often: an election that goes wrong may go wrong many times a second.
-struct ElectionNotices: Sendable {
+package struct ElectionNotices: Sendable {
     /// A line of the log.
-    struct Notice: Sendable {
-        let level: Logger.Level
-        let message: Logger.Message
-        var metadata: Logger.Metadata
+    package struct Notice: Sendable {
+        package let level: Logger.Level
+        package let message: Logger.Message
+        package var metadata: Logger.Metadata
     }
 
     /// How much of one kind there is in one minute.
@@ -19,14 +19,16 @@ struct ElectionNotices: Sendable {
     }
 
     /// How often something of one kind is told in a minute. What is more is counted, and the count told with the next one.
-    static let mostPerMinute = 10
+    package static let mostPerMinute = 10
 
     private var minutes: [String: Minute] = [:]
+
+    package init() {}
 
     // MARK: What is told
 
     /// What there is to say of an event, if anything.
-    mutating func notice(of event: VotingEvent, at now: MonotonicInstant) -> Notice? {
+    package mutating func notice(of event: VotingEvent, at now: MonotonicInstant) -> Notice? {
         switch event {
         case .elected(let term):
             self.notice("elected", .info, "leads", ["term": "\(term)"], at: now)
@@ -60,7 +62,7 @@ struct ElectionNotices: Sendable {
     }
 
     /// What there is to say of something that was ignored.
-    mutating func notice(
+    package mutating func notice(
         of refusal: ClusterRefusal, from source: String, count: Int, at now: MonotonicInstant
     ) -> Notice? {
         self.notice(

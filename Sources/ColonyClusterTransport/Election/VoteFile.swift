@@ -1,6 +1,7 @@
 public import ColonyCluster
 import ColonyCoordination
 public import ColonyCore
+import Synchronization
 
 #if canImport(Darwin)
 import Darwin
@@ -13,7 +14,7 @@ import Glibc
 /// The record of votes of one node, on its disk: `votes` in a directory that no other process uses.
 ///
 /// It is replaced as a whole. After a crash at any moment it is the old one or the new one; one whose checksum is wrong has gone bad on the disk, and is
-/// refused. A lock on `votes.lock` keeps a second process out, for as long as this value lives.
+/// refused. A lock on `votes.lock` keeps a second process out, until ``close()`` or the end of this value.
 ///
 /// - Important: The calls block. They run on a thread of their own.
 public final class VoteFile: Sendable {
@@ -22,7 +23,8 @@ public final class VoteFile: Sendable {
 
     private let path: String
     private let file: SafeFile
-    private let lock: Int32
+    /// `nil` after it was given up.
+    private let lock: Mutex<Int32?>
 
     /// Opens the file of a directory, which is there. Nothing is read yet.
     ///
@@ -36,19 +38,25 @@ public final class VoteFile: Sendable {
                 "the file \(NameRules.quoted(lockPath)) cannot be made: \(String(cString: strerror(errno)))")
         }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            close(lock)
+            _ = closeDescriptor(lock)
             throw ClusterError(
                 .invalidConfiguration,
                 "another process votes with \(NameRules.quoted(directory)); each node needs a directory of its own")
         }
-        self.lock = lock
+        self.lock = Mutex(lock)
         self.path = "\(directory)/\(Self.fileName)"
         self.file = SafeFile(path: self.path)
     }
 
-    deinit {
-        // Closing it gives up the lock.
-        close(self.lock)
+    deinit { self.close() }
+
+    /// Lets another process vote with the directory. Nothing can be written after that.
+    public func close() {
+        self.lock.withLock { lock in
+            // Closing it gives up the lock.
+            if let lock { _ = closeDescriptor(lock) }
+            lock = nil
+        }
     }
 
     /// What is written down; `nil` if nothing ever was.
@@ -72,6 +80,9 @@ public final class VoteFile: Sendable {
     ///
     /// - Throws: ``ClusterError`` with code `unavailable`. What the disk has is not known then, and the node must end.
     public func write(_ record: VoteRecord) throws(ClusterError) {
+        guard self.lock.withLock({ $0 != nil }) else {
+            throw ClusterError(.unavailable, "the record of votes was closed, and another process may have it")
+        }
         do {
             try self.file.write(record.encoded())
         } catch {
@@ -79,3 +90,6 @@ public final class VoteFile: Sendable {
         }
     }
 }
+
+/// `close` of the system, which is hidden where a method has its name.
+private func closeDescriptor(_ descriptor: Int32) -> Int32 { close(descriptor) }

@@ -1,17 +1,28 @@
 import ColonyCluster
 import ColonyCore
 import NIOCore
+import NIOSSL
 
 /// What goes over one connection of an election: greetings, and then packets in one direction, from the side that dials. Used on its event loop only.
 final class VotingConversationHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
 
+    /// What a connection is for.
+    enum Role {
+        /// For packets of whoever has made it.
+        case accepting
+        /// For packets to a node.
+        case dialling(NodeID)
+    }
+
     /// More than the largest set of voters with the longest names takes.
     static let mostPacketBytes = 32 << 10
 
     private var conversation: SealedConversation
-    private let dials: Bool
+    private let role: Role
+    /// In whose name the other side may speak, once it is known.
+    private var peerNames = PeerNames.certified([])
     private var reader = FrameReader(mostBytes: SealedConversation.greetingBytes)
     private let opened: () -> Void
     private let received: (VotingPacket, VotingConversationHandler) -> Void
@@ -24,12 +35,12 @@ final class VotingConversationHandler: ChannelInboundHandler {
     ///   - received: A packet has come.
     ///   - ended: Nothing will come or go any more, in case because something came that was refused. It is called once.
     init(
-        _ conversation: SealedConversation, dials: Bool, opened: @escaping () -> Void,
+        _ conversation: SealedConversation, _ role: Role, opened: @escaping () -> Void,
         received: @escaping (VotingPacket, VotingConversationHandler) -> Void,
         ended: @escaping (VotingConversationHandler, _ refusal: ClusterRefusal?, _ source: SocketAddress?) -> Void
     ) {
         self.conversation = conversation
-        self.dials = dials
+        self.role = role
         self.opened = opened
         self.received = received
         self.ended = ended
@@ -53,7 +64,7 @@ final class VotingConversationHandler: ChannelInboundHandler {
     }
 
     func channelActive(context: ChannelHandlerContext) {
-        if self.dials { self.write(self.conversation.greeting(), context) }
+        if case .dialling = self.role { self.write(self.conversation.greeting(), context) }
         context.fireChannelActive()
     }
 
@@ -71,12 +82,20 @@ final class VotingConversationHandler: ChannelInboundHandler {
     private func take(_ frame: [UInt8], _ context: ChannelHandlerContext) throws(ClusterRefusal) {
         switch try self.conversation.open(frame) {
         case .greeted(let answer):
+            self.peerNames = PeerNames(context)
+            if case .dialling(let id) = self.role { try self.demand(id) }
             self.reader.mostBytes = Self.mostPacketBytes + SealedConversation.overhead
             if let answer { self.write(answer, context) }
             self.opened()
         case .content(let bytes):
-            self.received(try Self.packet(bytes), self)
+            let packet = try Self.packet(bytes)
+            try self.demand(packet.sender)
+            self.received(packet, self)
         }
+    }
+
+    private func demand(_ id: NodeID) throws(ClusterRefusal) {
+        guard self.peerNames.contain(id.rawValue) else { throw .wrongCertificate }
     }
 
     private static func packet(_ bytes: [UInt8]) throws(ClusterRefusal) -> VotingPacket {
@@ -107,6 +126,7 @@ final class VotingConversationHandler: ChannelInboundHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if case .handshakeFailed = error as? NIOSSLError { return self.end(context, .wrongCertificate) }
         self.end(context)
     }
 

@@ -2,6 +2,7 @@ import ColonyCluster
 import ColonyCore
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 #if canImport(Musl)
 import Musl
@@ -23,6 +24,7 @@ final class VotingLinks {
     private let eventLoop: any EventLoop
     private let clock: any MonotonicClock
     private let timeout: Duration
+    private let certificates: NodeCertificates?
     private let makeConversation: () -> SealedConversation
     private let count: ((inout ElectionStatistics) -> Void) -> Void
     private let refused: (_ refusal: ClusterRefusal, _ source: SocketAddress?) -> Void
@@ -32,11 +34,12 @@ final class VotingLinks {
 
     /// - Parameters:
     ///   - timeout: For how long a connection is waited for, and until when it is not tried again.
+    ///   - certificates: What connections are made with; `nil` for no TLS.
     ///   - count: Counts what is done.
     ///   - refused: The other side has sent something that is not to be heard.
     init(
         on eventLoop: any EventLoop, clock: any MonotonicClock, addresses: [NodeID: MemberAddress], timeout: Duration,
-        makeConversation: @escaping () -> SealedConversation,
+        certificates: NodeCertificates?, makeConversation: @escaping () -> SealedConversation,
         count: @escaping ((inout ElectionStatistics) -> Void) -> Void,
         refused: @escaping (_ refusal: ClusterRefusal, _ source: SocketAddress?) -> Void
     ) {
@@ -44,6 +47,7 @@ final class VotingLinks {
         self.clock = clock
         self.addresses = addresses
         self.timeout = timeout
+        self.certificates = certificates
         self.makeConversation = makeConversation
         self.count = count
         self.refused = refused
@@ -66,7 +70,7 @@ final class VotingLinks {
         }
         if link.waiting != nil { self.count { $0.packetsDropped += 1 } }
         link.waiting = packet
-        if !link.isConnecting, link.retriesAt <= self.clock.now { self.connect(link, to: address) }
+        if !link.isConnecting, link.retriesAt <= self.clock.now { self.connect(link, to: address, of: id) }
     }
 
     private func send(_ packet: VotingPacket, _ handler: VotingConversationHandler, _ channel: any Channel) {
@@ -76,11 +80,11 @@ final class VotingLinks {
         }
     }
 
-    private func connect(_ link: Link, to address: MemberAddress) {
+    private func connect(_ link: Link, to address: MemberAddress, of id: NodeID) {
         link.isConnecting = true
         link.retriesAt = self.clock.now.advanced(by: self.timeout)
         let handler = VotingConversationHandler(
-            self.makeConversation(), dials: true,
+            self.makeConversation(), .dialling(id),
             opened: { [weak self, weak link] in
                 guard let self, let link, let channel = link.channel, let handler = link.handler else { return }
                 link.isConnecting = false
@@ -101,6 +105,7 @@ final class VotingLinks {
         link.handler = handler
         let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
         let boundLink = NIOLoopBound(link, eventLoop: self.eventLoop)
+        let certificates = self.certificates
         let links = NIOLoopBound(self, eventLoop: self.eventLoop)
         ClientBootstrap(group: self.eventLoop)
             .connectTimeout(.nanoseconds(self.timeout.clampedNanoseconds))
@@ -109,6 +114,10 @@ final class VotingLinks {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     boundLink.value.channel = channel
+                    if let context = certificates?.contexts.dialling {
+                        try channel.pipeline.syncOperations.addHandler(
+                            NIOSSLClientHandler(context: context, serverHostname: nil))
+                    }
                     try channel.pipeline.syncOperations.addHandler(bound.value)
                 }
             }

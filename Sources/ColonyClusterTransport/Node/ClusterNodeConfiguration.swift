@@ -74,6 +74,11 @@ public struct ClusterNodeConfiguration: Sendable {
                 "nobody is reached at \(NameRules.quoted(advertisedHost)), which stands for all addresses: advertise one of them"
             )
         }
+        if case .certificates = protection {
+            throw ClusterError(
+                .invalidConfiguration,
+                "datagrams between members cannot be protected by certificates: give the cluster a key")
+        }
         if case .unsealedOnLoopback = protection, !TransportAddress.isLoopback(host) {
             throw ClusterError(
                 .invalidConfiguration,
@@ -100,6 +105,8 @@ public struct ClusterNodeConfiguration: Sendable {
 public enum ClusterProtection: Sendable {
     /// Sealed with the keys of the cluster: nobody without one can read it, change it, or take part.
     case keyring(ClusterKeyring)
+    /// By TLS with a certificate of each node. For elections only: members of a cluster send datagrams, which have to be sealed.
+    case certificates(NodeCertificates)
     /// Not at all, and only on loopback addresses.
     case unsealedOnLoopback
     /// Not at all. Everybody who reaches the port can be a member, and remove others.
@@ -108,5 +115,10 @@ public enum ClusterProtection: Sendable {
     /// The keyring, if there is one.
     var keyring: ClusterKeyring? {
         if case .keyring(let keyring) = self { keyring } else { nil }
+    }
+
+    /// The certificates, if there are any.
+    var certificates: NodeCertificates? {
+        if case .certificates(let certificates) = self { certificates } else { nil }
     }
 }

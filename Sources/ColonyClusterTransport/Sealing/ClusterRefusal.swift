@@ -6,6 +6,9 @@ public enum ClusterRefusal: String, Error, Hashable, Sendable, CaseIterable, Cus
     case wrongVersion
     /// It is sealed with a key that is not in the keyring, or is sealed and there is no keyring.
     case wrongKey
+    /// It came over a connection without TLS, or whose certificate is of another authority, is not valid at present, or has another name than the sender's. Only
+    /// where nodes know each other by certificates.
+    case wrongCertificate
     /// It is not sealed, and has to be.
     case unsealed
     /// It is of a cluster of another name.
@@ -30,7 +33,7 @@ public enum ClusterRefusal: String, Error, Hashable, Sendable, CaseIterable, Cus
     /// Whether somebody should look at it: it is what a mistake in the configuration looks like.
     var isMisconfiguration: Bool {
         switch self {
-        case .wrongVersion, .wrongKey, .unsealed, .wrongCluster: true
+        case .wrongVersion, .wrongKey, .wrongCertificate, .unsealed, .wrongCluster: true
         case .alien, .wrongPurpose, .forged, .replayed, .misdirected, .undecodable, .oversized, .rateLimited: false
         }
     }

@@ -5,20 +5,25 @@ import Testing
 
 /// Nodes of one election in processes of their own, on this host or on hosts of a network of theirs.
 final class Candidates {
-    static let timeout: Duration = .milliseconds(300)
-
     let folder: TemporaryFolder
     let log: EventLog
     let processes: [String: ServerProcess]
     let network: PrivateNetwork?
     let names: [String]
+    /// The election time-out.
+    let timeout: Duration
 
-    /// - Parameter network: With so many hosts, or `nil` for all on the loopback address. On hosts they know each other by membership as well.
-    init(_ names: [String], on network: PrivateNetwork? = nil) throws {
+    /// - Parameters:
+    ///   - network: With so many hosts, or `nil` for all on the loopback address. On hosts they know each other by membership as well.
+    ///   - timeout: Longer where it is checked that nobody is elected, which a machine that has no time for a leader does by itself.
+    init(
+        _ names: [String], on network: PrivateNetwork? = nil, timeout: Duration = .milliseconds(600)
+    ) throws {
         self.folder = try TemporaryFolder("colony-votes")
         self.log = EventLog(path: "\(self.folder.path)/events")
         self.network = network
         self.names = names
+        self.timeout = timeout
         let key = "\(self.folder.path)/key"
         try Data("AAECAwQFBgcICQoLDA0ODw==\n".utf8).write(to: URL(fileURLWithPath: key))
         // The products of the package lie beside the bundle of its tests.
@@ -33,7 +38,7 @@ final class Candidates {
             try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
             var words = [
                 "elect", "name=\(name)", "directory=\(directory)", "key=\(key)", "events=\(self.log.path)",
-                "timeout=\(Self.timeout.components.attoseconds / 1_000_000_000_000_000)",
+                "timeout=\(timeout.components.attoseconds / 1_000_000_000_000_000)",
             ]
             words += voters
             if network != nil {

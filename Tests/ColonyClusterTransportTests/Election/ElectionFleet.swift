@@ -16,29 +16,36 @@ final class ElectionFleet: Sendable {
         let campaign: Task<Void, any Error>
     }
 
-    static let timeout: Duration = .milliseconds(300)
-
     let folder: TemporaryFolder
     let protection: ClusterProtection
+    private let certificates: [NodeID: NodeCertificates]
     private let cluster: ClusterName
     private let election: LeaseName
     private let logger: Logger
+    /// The election time-out.
+    let timeout: Duration
     let members = Mutex<[NodeID: Member]>([:])
     /// The terms in which somebody has begun to lead, in order.
     let terms = Mutex<[FencingToken]>([])
     private let leaderships = Mutex<[Leadership]>([])
 
-    /// - Parameter protection: A key that nobody else has, if not given.
+    /// - Parameters:
+    ///   - certificates: Of those that have one.
+    ///   - protection: Of the others: a key that nobody else has, if not given.
+    ///   - timeout: Longer where nobody else may be elected, which a machine that has no time for a leader does by itself.
     init(
-        cluster: ClusterName = "sea", election: LeaseName = "scheduler", protection: ClusterProtection? = nil,
-        logger: Logger = Nodes.silent
+        cluster: ClusterName = "sea", election: LeaseName = "scheduler", certificates: [NodeID: NodeCertificates] = [:],
+        protection: ClusterProtection? = nil,
+        timeout: Duration = .milliseconds(300), logger: Logger = Nodes.silent
     ) throws {
         self.folder = try TemporaryFolder("colony-votes")
         var generator = SystemRandomNumberGenerator()
         self.protection = try protection ?? .keyring(ClusterKeyring(ClusterKey.random(using: &generator)))
+        self.certificates = certificates
         self.cluster = cluster
         self.election = election
         self.logger = logger
+        self.timeout = timeout
     }
 
     deinit {
@@ -62,8 +69,10 @@ final class ElectionFleet: Sendable {
         return ElectionNode(
             try ElectionNodeConfiguration(
                 election: self.election, cluster: self.cluster, node: id, beginning: .founding(set), addresses: all,
-                port: 0, directory: try self.directory(of: id), protection: self.protection,
-                settings: try VotingSettings(electionTimeout: Self.timeout)), logger: self.logger)
+                port: 0, directory: try self.directory(of: id),
+                protection: self.certificates[id].map { .certificates($0) } ?? self.protection,
+                settings: try VotingSettings(electionTimeout: self.timeout, steadiness: self.timeout)),
+            logger: self.logger)
     }
 
     /// Starts nodes, for the first time or again, and tells all of each other.

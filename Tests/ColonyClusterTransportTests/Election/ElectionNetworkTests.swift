@@ -35,11 +35,11 @@ import Testing
             _ = try await candidates.agreement(of: majority)
             try await candidates.membership(of: majority)
             try await candidates.membership(of: minority.sorted())
-            try await candidates.nobodyBegins(for: Candidates.timeout * 3, after: next)
+            try await candidates.nobodyBegins(for: candidates.timeout * 3, after: next)
             // The lease counts from a heartbeat that was sent before the cut.
             let late = candidates.log.events.filter {
                 minority.contains($0.name) && $0.word == "acts"
-                    && $0.at > cutAt.advanced(by: Candidates.timeout)
+                    && $0.at > cutAt.advanced(by: candidates.timeout)
             }
             #expect(late.isEmpty, "the smaller side went on: \(late)")
             for name in minority {
@@ -49,7 +49,7 @@ import Testing
             let agreed = try await candidates.agreement()
             #expect(agreed == next, "those who came back have disturbed \(next): \(agreed)")
             try await candidates.membership()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: next)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: next)
         }
     }
 
@@ -65,24 +65,24 @@ import Testing
             try await candidates.eventually("a node that hears no leader") {
                 $0.latest("sees", of: other)?.rest.hasSuffix(" -") == true
             }
-            try await candidates.nobodyBegins(for: Candidates.timeout * 4, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 4, after: leader)
             try network.unmute(host, towards: otherHost)
             #expect(try await candidates.agreement() == leader)
             // The leader does not hear it.
             try network.mute(otherHost, towards: host)
-            try await candidates.nobodyBegins(for: Candidates.timeout * 4, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 4, after: leader)
             try network.unmute(otherHost, towards: host)
             // It is stopped for a while, and then killed, and comes back each time.
             try candidates[other].suspend()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 4, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 4, after: leader)
             try candidates[other].resume()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: leader)
             try candidates[other].kill()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: leader)
             try candidates[other].start()
             #expect(try await candidates.agreement() == leader)
             try await candidates.membership()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: leader)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: leader)
         }
     }
 
@@ -100,11 +100,15 @@ import Testing
             try await candidates.eventually("the end of the former leadership") {
                 $0.events.contains { $0.word == "ends" && $0.term == leader.term }
             }
-            try await candidates.nobodyBegins(for: Candidates.timeout * 3, after: next)
+            // Connections that were open would be silent for about as long again, if nobody gave them up.
+            try await candidates.nobodyBegins(for: .seconds(8), after: next)
             for other in others { try network.unmute(host, towards: candidates.host(other)) }
+            let mendedAt = HostClock().now
             #expect(try await candidates.agreement() == next)
+            let silence = mendedAt.duration(to: try #require(candidates.log.latest("sees", of: leader.name)).at)
+            #expect(silence < candidates.timeout * 6, "it was heard \(silence) after the network was mended")
             try await candidates.membership()
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: next)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: next)
         }
     }
 }

@@ -3,6 +3,7 @@ import ColonyClusterTransport
 import ColonyCoordination
 import ColonyCore
 import Foundation
+import Synchronization
 import Testing
 
 /// Elections by votes over TCP on this host, with files, in real time.
@@ -31,31 +32,21 @@ import Testing
         #expect(terms == terms.sorted() && Set(terms).count == terms.count)
     }
 
-    /// With `COLONY_KILLS=100` it measures, and holds the figure; a few kills beside other tests say only that there is another leader.
-    @Test("Leaders that end without a word, one after the other, are replaced soon, and terms rise")
+    @Test("Leaders that end without a word, one after the other, are replaced, and terms rise")
     func manyFailOvers() async throws {
-        let kills = ProcessInfo.processInfo.environment["COLONY_KILLS"].flatMap { Int($0) } ?? 5
         let set = try VoterSet(voters: ["a", "b", "c"])
         let fleet = try ElectionFleet()
         try await fleet.start(set.voters, of: set)
-        var times: [Duration] = []
-        for kill in 1...kills {
-            try await eventually("one leader") { fleet.terms.withLock { $0.count } == kill && fleet.leaders.count == 1 }
-            let leader = try #require(fleet.leaders.first)
-            let nodes = fleet.members.withLock { $0.values.map(\.node) }
-            try await eventually("a leader that all know") { nodes.allSatisfy { $0.knownLeader == leader } }
-            let start = HostClock().now
-            try await fleet.kill(leader)
-            try await eventually("another leader") { fleet.terms.withLock { $0.count } == kill + 1 }
-            times.append(start.duration(to: HostClock().now))
-            try await fleet.start([leader], of: set)
+        for _ in 1...5 {
+            let leader = try await fleet.leader()
+            try await eventually("work for the leader") {
+                fleet.terms.withLock { $0.last } == leader.leadership?.term
+            }
+            let count = fleet.terms.withLock { $0.count }
+            try await fleet.kill(leader.configuration.node)
+            try await eventually("another leader") { fleet.terms.withLock { $0.count } > count }
+            try await fleet.start([leader.configuration.node], of: set)
         }
-        times.sort()
-        let figures =
-            "of \(kills) kills: median \(times[kills / 2]), p99 \(times[kills * 99 / 100]), most \(times[kills - 1])"
-        let isMeasured = kills >= 100
-        #expect(times[kills * 99 / 100] <= .seconds(isMeasured ? 1 : 5), "\(figures)")
-        if isMeasured { FileHandle.standardOutput.write(Data("\(figures)\n".utf8)) }
         let terms = fleet.terms.withLock { $0 }
         #expect(terms == terms.sorted() && Set(terms).count == terms.count, "\(terms)")
     }

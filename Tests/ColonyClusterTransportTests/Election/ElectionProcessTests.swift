@@ -11,7 +11,7 @@ import Testing
     @Test("Leaders whose processes are killed, one after the other, are replaced soon, and terms rise")
     func killedLeadersAreReplaced() async throws {
         let kills = ProcessInfo.processInfo.environment["COLONY_KILLS"].flatMap { Int($0) } ?? 5
-        let candidates = try Candidates(Self.names)
+        let candidates = try Candidates(Self.names, timeout: .milliseconds(300))
         var times: [Duration] = []
         for _ in 1...kills {
             let leader = try await candidates.agreement()
@@ -56,7 +56,7 @@ import Testing
             }
             #expect(late.isEmpty, "the former leader went on: \(late)")
             // Whoever comes back disturbs nobody.
-            try await candidates.nobodyBegins(for: Candidates.timeout * 2, after: next)
+            try await candidates.nobodyBegins(for: candidates.timeout * 2, after: next)
         }
         try candidates.log.audit()
     }

@@ -146,7 +146,7 @@ import Testing
                 claims: claims))
     }
 
-    private static func changed(_ original: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
+    static func changed(_ original: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
         var bytes = original
         for _ in 0...Int.random(in: 0...3, using: &generator) {
             guard !bytes.isEmpty else { return bytes }
