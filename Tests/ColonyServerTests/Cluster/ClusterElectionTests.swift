@@ -48,7 +48,8 @@ private struct Electorate {
 }
 
 private func election(_ server: TestServer) async throws -> [String: Any] {
-    try #require(try await server.send(.GET, "/v1/cluster").json["election"] as? [String: Any])
+    let cluster = try await server.send(.GET, "/v1/cluster")
+    return try #require(cluster.json["election"] as? [String: Any])
 }
 
 /// Waits until all of them have heard of one leader that is not `former`.
@@ -63,8 +64,10 @@ private func leader(of servers: [String: TestServer], after former: String? = ni
     return try #require(found)
 }
 
-private func messages(_ server: TestServer) async throws -> Int {
-    try #require(try await server.send(.GET, "/v1/queues/q").integer("ready"))
+private func messages(_ server: TestServer?) async throws -> Int {
+    let server = try #require(server)
+    let queue = try await server.send(.GET, "/v1/queues/q")
+    return try #require(queue.integer("ready"))
 }
 
 @Suite("Daemons that elect a leader", .timeLimit(.minutes(3)))
@@ -91,7 +94,7 @@ struct ClusterElectionTests {
                     #"{"cron":"* * * * * *","queue":"q","message":{"body":"go"},"missed":"skip"}"#)
                 #expect(put.status == 200, "\(put.text)")
             }
-            try await eventually("the leader publishes") { try await messages(try #require(servers[first])) >= 2 }
+            try await eventually("the leader publishes") { try await messages(servers[first]) >= 2 }
             for (name, server) in servers where name != first {
                 #expect(try await messages(server) == 0)
                 try await eventually("\(name) lets ticks pass") {
@@ -104,20 +107,24 @@ struct ClusterElectionTests {
 
             // Who does not lead says who does, and where.
             let other = try #require(servers.keys.sorted().first { $0 != first })
-            let refused = try await #require(servers[other]).post("/v1/cluster/leader", #"{"node":"\#(other)"}"#)
+            let follower = try #require(servers[other])
+            let refused = try await follower.post("/v1/cluster/leader", #"{"node":"\#(other)"}"#)
             #expect((refused.status, refused.code) == (409, "not_leader"))
-            #expect(refused.detail.contains(try #require(servers[first]).url), "\(refused.detail)")
+            let place = try #require(servers[first]?.url)
+            #expect(refused.detail.contains(place), "\(refused.detail)")
 
-            let asked = try await #require(servers[first]).post("/v1/cluster/leader", #"{"node":"\#(other)"}"#)
+            let former = try #require(servers[first])
+            let asked = try await former.post("/v1/cluster/leader", #"{"node":"\#(other)"}"#)
             #expect(asked.status == 200 && asked.json["changed"] as? Bool == true, "\(asked.text)")
             let second = try await leader(of: servers, after: first)
             #expect(second == other)
-            let again = try await #require(servers[second]).post("/v1/cluster/leader", #"{"node":"\#(second)"}"#)
+            let again = try await follower.post("/v1/cluster/leader", #"{"node":"\#(second)"}"#)
             #expect(again.json["changed"] as? Bool == false, "\(again.text)")
-            let terms = try #require(try await election(try #require(servers[first]))["terms"] as? [[String: Any]])
+            let seen = try await election(former)
+            let terms = try #require(seen["terms"] as? [[String: Any]])
             #expect(terms.map { $0["leader"] as? String }.prefix(2) == [second, first])
             #expect(terms.dropFirst().first?["reason"] as? String == "handedOver", "\(terms)")
-            try await eventually("the next one publishes") { try await messages(try #require(servers[second])) >= 1 }
+            try await eventually("the next one publishes") { try await messages(servers[second]) >= 1 }
 
             await servers[second]?.stop()
             var left = servers
