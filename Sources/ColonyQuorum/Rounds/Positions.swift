@@ -7,6 +7,8 @@ struct Positions: Equatable, Sendable {
     var isEmpty: Bool { self.bits == 0 }
     var count: Int { self.bits.nonzeroBitCount }
 
+    func isSubset(of other: Positions) -> Bool { self.bits & ~other.bits == 0 }
+
     func contains(_ position: Int) -> Bool { self.bits & Self.bit(position) != 0 }
 
     /// - Returns: Whether it was not there.

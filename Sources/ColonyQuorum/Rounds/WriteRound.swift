@@ -14,6 +14,7 @@ package struct WriteRound: Sendable {
     private var outstanding = Positions()
     private var relieved = Positions()
     private var owed = Positions()
+    private var slow = Positions()
     package private(set) var stored: [Int] = []
     package private(set) var isDecided = false
     /// Whether somebody has not answered yet.
@@ -64,7 +65,8 @@ package struct WriteRound: Sendable {
     /// A home that is slow may still store the write; that somebody stands in does no harm then.
     package mutating func isSlow(_ position: Int) -> [Directive] {
         guard self.outstanding.contains(position), !self.isDecided else { return [] }
-        return self.relieve(position, owing: false)
+        self.slow.insert(position)
+        return self.relieve(position, owing: false) + self.judge()
     }
 
     private mutating func relieve(_ position: Int, owing: Bool) -> [Directive] {
@@ -89,6 +91,8 @@ package struct WriteRound: Sendable {
             return [.decide(isAcknowledged: true)]
         }
         if self.stored.count + self.outstanding.count < self.need {
+            // Those that are about to answer decide whether it is known to be nowhere.
+            if !self.outstanding.isSubset(of: self.slow) { return [] }
             self.isDecided = true
             return [.decide(isAcknowledged: false)]
         }

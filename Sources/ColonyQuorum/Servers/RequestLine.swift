@@ -40,9 +40,16 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
         let caller: Caller
         let slowAt: MonotonicInstant
         let deadline: MonotonicInstant
+        /// A watch that begins with this call.
+        let watch: Watch?
         var isSlow = false
         /// Whether the answer is here, and is being handed out.
         var isAnswered = false
+    }
+
+    private struct Watch {
+        let caller: Caller
+        let wakes: MonotonicInstant
     }
 
     private struct State {
@@ -119,11 +126,11 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
         }
         state.lastNumber += 1
         let deadline = batch.reduce(batch[0].deadline) { min($0, $1.deadline) }
+        let slowAt = now.advanced(by: self.hedge)
         let call = Call(
-            number: state.lastNumber, batch: batch, caller: caller, slowAt: now.advanced(by: self.hedge),
-            deadline: deadline)
+            number: state.lastNumber, batch: batch, caller: caller, slowAt: slowAt, deadline: deadline,
+            watch: self.makeWatch(for: min(slowAt, deadline), &state))
         state.calls.append(call)
-        self.see(to: min(call.slowAt, deadline), &state)
         return call
     }
 
@@ -146,10 +153,13 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
                 // Whoever was answered goes first, so that what they ask next is in the next call.
                 await Task.yield()
                 guard let next = self.next(after: call) else { return }
+                if let watch = next.watch { self.start(watch) }
                 call = next
             }
         }
         first.caller.keep(task)
+        // Behind the call, so that where everything is late, what has only to be done comes before what gives it up.
+        if let watch = first.watch { self.start(watch) }
     }
 
     private func isInTime(_ call: Call) -> Bool {
@@ -169,22 +179,26 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
 
     // MARK: Watching
 
-    /// Sees to it that the watch wakes at an instant or before.
-    private func see(to instant: MonotonicInstant, _ state: inout State) {
-        if let wakes = state.wakes, wakes <= instant { return }
+    /// A watch that wakes at an instant, unless there is one that wakes before.
+    private func makeWatch(for instant: MonotonicInstant, _ state: inout State) -> Watch? {
+        if let wakes = state.wakes, wakes <= instant { return nil }
         state.watch?.cancel()
-        let watch = Caller()
-        state.watch = watch
+        let watch = Watch(caller: Caller(), wakes: instant)
+        state.watch = watch.caller
         state.wakes = instant
-        watch.keep(
-            Task(executorPreference: Caller.executor) {
-                var wakes = instant
-                while true {
-                    do { try await self.clock.sleep(until: wakes, tolerance: nil) } catch { return }
-                    guard let next = self.inspect(as: watch) else { return }
-                    wakes = next
-                }
-            })
+        return watch
+    }
+
+    private func start(_ watch: Watch) {
+        let task = Task(executorPreference: Caller.executor) {
+            var wakes = watch.wakes
+            while true {
+                do { try await self.clock.sleep(until: wakes, tolerance: nil) } catch { return }
+                guard let next = self.inspect(as: watch.caller) else { return }
+                wakes = next
+            }
+        }
+        watch.caller.keep(task)
     }
 
     /// Looks for what is late.
