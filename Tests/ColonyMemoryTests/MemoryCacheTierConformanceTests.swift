@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The memory tier keeps the promises of the port of shared caches", .timeLimit(.minutes(2)))
 struct MemoryCacheTierConformanceTests {
-    @Test(arguments: CacheTierConformance.cases)
+    @Test(arguments: CacheTierConformance.cases + CacheTierConformance.rankingCases)
     func `on a manual clock`(check: CacheTierCase) async {
         let harness = ManualCacheTierHarness { clock in
             let tier = MemoryCacheTier(clock: clock)
@@ -15,14 +15,15 @@ struct MemoryCacheTierConformanceTests {
         #expect(await check.run(on: harness) == .passed)
     }
 
-    @Test(arguments: CacheTierConformance.cases)
+    @Test(arguments: CacheTierConformance.cases + CacheTierConformance.rankingCases)
     func `on the clock of the host`(check: CacheTierCase) async {
         let tier = MemoryCacheTier()
         #expect(await check.run(on: LiveCacheTierHarness(timeScale: 0.01) { tier.client() }) == .passed)
     }
 
     @Test func `names of cases are unique, and every subject has one`() {
-        #expect(Set(CacheTierConformance.cases.map(\.name)).count == CacheTierConformance.cases.count)
+        #expect(Set((CacheTierConformance.cases + CacheTierConformance.rankingCases).map(\.name)).count
+                == CacheTierConformance.cases.count + CacheTierConformance.rankingCases.count)
         #expect(Set(CacheTierConformance.cases.map(\.property)) == Set(CacheTierCase.Property.allCases))
     }
 }

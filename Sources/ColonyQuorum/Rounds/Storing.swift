@@ -75,8 +75,8 @@ final class Storing: LaneClient {
         retention: TombstoneRetention, onLateDebt: (@Sendable (Debt) -> Void)? = nil
     ) {
         self.key = key
-        self.written = written
-        self.bytes = EnvelopeCoding.encode(written, key: key)
+        self.written = retention.withoutPastWriters(written)
+        self.bytes = EnvelopeCoding.encode(self.written, key: key)
         self.lanes = lanes
         self.known = known
         self.later = later
@@ -168,7 +168,8 @@ final class Storing: LaneClient {
         var state = self.written
         if let held {
             do throws(QuorumError) {
-                let there = try EnvelopeCoding.decode(held.value, key: self.key)
+                let there = self.retention.withoutPastWriters(
+                    try EnvelopeCoding.decode(held.value, key: self.key))
                 state = try there.merging(self.written)
                 if state == there { return self.isContained(in: there, at: position) }
                 if state != self.written { bytes = EnvelopeCoding.encode(state, key: self.key) }

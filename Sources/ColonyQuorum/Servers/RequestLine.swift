@@ -32,6 +32,9 @@ enum LineEnding: Sendable {
     case full
 }
 
+/// What becomes of a request at once.
+private enum LineFate { case isTaken, isSlow, isRefused }
+
 /// Requests of one kind to one server: those that wait, and the calls that are under way.
 final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
     private struct Call {
@@ -97,15 +100,26 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
 
     /// Sends a request, at once or with the next call.
     func add(_ request: Request) {
-        let (isTaken, call) = self.state.withLock { state -> (Bool, Call?) in
-            if state.waiting.count >= self.waitingLimit { return (false, nil) }
+        var call: Call?
+        let fate = self.state.withLock { state -> LineFate in
+            if state.waiting.count >= self.waitingLimit { return .isRefused }
             state.waiting.append(request)
-            if state.calls.count < self.callLimit { return (true, self.take(Caller(), &state)) }
+            if state.calls.count < self.callLimit {
+                call = self.take(Caller(), &state)
+                return .isTaken
+            }
             if state.waitingSince == nil { state.waitingSince = self.clock.now }
-            return (true, nil)
+            // Behind calls that are slow, nobody need wait to find that out again.
+            guard state.warned == state.waiting.count - 1, state.calls.allSatisfy(\.isSlow) else { return .isTaken }
+            state.warned += 1
+            return .isSlow
         }
         if let call { self.start(call) }
-        if !isTaken { self.end([request], .full) }
+        switch fate {
+        case .isTaken: break
+        case .isSlow: request.client.isSlow(at: request.position)
+        case .isRefused: self.end([request], .full)
+        }
     }
 
     /// Makes a call of what waits; there must be room for it.

@@ -54,14 +54,16 @@ extension QuorumStore {
             return self.states[index] == self.merged
         }
 
-        mutating func take(_ answer: Reading.Answer, key: CacheKey) throws(QuorumError) {
+        mutating func take(
+            _ answer: Reading.Answer, key: CacheKey, _ retention: TombstoneRetention
+        ) throws(QuorumError) {
             var state: StoredState?
             if let held = answer.held {
                 // Servers agree as a rule, and the same bytes need not be read twice.
                 if let first = self.answers.first, first.held?.value == held.value, let known = self.states[0] {
                     state = known
                 } else {
-                    let there = try EnvelopeCoding.decode(held.value, key: key)
+                    let there = retention.withoutPastWriters(try EnvelopeCoding.decode(held.value, key: key))
                     self.merged = try self.merged?.merging(there) ?? there
                     state = there
                 }
@@ -82,7 +84,7 @@ extension QuorumStore {
         for route in routes {
             var failures = seen.failures
             try await self.gather(self.question, key, route, &failures, until: deadline) {
-                answer throws(QuorumError) in try seen.take(answer, key: key)
+                answer throws(QuorumError) in try seen.take(answer, key: key, self.retention)
             }
             seen.failures = failures
         }
@@ -134,7 +136,7 @@ extension QuorumStore {
     // MARK: Sessions
 
     private func covers(_ state: StoredState?, _ floor: QuorumContext) -> Bool {
-        (state?.context ?? QuorumContext()).covers(floor) || self.isForgotten(floor)
+        (state?.context ?? QuorumContext()).covers(self.retention.withoutPastWriters(floor)) || self.isForgotten(floor)
     }
 
     /// Whether all that the session has seen may be gone for good: a delete whose grace is over.
@@ -160,7 +162,7 @@ extension QuorumStore {
             for answer in outcome.answers {
                 rest.removeAll { $0 === answer.lane }
                 do throws(QuorumError) {
-                    try seen.take(answer, key: key)
+                    try seen.take(answer, key: key, self.retention)
                 } catch {
                     seen.failures.append(ReplicaFailure(answer.lane.server, .undecodable, error.message))
                 }

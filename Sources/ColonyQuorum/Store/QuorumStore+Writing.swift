@@ -171,8 +171,9 @@ extension QuorumStore {
             failures += outcome.failures
             if !outcome.isAcknowledged {
                 let isKnown = outcome.stored.isEmpty && !outcome.isUncertain && acknowledged.isEmpty
+                let isForeign = !failures.isEmpty && failures.allSatisfy { $0.kind == .undecodable }
                 let error = QuorumError(
-                    outcome.isCancelled ? .cancelled : isKnown ? .unavailable : .unknown,
+                    outcome.isCancelled ? .cancelled : !isKnown ? .unknown : isForeign ? .undecodable : .unavailable,
                     "\(outcome.stored.count) servers hold the write of \(NameRules.quoted(key.rawValue)), and "
                         + "\(self.settings.writeQuorum) are needed",
                     acknowledged: acknowledged + outcome.stored, failures: failures)

@@ -109,9 +109,11 @@ public final class QuorumStore: Sendable {
         self.settings = settings
         self.journal = journal
         self.clock = HybridLogicalClock(wallClock: settings.wallClock, maximumDrift: settings.maximumDrift)
+        let retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
+        self.retention = retention
         self.writers = SiblingWriters(
-            node: node, capacity: 10_000, siblings: settings.maximumSiblings, generator: generator)
-        self.retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
+            node: node, capacity: 10_000, siblings: settings.maximumSiblings, retention: retention,
+            generator: generator)
         var lanes: [NodeID: ServerLane] = [:]
         for (server, tier) in tiers { lanes[server] = ServerLane(server, tier, settings) }
         let map = try ServerMap(
