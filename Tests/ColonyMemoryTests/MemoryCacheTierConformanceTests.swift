@@ -22,7 +22,8 @@ struct MemoryCacheTierConformanceTests {
     }
 
     @Test func `names of cases are unique, and every subject has one`() {
-        #expect(Set((CacheTierConformance.cases + CacheTierConformance.rankingCases).map(\.name)).count
+        #expect(
+            Set((CacheTierConformance.cases + CacheTierConformance.rankingCases).map(\.name)).count
                 == CacheTierConformance.cases.count + CacheTierConformance.rankingCases.count)
         #expect(Set(CacheTierConformance.cases.map(\.property)) == Set(CacheTierCase.Property.allCases))
     }

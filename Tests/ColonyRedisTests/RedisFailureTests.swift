@@ -65,7 +65,9 @@ struct RedisFailureTests {
     func frozen() async throws {
         let server = try await RedisProcess()
         let tier = try server.tier { $0.timeout = .milliseconds(300) }
-        try await Polling.eventually("it is set") { await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil }
+        try await Polling.eventually("it is set") {
+            await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil
+        }
         try await server.suspend()
         let clock = HostClock()
         let start = clock.now
@@ -85,7 +87,9 @@ struct RedisFailureTests {
             $0.timeout = .milliseconds(100)
             $0.keepAlive = .milliseconds(100)
         }
-        try await Polling.eventually("it is set") { await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil }
+        try await Polling.eventually("it is set") {
+            await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil
+        }
         try await server.suspend()
         var message = ""
         try await Polling.eventually("the silence is noticed") {

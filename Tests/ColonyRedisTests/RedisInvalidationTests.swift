@@ -130,7 +130,9 @@ struct RedisInvalidationTests {
         }
         let listener = try Listener(tier)
         try await other.set([CacheWrite("last", text: "1")])
-        try await Polling.eventually("all was told") { listener.all.contains { $0 == .keys(["last"]) } || listener.gaps > 1 }
+        try await Polling.eventually("all was told") {
+            listener.all.contains { $0 == .keys(["last"]) } || listener.gaps > 1
+        }
         #expect(await reader.next() != nil)
         await tier.close()
         await other.close()

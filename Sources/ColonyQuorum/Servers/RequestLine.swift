@@ -265,9 +265,13 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
     private func due(_ state: State) -> MonotonicInstant? {
         var due: MonotonicInstant?
         func consider(_ instant: MonotonicInstant) { due = due.map { min($0, instant) } ?? instant }
-        for call in state.calls where !call.isAnswered { consider(call.isSlow ? call.deadline : min(call.slowAt, call.deadline)) }
+        for call in state.calls where !call.isAnswered {
+            consider(call.isSlow ? call.deadline : min(call.slowAt, call.deadline))
+        }
         for request in state.waiting { consider(request.deadline) }
-        if let since = state.waitingSince, state.warned < state.waiting.count { consider(since.advanced(by: self.hedge)) }
+        if let since = state.waitingSince, state.warned < state.waiting.count {
+            consider(since.advanced(by: self.hedge))
+        }
         return due
     }
 }

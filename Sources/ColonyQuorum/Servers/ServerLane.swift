@@ -24,7 +24,8 @@ final class ServerLane: Sendable {
             perform: { batch throws(CacheError) in
                 try await tier.get(batch.count == 1 ? [batch[0].key] : batch.map(\.key))
             },
-            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) } },
+            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
+            },
             end: post.end)
         self.changes = RequestLine(
             settings, batchLimit: batchLimit,
@@ -108,7 +109,8 @@ private struct RankedLines: Sendable {
         self.values = RequestLine(
             settings, batchLimit: batchLimit,
             perform: { batch throws(CacheError) in try await tier.values(of: batch.map(\.key)) },
-            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) } },
+            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
+            },
             end: post.end)
         self.ranks = RequestLine(
             settings, batchLimit: batchLimit,

@@ -14,12 +14,11 @@
 // processes write one key within that time. Between its stamps a write may be seen, then what the other process wrote,
 // and then the write again. That is nothing to readers who are promised convergence or their own past, and everything
 // to those who are promised a register. No rule saves it for them: a server that holds a later write cannot tell
-// whether it has held the first attempt before, nor whether somebody has read it there. It is known that no register
-// with several writers and readers whose writes take one round trip exists, once a server may fail [1]. So strong
-// writes ask, and ask for times only, which cost a tenth of the values.
+// whether it has held the first attempt before, nor whether somebody has read it there. It is proven that no register
+// of several writers has writes that take one round trip [1]. So strong writes ask, for times only.
 //
-// [1] P. Dutta, R. Guerraoui, R. Levy, M. Vukolić, How Fast Can a Distributed Atomic Read Be?, PODC 2004, section 7
-//     (multi-writer registers).
+// [1] K. Huang, Y. Huang, H. Wei, Fine-Grained Analysis on Fast Implementations of Distributed Multi-Writer Atomic
+//     Registers, PODC 2020 (arXiv 2001.07855): the impossibility of fast writes.
 
 import ColonyCaches
 import ColonyClocks

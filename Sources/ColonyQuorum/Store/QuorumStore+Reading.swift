@@ -147,7 +147,8 @@ extension QuorumStore {
 
     /// Asks the servers that were not asked, until what the session has seen is among the answers.
     private func lookFurther(
-        _ key: CacheKey, _ floor: QuorumContext, _ first: Seen, _ routes: [ServerRoute], until deadline: MonotonicInstant
+        _ key: CacheKey, _ floor: QuorumContext, _ first: Seen, _ routes: [ServerRoute],
+        until deadline: MonotonicInstant
     ) async throws(QuorumError) -> Seen {
         var seen = first
         var rest: [ServerLane] = []

@@ -146,7 +146,8 @@ extension QuorumStore {
     /// Brings a state to a write quorum of every map.
     func store(
         _ state: StoredState, of key: CacheKey, _ routes: [ServerRoute], known: [Reading.Answer] = [],
-        failures: [ReplicaFailure] = [], later: LaterStates = .count, until deadline: MonotonicInstant, context: QuorumContext
+        failures: [ReplicaFailure] = [], later: LaterStates = .count, until deadline: MonotonicInstant,
+        context: QuorumContext
     ) async -> Stored {
         var acknowledged: [NodeID] = []
         var owed: [NodeID: NodeID?] = [:]

@@ -21,7 +21,9 @@ struct TombstoneRetention: Sendable {
     /// changed for the time of grace, within which every server learns what it missed; and the writer must be past the
     /// age at which it takes another name, for as long again.
     func withoutPastWriters(_ state: StoredState) -> StoredState {
-        guard case .siblings(let changed, let set) = state, self.age(of: changed.time) >= self.grace else { return state }
+        guard case .siblings(let changed, let set) = state, self.age(of: changed.time) >= self.grace else {
+            return state
+        }
         let kept = set.parts.filter { part in
             guard part.values.isEmpty, let born = SiblingWriters.birth(of: part.node) else { return true }
             return self.age(of: born) < self.grace * 2

@@ -29,7 +29,8 @@ enum RedisCommand: RedisRequest {
 
     var key: CacheKey {
         switch self {
-        case .get(let key), .getFirst(_, let key), .timeToLive(let key), .delete(let key), .script(_, let key, _, _): key
+        case .get(let key), .getFirst(_, let key), .timeToLive(let key), .delete(let key), .script(_, let key, _, _):
+            key
         case .set(let entry): entry.key
         }
     }

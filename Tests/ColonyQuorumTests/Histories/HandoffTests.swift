@@ -13,7 +13,9 @@ struct HandoffTests {
     }
 
     /// What is wrong on the servers after one was away and has been given what it missed.
-    private func defects(_ seed: Seed, _ makeJournal: (MemoryHintJournal) -> any HintJournal = { $0 }) throws -> [String] {
+    private func defects(_ seed: Seed, _ makeJournal: (MemoryHintJournal) -> any HintJournal = { $0 }) throws
+        -> [String]
+    {
         let hints = MemoryHintJournal()
         let journal = makeJournal(hints)
         return try Simulation(seed: seed).run { simulation in

@@ -51,7 +51,8 @@ struct RoundTests {
         #expect(round.stored == [0])
     }
 
-    @Test("a write that cannot be acknowledged any more waits for those that are about to answer, and not for slow ones")
+    @Test(
+        "a write that cannot be acknowledged any more waits for those that are about to answer, and not for slow ones")
     func undecidedWrites() {
         var round = WriteRound(homes: [0, 1, 2], need: 2)
         _ = round.start()

@@ -66,7 +66,9 @@ struct RedisLeaseTests {
         // A server that has lost everything, as after a crash without persistence.
         server.kill()
         try await server.start()
-        try await Polling.eventually("the server is used again") { await leaseError { try await engine.inspect("job") } == nil }
+        try await Polling.eventually("the server is used again") {
+            await leaseError { try await engine.inspect("job") } == nil
+        }
         try await grant("after the server has lost all")
         // One that has lost the last of it, as after a failover to a replica that lagged behind.
         try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }

@@ -8,12 +8,16 @@ import Testing
 @Suite("A registry on Redis", .enabled(if: RedisProcess.isAvailable), .timeLimit(.minutes(5)))
 struct RedisRegistryTests {
     private func written(_ answer: RegistryAnswer) throws -> RegistryRecord {
-        guard case .written(let record) = answer else { throw Polling.Disappointment(description: "not written: \(answer)") }
+        guard case .written(let record) = answer else {
+            throw Polling.Disappointment(description: "not written: \(answer)")
+        }
         return record
     }
 
     private func conflict(_ answer: RegistryAnswer) throws -> RegistryRecord? {
-        guard case .conflict(let record) = answer else { throw Polling.Disappointment(description: "no conflict: \(answer)") }
+        guard case .conflict(let record) = answer else {
+            throw Polling.Disappointment(description: "no conflict: \(answer)")
+        }
         return record
     }
 

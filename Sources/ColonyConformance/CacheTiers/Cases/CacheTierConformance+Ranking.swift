@@ -1,4 +1,4 @@
-public import ColonyCaches
+import ColonyCaches
 import ColonyCore
 
 extension CacheTierConformance {
@@ -53,7 +53,8 @@ extension CacheTierConformance {
             guard case .stored = outcome else { throw ConformanceFailure("the version was refused: \(outcome)") }
             try await Self.expectRanks([1], [key], tier)
         },
-        CacheTierCase("a ranked entry ends when its time is over, and one without a time does not", .expiry) { context in
+        CacheTierCase("a ranked entry ends when its time is over, and one without a time does not", .expiry) {
+            context in
             let tier = try Self.ranking(context.tier)
             let (short, kept) = (try context.key("short"), try context.key("kept"))
             let time = context.scaled(.seconds(5))
@@ -66,7 +67,8 @@ extension CacheTierConformance {
             let values = try await tier.values(of: [short, kept])
             try expect(values == [nil, Self.entry(kept, 2).value], "and the values \(values)")
         },
-        CacheTierCase("of many writers the one with the highest rank stays, and ranks only rise", .contention) { context in
+        CacheTierCase("of many writers the one with the highest rank stays, and ranks only rise", .contention) {
+            context in
             let tier = try Self.ranking(context.tier)
             let other = try Self.ranking(context.other)
             let keys = try (0..<150).map { try context.key("item-\($0)") }
@@ -124,7 +126,8 @@ extension CacheTierConformance {
 
     private static func expectRanks(_ expected: [UInt64], _ keys: [CacheKey], _ tier: any RankingTier) async throws {
         let ranks = try await tier.ranks(of: keys, by: Self.order).map { try $0.get() }
-        try expect(ranks == expected.map { .rank($0) }, "the ranks are \(ranks.prefix(3)) and not \(expected.prefix(3))")
+        try expect(
+            ranks == expected.map { .rank($0) }, "the ranks are \(ranks.prefix(3)) and not \(expected.prefix(3))")
         let values = try await tier.values(of: keys)
         try expect(
             values.map { $0.flatMap { Self.order.rank(of: $0) } } == expected, "the values have other ranks than these")
