@@ -3,7 +3,8 @@ public import ColonyCaches
 extension MemoryCacheTier: RankingTier {
     /// Stores entries that rank above what is there, all at one moment.
     ///
-    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest`, `valueTooLarge`, or `closed`; nothing is stored then.
+    /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest`, `valueTooLarge`, or `closed`; nothing is stored
+    ///   then.
     /// - Complexity: O(1) per entry on average, and O(*n*) in the number of listeners.
     public func raise(
         _ entries: [CacheWrite], by ranking: EntryRanking

@@ -37,7 +37,8 @@ public struct QuorumSettings: Sendable {
 
     /// How long a call may take; from 1 millisecond.
     public var timeout: Duration = .seconds(1)
-    /// After how long without an answer another server is asked as well; above zero. A little above the slowest
+    /// After how long without an answer another server is asked as well, also while the request waits behind others to
+    /// the same server; above zero. A little above the slowest
     /// hundredth of all answers is a good value: it then costs one request in a hundred.
     public var hedge: Duration = .milliseconds(50)
     /// How long a server that failed is asked last, and by a sloppy store not at all, growing with each failure.

@@ -5,7 +5,8 @@ import ColonyRESP
 extension RedisCacheTier: RankingTier {
     /// Stores entries that rank above what is there, by a script that Redis runs in one step for up to 128 of them.
     ///
-    /// - Complexity: One round trip; two when a server has not met the script. On a cluster there is a call for each entry.
+    /// - Complexity: One round trip; two when a server has not met the script. On a cluster there is a call for each
+    ///   entry.
     public func raise(
         _ entries: [CacheWrite], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {

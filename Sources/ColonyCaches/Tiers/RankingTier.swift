@@ -1,21 +1,21 @@
 /// A shared cache that compares ranks for its users: an entry is replaced only by one of higher rank, in one step, and
 /// whoever writes need not know what is there.
 ///
-/// Ranks lie in the values themselves, as ``EntryRanking`` says, so that entries stay plain entries of the cache. Whoever
-/// writes ranked keys by other means, such as ``CacheTier/set(_:)``, can take any rank back.
+/// Ranks lie in the values themselves, as ``EntryRanking`` says, so that entries stay plain entries of the cache.
+/// Whoever writes ranked keys by other means, such as ``CacheTier/set(_:)``, can take any rank back.
 ///
 /// Each entry is atomic for itself; a call as a whole is not.
 public protocol RankingTier: CacheTier {
     /// Stores each entry unless what is there has the same rank, a higher one, or none.
     ///
     /// - Parameters:
-    ///   - entries: At most ``CacheTierLimits/keysPerCall``, each with a rank. A key may come twice; its entries are then
-    ///     compared in their order.
+    ///   - entries: At most ``CacheTierLimits/keysPerCall``, each with a rank. A key may come twice; its entries are
+    ///     then compared in their order.
     ///   - ranking: Where ranks lie.
     /// - Returns: For each entry, in the same order, what became of it, or why the store refused it. An entry that is
     ///   repeated because its fate was unknown may find itself there.
-    /// - Throws: ``CacheError`` where the call as a whole failed: `invalidRequest` for too many entries or one without a
-    ///   rank, and nothing was stored; after `unavailable` and `cancelled` any part may have been.
+    /// - Throws: ``CacheError`` where the call as a whole failed: `invalidRequest` for too many entries or one without
+    ///   a rank, and nothing was stored; after `unavailable` and `cancelled` any part may have been.
     func raise(
         _ entries: [CacheWrite], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<RankedSet, CacheError>]
@@ -29,8 +29,8 @@ public protocol RankingTier: CacheTier {
         of keys: [CacheKey], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<EntryRank, CacheError>]
 
-    /// Looks keys up like ``CacheTier/get(_:)``, without the versions, which a ranked write does not need and some stores
-    /// must compute.
+    /// Looks keys up like ``CacheTier/get(_:)``, without the versions, which a ranked write does not need and some
+    /// stores must compute.
     func values(of keys: [CacheKey]) async throws(CacheError) -> [[UInt8]?]
 }
 

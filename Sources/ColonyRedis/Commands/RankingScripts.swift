@@ -1,18 +1,20 @@
 import ColonyCaches
 
-/// The script that compares ranks, for many keys in one call: what a call of a script costs Redis is then shared by them.
+/// The script that compares ranks, for many keys in one call: what a call of a script costs Redis is then shared by
+/// them.
 ///
 /// A rank is read as two numbers of 32 bits, because a number of Lua is exact up to 53 bits only; and not compared as a
-/// string, because Lua compares strings in the order of the server's locale. Numbers for commands are strings, because to
-/// write one out costs Lua as much as the command.
+/// string, because Lua compares strings in the order of the server's locale. Numbers for commands are strings, because
+/// to write one out costs Lua as much as the command.
 extension RedisScript {
     /// How many keys go into one call, so that the server's other clients do not wait long: some 300 µs.
     static let keysPerRankingCall = 128
 
-    /// Arguments: how many prefixes, the prefixes, a value for each key, and, unless none has any, the milliseconds to live
-    /// for each key or nothing.
+    /// Arguments: how many prefixes, the prefixes, a value for each key, and, unless none has any, the milliseconds to
+    /// live for each key or nothing.
     ///
-    /// Answers with the number of keys if all were stored, or for each key with 1, with what is there, or with an error.
+    /// Answers with the number of keys if all were stored, or for each key with 1, with what is there, or with an
+    /// error.
     static let raise = RedisScript(
         """
         local forms, known = tonumber(ARGV[1]), {}

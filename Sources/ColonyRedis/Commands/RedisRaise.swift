@@ -1,8 +1,8 @@
 import ColonyCaches
 import ColonyRESP
 
-/// A call of ``RedisScript/raise``, written without arrays in between. Several keys are possible only where there is one
-/// server.
+/// A call of ``RedisScript/raise``, written without arrays in between. Several keys are possible only where there is
+/// one server.
 struct RedisRaise: RedisRequest {
     let entries: ArraySlice<CacheWrite>
     let ranking: EntryRanking

@@ -6,7 +6,8 @@ import Testing
 
 @Suite("Writes that do not ask first")
 struct HastyWriteTests {
-    /// Two processes with clocks far apart write one key in turn; the names of the writes that were not read afterwards.
+    /// Two processes with clocks far apart write one key in turn; the names of the writes that were not read
+    /// afterwards.
     private func vanished(_ seed: Seed, careless: Bool) throws -> [String] {
         try Simulation(seed: seed).run { simulation in
             let cluster = try SimulatedCluster(simulation, servers: 3)
