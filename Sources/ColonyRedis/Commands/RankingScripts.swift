@@ -1,5 +1,3 @@
-import ColonyCaches
-
 /// The script that compares ranks, for many keys in one call: what a call of a script costs Redis is then shared by
 /// them.
 ///
