@@ -82,6 +82,24 @@ final class MemoryCacheStore: Sendable {
         }
     }
 
+    func raise(_ entries: [CacheWrite], by ranking: EntryRanking) -> [RankedSet] {
+        self.changing { state in
+            let now = self.clock.now
+            var changed: [CacheKey] = []
+            let results = entries.map { entry -> RankedSet in
+                if let present = Self.living(entry.key, at: now, in: &state) {
+                    guard let held = ranking.rank(of: present.value), let rank = ranking.rank(of: entry.value),
+                        rank > held
+                    else { return .held(Self.answer(present, at: now)) }
+                }
+                self.store(entry, at: now, in: &state)
+                changed.append(entry.key)
+                return .stored
+            }
+            return (results, changed)
+        }
+    }
+
     func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) -> Bool {
         self.changing { state in
             guard

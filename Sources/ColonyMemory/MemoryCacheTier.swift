@@ -155,7 +155,7 @@ public final class MemoryCacheTier: CacheTier {
         }
     }
 
-    private func admit(keyCount: Int) throws(CacheError) {
+    func admit(keyCount: Int) throws(CacheError) {
         if self.state.withLock(\.isClosed) { throw CacheError(.closed, "the memory tier was closed") }
         guard keyCount <= self.limits.keysPerCall else {
             throw CacheError(
@@ -163,7 +163,7 @@ public final class MemoryCacheTier: CacheTier {
         }
     }
 
-    private func check(_ entry: CacheWrite) throws(CacheError) {
+    func check(_ entry: CacheWrite) throws(CacheError) {
         if let timeToLive = entry.timeToLive, timeToLive <= .zero {
             throw CacheError(
                 .invalidRequest, "a time to live of \(timeToLive) is not possible for \(entry.key): it is above zero")

@@ -86,7 +86,7 @@ public struct ReplicaFailure: Error, Sendable, CustomStringConvertible {
         case unavailable
         /// It answered and refused. *Not done*.
         case refused
-        /// Too much waits for it already. *Not done*.
+        /// Too much waits for it already, or calls ahead hung until the time of this one was over. *Not done*.
         case overloaded
         /// What it holds under the key is no entry of this store, or is damaged. *Not done*.
         case undecodable

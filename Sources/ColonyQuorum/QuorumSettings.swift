@@ -22,7 +22,7 @@ public struct QuorumSettings: Sendable {
 
     // MARK: Quorums
 
-    /// *N*: on how many servers each key is kept, from 1 to the number of servers.
+    /// *N*: on how many servers each key is kept, from 1 to the number of servers, and at most 16.
     public var replicas = 3
     /// *R*: how many of them must answer a read, from 1 to *N*.
     public var readQuorum = 2
@@ -37,7 +37,8 @@ public struct QuorumSettings: Sendable {
 
     /// How long a call may take; from 1 millisecond.
     public var timeout: Duration = .seconds(1)
-    /// After how long without an answer another server is asked as well; above zero. A little above the slowest
+    /// After how long without an answer another server is asked as well, also while the request waits behind others to
+    /// the same server; above zero. A little above the slowest
     /// hundredth of all answers is a good value: it then costs one request in a hundred.
     public var hedge: Duration = .milliseconds(50)
     /// How long a server that failed is asked last, and by a sloppy store not at all, growing with each failure.
@@ -90,7 +91,7 @@ public struct QuorumSettings: Sendable {
     /// The first thing that is wrong; `nil` if nothing is.
     func defect(servers: Int) -> String? {
         let counts: [(Int, ClosedRange<Int>, String)] = [
-            (self.replicas, 1...max(1, servers), "the number of replicas N on \(servers) servers"),
+            (self.replicas, 1...max(1, min(servers, 16)), "the number of replicas N on \(servers) servers"),
             (self.readQuorum, 1...max(1, self.replicas), "the read quorum R of \(self.replicas) replicas"),
             (self.writeQuorum, 1...max(1, self.replicas), "the write quorum W of \(self.replicas) replicas"),
             (self.maximumSiblings, 1...1_024, "the most siblings of a key"),

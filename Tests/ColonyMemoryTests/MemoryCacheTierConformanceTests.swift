@@ -6,7 +6,7 @@ import Testing
 
 @Suite("The memory tier keeps the promises of the port of shared caches", .timeLimit(.minutes(2)))
 struct MemoryCacheTierConformanceTests {
-    @Test(arguments: CacheTierConformance.cases)
+    @Test(arguments: CacheTierConformance.cases + CacheTierConformance.rankingCases)
     func `on a manual clock`(check: CacheTierCase) async {
         let harness = ManualCacheTierHarness { clock in
             let tier = MemoryCacheTier(clock: clock)
@@ -16,7 +16,7 @@ struct MemoryCacheTierConformanceTests {
         #expect(outcome == .passed)
     }
 
-    @Test(arguments: CacheTierConformance.cases)
+    @Test(arguments: CacheTierConformance.cases + CacheTierConformance.rankingCases)
     func `on the clock of the host`(check: CacheTierCase) async {
         let tier = MemoryCacheTier()
         let outcome = await check.run(on: LiveCacheTierHarness(timeScale: 0.01) { tier.client() })
@@ -24,7 +24,9 @@ struct MemoryCacheTierConformanceTests {
     }
 
     @Test func `names of cases are unique, and every subject has one`() {
-        #expect(Set(CacheTierConformance.cases.map(\.name)).count == CacheTierConformance.cases.count)
+        #expect(
+            Set((CacheTierConformance.cases + CacheTierConformance.rankingCases).map(\.name)).count
+                == CacheTierConformance.cases.count + CacheTierConformance.rankingCases.count)
         #expect(Set(CacheTierConformance.cases.map(\.property)) == Set(CacheTierCase.Property.allCases))
     }
 }

@@ -3,6 +3,7 @@ import ColonyMemory
 import ColonyRESP
 import ColonyRedis
 import ColonyTransactions
+import RealServers
 import Synchronization
 import Testing
 
@@ -108,7 +109,7 @@ struct RedisBarrierTests {
             try await barrier.end(
                 TransactionID(stringLiteral: "t-\(number)"), besides: Self.keys[0], keepingFor: .milliseconds(5))
         }
-        try await eventually("nothing is left but the seats") {
+        try await Polling.eventually("nothing is left but the seats") {
             try server.connect().ask("DBSIZE").integer == Int64(Self.keys.count)
         }
         await barrier.close()

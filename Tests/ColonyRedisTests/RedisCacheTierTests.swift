@@ -2,6 +2,7 @@ import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("A cache tier on one Redis", .enabled(if: RedisProcess.isAvailable))
@@ -44,7 +45,7 @@ struct RedisCacheTierTests {
         let left = try #require(found[0]?.timeToLive)
         #expect(left > .seconds(60) && left <= .seconds(100))
         #expect(found[1]?.timeToLive == nil)
-        try await eventually("the short one ends") { try await tier.get(["c"])[0] == nil }
+        try await Polling.eventually("the short one ends") { try await tier.get(["c"])[0] == nil }
         #expect(await code { try await tier.set([CacheWrite("d", [], timeToLive: .zero)]) } == .invalidRequest)
         await tier.close()
     }
@@ -130,7 +131,7 @@ struct RedisCacheTierTests {
         // may throw away what it said.
         let refusal = await code { try await tier.set([large]) }
         #expect(refusal == .valueTooLarge || refusal == .unavailable)
-        try await eventually("the tier is connected again") {
+        try await Polling.eventually("the tier is connected again") {
             await code { try await tier.set([CacheWrite("c", text: "3")]) } == nil
         }
         #expect(text(try await tier.get(["c"])[0]) == "3")
@@ -149,7 +150,7 @@ struct RedisCacheTierTests {
         try await tier.set([CacheWrite("a", text: "1")])
         try await server.suspend()
         let waiting = (0..<2).map { _ in Task { await code { try await tier.get(["a", "b"]) } } }
-        try await eventually("the fifth command is refused") {
+        try await Polling.eventually("the fifth command is refused") {
             let refused = Task { await code { try await tier.get(["a"]) } }
             // It is refused at once, or it is one of those that wait.
             try await HostClock().sleep(for: .milliseconds(1))
@@ -158,7 +159,7 @@ struct RedisCacheTierTests {
         }
         server.resume()
         for task in waiting { _ = await task.value }
-        try await eventually("the tier goes on") { await code { try await tier.get(["a"]) } == nil }
+        try await Polling.eventually("the tier goes on") { await code { try await tier.get(["a"]) } == nil }
         await tier.close()
     }
 

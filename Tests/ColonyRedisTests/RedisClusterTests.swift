@@ -2,6 +2,7 @@ import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("A cache tier on a Redis Cluster", .enabled(if: RedisProcess.isAvailable), .serialized, .timeLimit(.minutes(5)))
@@ -100,7 +101,7 @@ struct RedisClusterTests {
             }
         }
         try await cluster.nodes[owner].start()
-        try await eventually("the server has its slots again") {
+        try await Polling.eventually("the server has its slots again") {
             await code { try await tier.set([CacheWrite("key-1", text: "again")]) } == nil
         }
         #expect(text(try await tier.get(["key-1"])[0]) == "again")

@@ -9,7 +9,7 @@ import Testing
     .timeLimit(.minutes(5)))
 struct RedisConformanceTests {
     /// One server for each case, so that no case sees what another has left.
-    @Test(arguments: CacheTierConformance.cases)
+    @Test(arguments: CacheTierConformance.cases + CacheTierConformance.rankingCases)
     func `one server`(check: CacheTierCase) async throws {
         let server = try await RedisProcess()
         let options = Self.options(server.address)
@@ -24,7 +24,7 @@ struct RedisConformanceTests {
         var options = Self.options(cluster.nodes[0].address)
         options.isCluster = true
         let clustered = options
-        for check in CacheTierConformance.cases {
+        for check in CacheTierConformance.cases + CacheTierConformance.rankingCases {
             // Cases name their keys at random, so that they may follow one another on one cluster.
             let harness = LiveCacheTierHarness(timeScale: 0.05) { try RedisCacheTier(clustered) }
             let outcome = await check.run(on: harness)

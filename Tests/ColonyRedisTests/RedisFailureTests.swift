@@ -19,7 +19,7 @@ struct RedisFailureTests {
         #expect(await code { try await tier.get(["a"]) } == .unavailable)
         #expect(start.duration(to: clock.now) < .seconds(150), "half of the timeout")
         try await server.start()
-        try await eventually("the server is used") {
+        try await Polling.eventually("the server is used") {
             await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil
         }
         #expect(text(try await tier.get(["a"])[0]) == "1")
@@ -49,12 +49,12 @@ struct RedisFailureTests {
                 }
             }
         }
-        try await eventually("traffic flows") { tally.answered.load(ordering: .relaxed) > 100 }
+        try await Polling.eventually("traffic flows") { tally.answered.load(ordering: .relaxed) > 100 }
         server.kill()
-        try await eventually("calls fail") { tally.failed.load(ordering: .relaxed) > 0 }
+        try await Polling.eventually("calls fail") { tally.failed.load(ordering: .relaxed) > 0 }
         try await server.start()
         let before = tally.answered.load(ordering: .relaxed)
-        try await eventually("traffic flows again") { tally.answered.load(ordering: .relaxed) > before + 100 }
+        try await Polling.eventually("traffic flows again") { tally.answered.load(ordering: .relaxed) > before + 100 }
         for task in traffic { task.cancel() }
         for task in traffic { _ = await task.result }
         #expect(tally.codes.withLock { $0.subtracting(["cancelled"]) } == ["unavailable"])
@@ -65,7 +65,9 @@ struct RedisFailureTests {
     func frozen() async throws {
         let server = try await RedisProcess()
         let tier = try server.tier { $0.timeout = .milliseconds(300) }
-        try await eventually("it is set") { await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil }
+        try await Polling.eventually("it is set") {
+            await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil
+        }
         try await server.suspend()
         let clock = HostClock()
         let start = clock.now
@@ -74,7 +76,7 @@ struct RedisFailureTests {
         let waited = start.duration(to: clock.now)
         #expect(waited >= .milliseconds(295) && waited < .seconds(10), "\(waited)")
         server.resume()
-        try await eventually("it answers") { (try? await tier.get(["a"])[0]).map(text) == "1" }
+        try await Polling.eventually("it answers") { (try? await tier.get(["a"])[0]).map(text) == "1" }
         await tier.close()
     }
 
@@ -85,10 +87,12 @@ struct RedisFailureTests {
             $0.timeout = .milliseconds(100)
             $0.keepAlive = .milliseconds(100)
         }
-        try await eventually("it is set") { await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil }
+        try await Polling.eventually("it is set") {
+            await code { try await tier.set([CacheWrite("a", text: "1")]) } == nil
+        }
         try await server.suspend()
         var message = ""
-        try await eventually("the silence is noticed") {
+        try await Polling.eventually("the silence is noticed") {
             do {
                 _ = try await tier.get(["a"])
             } catch let error as CacheError {
@@ -97,7 +101,7 @@ struct RedisFailureTests {
             return message.contains("silent") || message.contains("connect") || message.contains("connection")
         }
         server.resume()
-        try await eventually("it answers") { (try? await tier.get(["a"])[0]).map(text) == "1" }
+        try await Polling.eventually("it answers") { (try? await tier.get(["a"])[0]).map(text) == "1" }
         await tier.close()
     }
 

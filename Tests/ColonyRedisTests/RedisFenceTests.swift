@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("Keys of Redis guarded by fencing tokens", .enabled(if: RedisProcess.isAvailable), .timeLimit(.minutes(5)))
@@ -17,7 +18,7 @@ struct RedisFenceTests {
         let (engine, fence) = (try server.leases(), try self.fence(server))
         // The first holder is stopped for longer than its lease, right before its write.
         let first = try #require(try await engine.tryAcquire("orders/42", owner: "a", for: .milliseconds(20)).lease)
-        try await eventually("its lease has run out") { try await engine.inspect("orders/42") == nil }
+        try await Polling.eventually("its lease has run out") { try await engine.inspect("orders/42") == nil }
         let second = try #require(try await engine.tryAcquire("orders/42", owner: "b", for: .seconds(60)).lease)
         try await fence.set(Array("new".utf8), for: "row", token: second.token)
         let error = await #expect(throws: RedisFencedResource.StaleToken.self) {
@@ -78,7 +79,7 @@ struct RedisFenceTests {
         for key in ["a", "{a}b", "a}b", "{}", "x{y}z"] {
             let resource = try RedisFencedResource(key)
             try await fence.set([1], for: resource, token: FencingToken(rawValue: 7), timeToLive: .milliseconds(10))
-            try await eventually("the value is gone") {
+            try await Polling.eventually("the value is gone") {
                 try await !fence.delete(resource, token: FencingToken(rawValue: 7))
             }
             await #expect(throws: RedisFencedResource.StaleToken.self) {

@@ -2,6 +2,7 @@ import ColonyCaches
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Synchronization
 import Testing
 
@@ -23,7 +24,7 @@ final class Listener: Sendable {
 
     func hears(_ what: String, since position: Int = 0, _ condition: (CacheInvalidation) -> Bool) async throws {
         do {
-            try await eventually(what) { self.all.dropFirst(position).contains(where: condition) }
+            try await Polling.eventually(what) { self.all.dropFirst(position).contains(where: condition) }
         } catch {
             Issue.record("heard \(self.all), looked from \(position)")
             throw error
@@ -88,7 +89,7 @@ struct RedisInvalidationTests {
         try await listener.hears("a", since: 0)
         let position = listener.all.count
         _ = try server.connect().ask("SET", "a", "1", "PX", "20")
-        try await eventually("both the write and the end are told") {
+        try await Polling.eventually("both the write and the end are told") {
             let told = listener.all.dropFirst(position).filter { $0 == .keys(["a"]) }
             return told.count >= 2
         }
@@ -104,10 +105,10 @@ struct RedisInvalidationTests {
         var gaps = first.gaps
         server.kill()
         try await server.start()
-        try await eventually("a gap after the restart") { first.gaps > gaps && second.gaps > 1 }
+        try await Polling.eventually("a gap after the restart") { first.gaps > gaps && second.gaps > 1 }
         gaps = first.gaps
         _ = try server.connect().ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
-        try await eventually("a gap after the reset") { first.gaps > gaps }
+        try await Polling.eventually("a gap after the reset") { first.gaps > gaps }
         let position = first.all.count
         _ = try server.connect().ask("SET", "a", "1")
         try await first.hears("a", since: position)
@@ -129,7 +130,9 @@ struct RedisInvalidationTests {
         }
         let listener = try Listener(tier)
         try await other.set([CacheWrite("last", text: "1")])
-        try await eventually("all was told") { listener.all.contains { $0 == .keys(["last"]) } || listener.gaps > 1 }
+        try await Polling.eventually("all was told") {
+            listener.all.contains { $0 == .keys(["last"]) } || listener.gaps > 1
+        }
         #expect(await reader.next() != nil)
         await tier.close()
         await other.close()
@@ -152,12 +155,12 @@ struct RedisInvalidationTests {
         try await listener.hears("a gap") { $0 == .gap }
         try await server.suspend()
         // Nothing tells that the connection was given up but the gap of the next one.
-        try await eventually("the connection is given up") {
+        try await Polling.eventually("the connection is given up") {
             await code { try await tier.get(["a"]) } == .unavailable
         }
         let before = listener.gaps
         server.resume()
-        try await eventually("it listens again") { listener.gaps > before }
+        try await Polling.eventually("it listens again") { listener.gaps > before }
         await tier.close()
     }
 }

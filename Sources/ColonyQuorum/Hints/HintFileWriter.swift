@@ -167,6 +167,12 @@ final class HintFileWriter: Sendable {
     }
 
     private static func closeFile(_ descriptor: Int32) -> Int32 {
+        // A process that is being started has a copy of the descriptor for a moment, and would hold the lock.
+        _ = flock(descriptor, LOCK_UN)
+        return self.closeDescriptor(descriptor)
+    }
+
+    private static func closeDescriptor(_ descriptor: Int32) -> Int32 {
         #if canImport(Darwin)
         Darwin.close(descriptor)
         #elseif canImport(Musl)

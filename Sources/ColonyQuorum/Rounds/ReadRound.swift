@@ -13,8 +13,8 @@ package struct ReadRound: Sendable {
     private let need: Int
     /// Who was not asked yet, the best last.
     private var rest: [Int]
-    private var outstanding: Set<Int> = []
-    private var slow: Set<Int> = []
+    private var outstanding = Positions()
+    private var slow = Positions()
     private var answers = 0
     package private(set) var isDecided = false
 
@@ -28,33 +28,39 @@ package struct ReadRound: Sendable {
 
     package mutating func start() -> [Directive] {
         var directives: [Directive] = []
-        for _ in 0..<self.need { directives += self.askNext() }
-        return directives + self.judge()
+        directives.reserveCapacity(self.need)
+        for _ in 0..<self.need {
+            if let next = self.next() { directives.append(.ask(next)) }
+        }
+        directives += self.judge()
+        return directives
     }
 
     package mutating func answered(_ position: Int) -> [Directive] {
-        guard self.outstanding.remove(position) != nil else { return [] }
+        guard self.outstanding.remove(position) else { return [] }
         self.answers += 1
         return self.judge()
     }
 
     package mutating func failed(_ position: Int) -> [Directive] {
-        guard self.outstanding.remove(position) != nil else { return [] }
+        guard self.outstanding.remove(position) else { return [] }
         // One that was slow has been replaced already.
         let directives = self.slow.contains(position) ? [] : self.askNext()
         return directives + self.judge()
     }
 
     package mutating func isSlow(_ position: Int) -> [Directive] {
-        guard self.outstanding.contains(position), self.slow.insert(position).inserted else { return [] }
+        guard self.outstanding.contains(position), self.slow.insert(position) else { return [] }
         return self.askNext()
     }
 
-    private mutating func askNext() -> [Directive] {
-        guard !self.isDecided, let next = self.rest.popLast() else { return [] }
+    private mutating func next() -> Int? {
+        guard !self.isDecided, let next = self.rest.popLast() else { return nil }
         self.outstanding.insert(next)
-        return [.ask(next)]
+        return next
     }
+
+    private mutating func askNext() -> [Directive] { self.next().map { [.ask($0)] } ?? [] }
 
     private mutating func judge() -> [Directive] {
         if self.isDecided { return [] }

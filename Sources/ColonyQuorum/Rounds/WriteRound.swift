@@ -11,9 +11,10 @@ package struct WriteRound: Sendable {
     private let need: Int
     private let homes: [Int]
     private var standIns: [Int]
-    private var outstanding: Set<Int> = []
-    private var relieved: Set<Int> = []
-    private var owed: Set<Int> = []
+    private var outstanding = Positions()
+    private var relieved = Positions()
+    private var owed = Positions()
+    private var slow = Positions()
     package private(set) var stored: [Int] = []
     package private(set) var isDecided = false
     /// Whether somebody has not answered yet.
@@ -35,6 +36,7 @@ package struct WriteRound: Sendable {
         let tried = self.homes.filter { !skipping.contains($0) }
         let skipped = tried.count + self.standIns.count >= self.need ? self.homes.filter(skipping.contains) : []
         var directives: [Directive] = []
+        directives.reserveCapacity(self.homes.count)
         for home in self.homes where !skipped.contains(home) {
             self.outstanding.insert(home)
             directives.append(.store(home))
@@ -44,32 +46,39 @@ package struct WriteRound: Sendable {
     }
 
     package mutating func stored(_ position: Int) -> [Directive] {
-        guard self.outstanding.remove(position) != nil else { return [] }
+        guard self.outstanding.remove(position) else { return [] }
         self.stored.append(position)
         return self.judge()
     }
 
     package mutating func failed(_ position: Int) -> [Directive] {
-        guard self.outstanding.remove(position) != nil else { return [] }
+        guard self.outstanding.remove(position) else { return [] }
         return self.relieve(position, owing: true) + self.judge()
+    }
+
+    /// A server holds a later state, and does not take this one. Nobody needs to stand in for it.
+    package mutating func isSurpassed(_ position: Int) -> [Directive] {
+        guard self.outstanding.remove(position) else { return [] }
+        return self.judge()
     }
 
     /// A home that is slow may still store the write; that somebody stands in does no harm then.
     package mutating func isSlow(_ position: Int) -> [Directive] {
         guard self.outstanding.contains(position), !self.isDecided else { return [] }
-        return self.relieve(position, owing: false)
+        self.slow.insert(position)
+        return self.relieve(position, owing: false) + self.judge()
     }
 
     private mutating func relieve(_ position: Int, owing: Bool) -> [Directive] {
         var standIn: Int?
         // Enough have it after the decision; then only the debt is noted.
-        if !self.isDecided, self.relieved.insert(position).inserted, let next = self.standIns.popLast() {
+        if !self.isDecided, self.relieved.insert(position), let next = self.standIns.popLast() {
             self.outstanding.insert(next)
             standIn = next
         }
         var directives: [Directive] = standIn.map { [.store($0)] } ?? []
         // Who stood in is relieved by the delivery of the debt, also where the home was only slow.
-        if self.homes.contains(position), owing || standIn != nil, self.owed.insert(position).inserted {
+        if self.homes.contains(position), owing || standIn != nil, self.owed.insert(position) {
             directives.append(.owe(home: position, standIn: standIn))
         }
         return directives
@@ -82,6 +91,8 @@ package struct WriteRound: Sendable {
             return [.decide(isAcknowledged: true)]
         }
         if self.stored.count + self.outstanding.count < self.need {
+            // Those that are about to answer decide whether it is known to be nowhere.
+            if !self.outstanding.isSubset(of: self.slow) { return [] }
             self.isDecided = true
             return [.decide(isAcknowledged: false)]
         }

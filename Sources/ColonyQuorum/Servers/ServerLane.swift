@@ -1,203 +1,86 @@
-// Why requests gather
-//
-// A call to a server costs the client far more than the request in it: a task, a timer, a wake-up, a system call. So at
-// most a few calls to a server are under way at a time, and what is asked meanwhile goes together in the next one: the
-// busier the store, the larger the calls. It is the same idea as a group commit, and needs no waiting on purpose.
-
 import ColonyCaches
 import ColonyCore
-import Synchronization
 
-/// Who asked a lane for something, and is told what became of it. Answers come on any task, one call for each request.
-protocol LaneClient: AnyObject, Sendable {
-    func found(_ answer: Result<CachedBytes?, ReplicaFailure>, at position: Int)
-    func compared(_ answer: Result<CompareAndSet, ReplicaFailure>, at position: Int)
-    /// There is no answer yet after the time in which one is expected; it may still come.
-    func isSlow(at position: Int)
-}
-
-/// All requests of this process to one server.
+/// All requests of this process to one server, a line for each kind.
 final class ServerLane: Sendable {
-    struct Look: Sendable {
-        let key: CacheKey
-        let deadline: MonotonicInstant
-        let client: any LaneClient
-        let position: Int
-    }
-
-    struct Change: Sendable {
-        let comparison: CacheComparison
-        let deadline: MonotonicInstant
-        let client: any LaneClient
-        let position: Int
-    }
-
-    private struct State {
-        var looks: [Look] = []
-        var changes: [Change] = []
-        var lookCalls = 0
-        var changeCalls = 0
-        var failures = 0
-        var suspectedUntil: MonotonicInstant?
-    }
-
     let server: NodeID
     let tier: any CacheTier
-    private let bulk: (any BulkComparingTier)?
-    private let clock: any MonotonicClock
-    private let hedge: Duration
-    private let suspicion: Backoff
-    private let callLimit: Int
-    private let waitingLimit: Int
-    private let batchLimit: Int
-    private let state = Mutex(State())
+    /// Whether the server compares ranks, so that a last write needs to know nothing of what is there.
+    let comparesRanks: Bool
+    private let health: ServerHealth
+    private let entries: RequestLine<LaneLook, [CachedBytes?]>
+    private let changes: RequestLine<LaneChange, [Result<CompareAndSet, CacheError>]>
+    private let ranked: RankedLines?
 
     init(_ server: NodeID, _ tier: any CacheTier, _ settings: QuorumSettings) {
+        let health = ServerHealth(settings)
+        let post = LanePost(server: server, health: health, waitingLimit: settings.waitingPerServer)
+        let batchLimit = max(1, min(tier.limits.keysPerCall, 512))
         self.server = server
         self.tier = tier
-        self.bulk = tier as? any BulkComparingTier
-        self.clock = settings.clock
-        self.hedge = settings.hedge
-        self.suspicion = settings.suspicion
-        self.callLimit = settings.callsPerServer
-        self.waitingLimit = settings.waitingPerServer
-        self.batchLimit = max(1, min(tier.limits.keysPerCall, 512))
+        self.health = health
+        self.entries = RequestLine(
+            settings, batchLimit: batchLimit,
+            perform: { batch throws(CacheError) in
+                try await tier.get(batch.count == 1 ? [batch[0].key] : batch.map(\.key))
+            },
+            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
+            },
+            end: post.end)
+        self.changes = RequestLine(
+            settings, batchLimit: batchLimit,
+            perform: { batch throws(CacheError) in try await Self.compare(batch, on: tier) },
+            deliver: { batch, result in
+                post.deliver(result, to: batch) { answer in
+                    answer.map { outcome in
+                        switch outcome {
+                        case .stored: .stored
+                        case .conflict(let held): .conflict(held.map { HeldEntry($0) })
+                        }
+                    }
+                }
+            },
+            end: post.end)
+        let ranking = tier as? any RankingTier
+        self.comparesRanks = ranking != nil
+        self.ranked = ranking.map { RankedLines($0, settings, batchLimit: batchLimit, post) }
     }
 
     /// Whether the server has failed lately, so that others are asked first.
-    func isSuspected(at now: MonotonicInstant) -> Bool {
-        self.state.withLock { state in state.suspectedUntil.map { now < $0 } ?? false }
+    func isSuspected(at now: MonotonicInstant) -> Bool { self.health.isSuspected(at: now) }
+
+    /// Asks for what is there, with its version.
+    func lookEntry(_ look: LaneLook) { self.entries.add(look) }
+
+    /// Asks for what is there, with a version only where the server gives it away.
+    func lookValue(_ look: LaneLook) { if let ranked { ranked.values.add(look) } else { self.entries.add(look) } }
+
+    /// Asks for the rank of what is there; for all of it where the server knows nothing of ranks.
+    func lookRank(_ look: LaneLook) { if let ranked { ranked.ranks.add(look) } else { self.entries.add(look) } }
+
+    /// Stores an entry if the version is there.
+    func compare(_ change: LaneChange) { self.changes.add(change) }
+
+    /// Stores an entry if what is there ranks lower. The server must compare ranks.
+    func raise(_ change: LaneChange) {
+        guard let ranked else { preconditionFailure("the server \(self.server) does not compare ranks") }
+        ranked.raises.add(change)
     }
 
-    // MARK: Asking
+    // MARK: Comparing
 
-    func look(_ look: Look) {
-        enum Next { case wait, refuse, start([Look]) }
-        let next = self.state.withLock { state -> Next in
-            if state.looks.count >= self.waitingLimit { return .refuse }
-            state.looks.append(look)
-            return self.takeLooks(&state).map { .start($0) } ?? .wait
+    private static func compare(
+        _ batch: [LaneChange], on tier: any CacheTier
+    ) async throws(CacheError) -> [Result<CompareAndSet, CacheError>] {
+        if let bulk = tier as? any BulkComparingTier {
+            return try await bulk.compareAndSet(batch.map { CacheComparison($0.entry, expecting: $0.version) })
         }
-        switch next {
-        case .wait: break
-        case .refuse: look.client.found(.failure(self.full), at: look.position)
-        case .start(let batch): self.start(batch)
-        }
-    }
-
-    func compare(_ change: Change) {
-        enum Next { case wait, refuse, start([Change]) }
-        let next = self.state.withLock { state -> Next in
-            if state.changes.count >= self.waitingLimit { return .refuse }
-            state.changes.append(change)
-            return self.takeChanges(&state).map { .start($0) } ?? .wait
-        }
-        switch next {
-        case .wait: break
-        case .refuse: change.client.compared(.failure(self.full), at: change.position)
-        case .start(let batch): self.start(batch)
-        }
-    }
-
-    private var full: ReplicaFailure {
-        ReplicaFailure(self.server, .overloaded, "\(self.waitingLimit) requests wait already")
-    }
-
-    private func takeLooks(_ state: inout State) -> [Look]? {
-        guard state.lookCalls < self.callLimit, !state.looks.isEmpty else { return nil }
-        state.lookCalls += 1
-        if state.looks.count <= self.batchLimit {
-            defer { state.looks = [] }
-            return state.looks
-        }
-        defer { state.looks.removeFirst(self.batchLimit) }
-        return Array(state.looks.prefix(self.batchLimit))
-    }
-
-    private func takeChanges(_ state: inout State) -> [Change]? {
-        guard state.changeCalls < self.callLimit, !state.changes.isEmpty else { return nil }
-        state.changeCalls += 1
-        if state.changes.count <= self.batchLimit {
-            defer { state.changes = [] }
-            return state.changes
-        }
-        defer { state.changes.removeFirst(self.batchLimit) }
-        return Array(state.changes.prefix(self.batchLimit))
-    }
-
-    // MARK: Calling
-
-    private func start(_ batch: [Look]) {
-        let tier = self.tier
-        LaneCall.run(
-            until: Self.deadline(batch, \.deadline), slowAfter: self.hedge, on: self.clock,
-            onSlow: { for look in batch { look.client.isSlow(at: look.position) } },
-            { () async throws(CacheError) in
-                try await tier.get(batch.count == 1 ? [batch[0].key] : batch.map(\.key))
-            },
-            then: { result in
-                let next = self.state.withLock { state -> [Look]? in
-                    state.lookCalls -= 1
-                    self.judge(result, &state)
-                    return self.takeLooks(&state)
-                }
-                // The next call goes out before answers are worked on.
-                if let next { self.start(next) }
-                switch result {
-                case .success(let answers) where answers.count == batch.count:
-                    for (look, answer) in zip(batch, answers) { look.client.found(.success(answer), at: look.position) }
-                case .success(let answers):
-                    let failure = self.miscounted(answers.count, batch.count)
-                    for look in batch { look.client.found(.failure(failure), at: look.position) }
-                case .failure(let error):
-                    let failure = self.failure(error)
-                    for look in batch { look.client.found(.failure(failure), at: look.position) }
-                }
-            })
-    }
-
-    private func start(_ batch: [Change]) {
-        LaneCall.run(
-            until: Self.deadline(batch, \.deadline), slowAfter: self.hedge, on: self.clock,
-            onSlow: { for change in batch { change.client.isSlow(at: change.position) } },
-            { () async throws(CacheError) in try await self.compare(batch.map(\.comparison)) },
-            then: { result in
-                let next = self.state.withLock { state -> [Change]? in
-                    state.changeCalls -= 1
-                    self.judge(result, &state)
-                    return self.takeChanges(&state)
-                }
-                if let next { self.start(next) }
-                switch result {
-                case .success(let answers) where answers.count == batch.count:
-                    for (change, answer) in zip(batch, answers) {
-                        change.client.compared(answer.mapError(self.failure), at: change.position)
-                    }
-                case .success(let answers):
-                    let failure = self.miscounted(answers.count, batch.count)
-                    for change in batch { change.client.compared(.failure(failure), at: change.position) }
-                case .failure(let error):
-                    let failure = self.failure(error)
-                    for change in batch { change.client.compared(.failure(failure), at: change.position) }
-                }
-            })
-    }
-
-    private static func deadline<Request>(
-        _ batch: [Request], _ path: KeyPath<Request, MonotonicInstant>
-    ) -> MonotonicInstant {
-        batch.reduce(batch[0][keyPath: path]) { min($0, $1[keyPath: path]) }
-    }
-
-    private func compare(_ entries: [CacheComparison]) async throws(CacheError) -> [Result<CompareAndSet, CacheError>] {
-        if let bulk { return try await bulk.compareAndSet(entries) }
-        if entries.count == 1 { return [await Self.compare(entries[0], on: self.tier)] }
-        let tier = self.tier
+        if batch.count == 1 { return [await Self.compare(batch[0], on: tier)] }
         let answers = await withTaskGroup(of: (Int, Result<CompareAndSet, CacheError>).self) { group in
-            for (index, entry) in entries.enumerated() {
-                group.addTask { (index, await Self.compare(entry, on: tier)) }
+            for (index, change) in batch.enumerated() {
+                group.addTask { (index, await Self.compare(change, on: tier)) }
             }
-            var answers = [Result<CompareAndSet, CacheError>?](repeating: nil, count: entries.count)
+            var answers = [Result<CompareAndSet, CacheError>?](repeating: nil, count: batch.count)
             for await (index, answer) in group { answers[index] = answer }
             return answers
         }
@@ -205,28 +88,92 @@ final class ServerLane: Sendable {
     }
 
     private static func compare(
-        _ entry: CacheComparison, on tier: any CacheTier
+        _ change: LaneChange, on tier: any CacheTier
     ) async -> Result<CompareAndSet, CacheError> {
         do throws(CacheError) {
-            return .success(try await tier.compareAndSet(entry.entry, expecting: entry.version))
+            return .success(try await tier.compareAndSet(change.entry, expecting: change.version))
         } catch {
             return .failure(error)
         }
     }
+}
 
-    // MARK: Judging
+/// The lines of a server that compares ranks.
+private struct RankedLines: Sendable {
+    let values: RequestLine<LaneLook, [[UInt8]?]>
+    let ranks: RequestLine<LaneLook, [Result<EntryRank, CacheError>]>
+    let raises: RequestLine<LaneChange, [Result<RankedSet, CacheError>]>
 
-    private func judge<Answer>(_ result: Result<Answer, CacheError>, _ state: inout State) {
+    init(_ tier: any RankingTier, _ settings: QuorumSettings, batchLimit: Int, _ post: LanePost) {
+        let ranking = EnvelopeCoding.ranking
+        self.values = RequestLine(
+            settings, batchLimit: batchLimit,
+            perform: { batch throws(CacheError) in try await tier.values(of: batch.map(\.key)) },
+            deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
+            },
+            end: post.end)
+        self.ranks = RequestLine(
+            settings, batchLimit: batchLimit,
+            perform: { batch throws(CacheError) in try await tier.ranks(of: batch.map(\.key), by: ranking) },
+            deliver: { batch, result in post.deliver(result, to: batch) { $0.map { .rank($0) } } },
+            end: post.end)
+        self.raises = RequestLine(
+            settings, batchLimit: batchLimit,
+            perform: { batch throws(CacheError) in try await tier.raise(batch.map(\.entry), by: ranking) },
+            deliver: { batch, result in
+                post.deliver(result, to: batch) { answer in
+                    answer.map { outcome in
+                        switch outcome {
+                        case .stored: .stored
+                        case .held(let held): .conflict(HeldEntry(held))
+                        }
+                    }
+                }
+            },
+            end: post.end)
+    }
+}
+
+/// Hands answers out to those who have asked a server.
+private struct LanePost: Sendable {
+    let server: NodeID
+    let health: ServerHealth
+    let waitingLimit: Int
+
+    func deliver<Request: LineRequest, Answer>(
+        _ result: Result<[Answer], CacheError>, to batch: [Request],
+        _ read: (Answer) -> Result<LaneAnswer, CacheError>
+    ) {
         switch result {
-        case .success:
-            state.failures = 0
-            state.suspectedUntil = nil
-        case .failure(let error) where error.code == .unavailable || error.code == .closed:
-            state.failures = min(state.failures + 1, 64)
-            let bound = self.suspicion.bound(after: state.failures)
-            state.suspectedUntil = self.clock.now.advanced(byNanoseconds: bound)
-        case .failure: break
+        case .success(let answers) where answers.count == batch.count:
+            self.health.noteSuccess()
+            for (request, answer) in zip(batch, answers) {
+                request.client.answered(read(answer).mapError(self.failure), at: request.position)
+            }
+        case .success(let answers):
+            self.fail(batch, .unavailable, "\(answers.count) answers came for \(batch.count) questions")
+        case .failure(let error):
+            self.health.note(error)
+            let failure = self.failure(error)
+            for request in batch { request.client.answered(.failure(failure), at: request.position) }
         }
+    }
+
+    func end(_ batch: [some LineRequest], _ ending: LineEnding) {
+        switch ending {
+        case .noAnswer:
+            self.health.noteFailure()
+            self.fail(batch, .unavailable, "there was no answer in time")
+        case .notSent:
+            self.fail(batch, .overloaded, "its time was over before the calls ahead of it had ended")
+        case .full:
+            self.fail(batch, .overloaded, "\(self.waitingLimit) requests wait already")
+        }
+    }
+
+    private func fail(_ batch: [some LineRequest], _ kind: ReplicaFailure.Kind, _ message: String) {
+        let failure = ReplicaFailure(self.server, kind, message)
+        for request in batch { request.client.answered(.failure(failure), at: request.position) }
     }
 
     private func failure(_ error: CacheError) -> ReplicaFailure {
@@ -237,9 +184,5 @@ final class ServerLane: Sendable {
             default: .refused
             }
         return ReplicaFailure(self.server, kind, error.description)
-    }
-
-    private func miscounted(_ answered: Int, _ asked: Int) -> ReplicaFailure {
-        ReplicaFailure(self.server, .unavailable, "\(answered) answers came for \(asked) questions")
     }
 }

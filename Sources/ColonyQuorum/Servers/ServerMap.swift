@@ -49,7 +49,22 @@ struct ServerMap: Sendable {
         }
     }
 
+    func route(for key: CacheKey) -> ServerRoute {
+        ServerRoute(lanes: self.preference(for: key), replicas: self.replicas)
+    }
+
     func homes(of key: CacheKey) -> [ServerLane] { Array(self.preference(for: key).prefix(self.replicas)) }
 
     func isHome(_ server: NodeID, of key: CacheKey) -> Bool { self.homes(of: key).contains { $0.server == server } }
+}
+
+/// The servers of one key in one map.
+struct ServerRoute: Sendable {
+    /// The homes, then those that may stand in.
+    let lanes: [ServerLane]
+    /// *N*.
+    let replicas: Int
+
+    var homes: ArraySlice<ServerLane> { self.lanes.prefix(self.replicas) }
+    var standIns: Range<Int> { self.replicas..<self.lanes.count }
 }

@@ -3,12 +3,12 @@
 /// | | a read sees | a write |
 /// | --- | --- | --- |
 /// | ``strong`` | every write that was acknowledged before it began, and whatever any earlier strong read saw | is after all that was acknowledged before it began |
-/// | ``causal(_:)`` | what its session wrote and saw | is after what its session saw of the key |
-/// | ``eventual`` | some state of the servers that answered first | arrives at all servers some time |
+/// | ``causal(_:)`` | what its session wrote and saw | is after what its session saw of the key, and as an eventual one |
+/// | ``eventual`` | some state of the servers that answered first | arrives at all servers some time; with a strict quorum and 2 W > N it is after all that was acknowledged before it began |
 ///
-/// ``strong`` is linearizable for reads and writes of one key, by the construction of Attiya, Bar-Noy, and Dolev with
-/// the stamps of Lynch and Shvartsman: a write asks a read quorum before it chooses its stamp, and a read does not
-/// answer before a write quorum holds what it returns. It is *not* linearizable for read-modify-write, which no quorum
+/// ``strong`` is linearizable for strong reads and strong writes of one key, by the construction of Attiya, Bar-Noy,
+/// and Dolev with the stamps of Lynch and Shvartsman: a write asks a read quorum before it chooses its stamp, and a read
+/// does not answer before a write quorum holds what it returns. It is *not* linearizable for read-modify-write, which no quorum
 /// of registers can be; nor over several keys. It ends where its premise ends: servers that forget what they
 /// acknowledged, by eviction, by a restart without a disk, or by a failover to a replica that is behind.
 ///

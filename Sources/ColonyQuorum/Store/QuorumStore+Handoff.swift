@@ -120,10 +120,10 @@ extension QuorumStore: Service {
     }
 
     /// Merges a state into what a server holds.
-    func put(_ state: StoredState, of key: CacheKey, on lane: ServerLane, mendsDamage: Bool = false) async -> Bool {
+    func put(_ state: StoredState, of key: CacheKey, on lane: ServerLane) async -> Bool {
         let storing = Storing(
             state, of: key, to: [lane], round: WriteRound(homes: [0], need: 1), until: self.deadline(),
-            retention: self.retention, mendsDamage: mendsDamage)
+            retention: self.retention)
         storing.start()
         return await storing.outcome().isAcknowledged
     }
@@ -135,9 +135,9 @@ extension QuorumStore: Service {
         guard let topology = try? self.topology(), !topology.maps.contains(where: { $0.isHome(lane.server, of: key) })
         else { return false }
         for _ in 0..<8 {
-            let outcome = await Reading.run(key, from: [lane], need: 1, until: self.deadline())
+            let outcome = await Reading.run(.entry, of: key, from: [lane], need: 1, until: self.deadline())
             guard outcome.isEnough, let answer = outcome.answers.first else { return false }
-            guard let held = answer.held else { return true }
+            guard let held = answer.held, let version = held.version else { return answer.held == nil }
             guard let state = try? EnvelopeCoding.decode(held.value, key: key) else { return false }
             for other in others {
                 guard await self.put(state, of: key, on: other) else { return false }
@@ -146,7 +146,7 @@ extension QuorumStore: Service {
             let clock = self.settings.clock
             let isGone = try? await BoundedCall.run(
                 upTo: self.settings.timeout, on: clock, timeOut: CacheError(.unavailable, "there was no answer in time")
-            ) { () async throws(CacheError) in try await lane.tier.compareAndDelete(key, expecting: held.version) }
+            ) { () async throws(CacheError) in try await lane.tier.compareAndDelete(key, expecting: version) }
             guard let isGone else { return false }
             if isGone { return true }
         }

@@ -15,18 +15,19 @@ extension QuorumStore {
         try self.check(level)
         let topology = try self.topology()
         let deadline = self.deadline()
-        var seen = try await self.look(key, topology, until: deadline)
+        let routes = topology.routes(for: key)
+        var seen = try await self.look(key, routes, until: deadline)
         switch level {
         case .eventual:
-            self.repairLater(key, seen, topology)
+            self.repairLater(key, seen, routes)
         case .causal(let session):
             if let floor = try session.context(of: key), !self.covers(seen.merged, floor) {
-                seen = try await self.lookFurther(key, floor, seen, topology, until: deadline)
+                seen = try await self.lookFurther(key, floor, seen, routes, until: deadline)
             }
-            self.repairLater(key, seen, topology)
+            self.repairLater(key, seen, routes)
             if let merged = seen.merged { session.note(merged.context, of: key) }
         case .strong:
-            try await self.settle(key, seen, topology)
+            try await self.settle(key, seen, routes)
         }
         return QuorumRead(
             values: seen.merged?.values ?? [], context: seen.merged?.context ?? QuorumContext(),
@@ -37,81 +38,105 @@ extension QuorumStore {
     struct Seen: Sendable {
         var merged: StoredState?
         var answers: [Reading.Answer] = []
-        /// What each server that answered holds, as far as it could be read.
-        var states: [ObjectIdentifier: StoredState] = [:]
+        /// What each server that answered holds, in the order of the answers.
+        var states: [StoredState?] = []
         var failures: [ReplicaFailure] = []
 
         /// Servers that hold less than was merged.
         var outdated: [ServerLane] {
             guard let merged else { return [] }
-            return self.answers.compactMap { self.states[ObjectIdentifier($0.lane)] == merged ? nil : $0.lane }
+            return self.answers.indices.compactMap { self.states[$0] == merged ? nil : self.answers[$0].lane }
         }
 
-        mutating func take(_ answer: Reading.Answer, key: CacheKey) throws(QuorumError) {
+        /// Whether a server is known to hold what was merged.
+        func isUpToDate(_ lane: ServerLane) -> Bool {
+            guard let index = self.answers.firstIndex(where: { $0.lane === lane }) else { return false }
+            return self.states[index] == self.merged
+        }
+
+        mutating func take(
+            _ answer: Reading.Answer, key: CacheKey, _ retention: TombstoneRetention
+        ) throws(QuorumError) {
+            var state: StoredState?
             if let held = answer.held {
-                let state = try EnvelopeCoding.decode(held.value, key: key)
-                self.states[ObjectIdentifier(answer.lane)] = state
-                if let merged { self.merged = try merged.merging(state) } else { self.merged = state }
+                // Servers agree as a rule, and the same bytes need not be read twice.
+                if let first = self.answers.first, first.held?.value == held.value, let known = self.states[0] {
+                    state = known
+                } else {
+                    let there = retention.withoutPastWriters(try EnvelopeCoding.decode(held.value, key: key))
+                    self.merged = try self.merged?.merging(there) ?? there
+                    state = there
+                }
             }
             self.answers.append(answer)
+            self.states.append(state)
         }
     }
 
+    /// What a look must ask for: versions are needed where siblings are merged, and cost some servers much.
+    private var question: Reading.Question { self.settings.conflicts == .siblings ? .entry : .value }
+
     /// Asks a read quorum of every map.
     func look(
-        _ key: CacheKey, _ topology: Topology, until deadline: MonotonicInstant
+        _ key: CacheKey, _ routes: [ServerRoute], until deadline: MonotonicInstant
     ) async throws(QuorumError) -> Seen {
         var seen = Seen()
-        for map in topology.maps {
-            let order = self.order(map.preference(for: key), homes: map.replicas)
-            try await self.gather(key, from: order, need: self.settings.readQuorum, into: &seen, until: deadline)
+        for route in routes {
+            var failures = seen.failures
+            try await self.gather(self.question, key, route, &failures, until: deadline) {
+                answer throws(QuorumError) in try seen.take(answer, key: key, self.retention)
+            }
+            seen.failures = failures
         }
         return seen
     }
 
-    /// Asks until `need` servers have given an answer that can be read.
-    private func gather(
-        _ key: CacheKey, from lanes: [ServerLane], need: Int, into seen: inout Seen, until deadline: MonotonicInstant
+    /// Asks until a read quorum has given answers that can be taken.
+    func gather(
+        _ question: Reading.Question, _ key: CacheKey, _ route: ServerRoute, _ failures: inout [ReplicaFailure],
+        until deadline: MonotonicInstant, take: (Reading.Answer) throws(QuorumError) -> Void
     ) async throws(QuorumError) {
-        var rest = lanes
-        var missing = need
-        while missing > 0 {
-            let outcome = await Reading.run(key, from: rest, need: missing, until: deadline)
-            seen.failures += outcome.failures
+        let need = self.settings.readQuorum
+        var rest = self.order(route)
+        var answered: [NodeID] = []
+        while answered.count < need {
+            let outcome = await Reading.run(
+                question, of: key, from: rest, need: need - answered.count, until: deadline)
+            failures += outcome.failures
             for answer in outcome.answers {
-                rest.removeAll { $0 === answer.lane }
                 do throws(QuorumError) {
-                    try seen.take(answer, key: key)
-                    missing -= 1
+                    try take(answer)
+                    answered.append(answer.lane.server)
                 } catch {
                     // A damaged entry is no answer: what was there may be what the others lack.
-                    seen.failures.append(ReplicaFailure(answer.lane.server, .undecodable, error.message))
+                    failures.append(ReplicaFailure(answer.lane.server, .undecodable, error.message))
                 }
             }
             if outcome.isCancelled { throw QuorumError(.cancelled, "the calling task was cancelled") }
-            if !outcome.isEnough || (missing > 0 && rest.count < missing) {
+            if answered.count >= need { return }
+            rest.removeAll { lane in outcome.answers.contains { $0.lane === lane } }
+            if !outcome.isEnough || rest.count < need - answered.count {
                 throw QuorumError(
-                    !seen.failures.isEmpty && seen.failures.allSatisfy { $0.kind == .undecodable }
-                        ? .undecodable : .unavailable,
-                    "\(need - missing) of \(lanes.count) servers of \(NameRules.quoted(key.rawValue)) answered in time, and "
-                        + "\(need) are needed",
-                    acknowledged: seen.answers.map(\.lane.server), failures: seen.failures)
+                    !failures.isEmpty && failures.allSatisfy { $0.kind == .undecodable } ? .undecodable : .unavailable,
+                    "\(answered.count) of \(route.lanes.count) servers of \(NameRules.quoted(key.rawValue)) answered in "
+                        + "time, and \(need) are needed",
+                    acknowledged: answered, failures: failures)
             }
         }
     }
 
     /// Whom to ask first: the homes that work, then those that stand in, then the homes that have failed lately.
-    func order(_ preference: [ServerLane], homes: Int) -> [ServerLane] {
+    func order(_ route: ServerRoute) -> [ServerLane] {
         let now = self.settings.clock.now
-        if !preference.prefix(homes).contains(where: { $0.isSuspected(at: now) }) { return preference }
-        let good = preference.filter { !$0.isSuspected(at: now) }
-        return good + preference.filter { lane in !good.contains { $0 === lane } }
+        if !route.homes.contains(where: { $0.isSuspected(at: now) }) { return route.lanes }
+        let good = route.lanes.filter { !$0.isSuspected(at: now) }
+        return good + route.lanes.filter { lane in !good.contains { $0 === lane } }
     }
 
     // MARK: Sessions
 
     private func covers(_ state: StoredState?, _ floor: QuorumContext) -> Bool {
-        (state?.context ?? QuorumContext()).covers(floor) || self.isForgotten(floor)
+        (state?.context ?? QuorumContext()).covers(self.retention.withoutPastWriters(floor)) || self.isForgotten(floor)
     }
 
     /// Whether all that the session has seen may be gone for good: a delete whose grace is over.
@@ -122,22 +147,23 @@ extension QuorumStore {
 
     /// Asks the servers that were not asked, until what the session has seen is among the answers.
     private func lookFurther(
-        _ key: CacheKey, _ floor: QuorumContext, _ first: Seen, _ topology: Topology, until deadline: MonotonicInstant
+        _ key: CacheKey, _ floor: QuorumContext, _ first: Seen, _ routes: [ServerRoute],
+        until deadline: MonotonicInstant
     ) async throws(QuorumError) -> Seen {
         var seen = first
         var rest: [ServerLane] = []
-        for lane in topology.maps.flatMap({ self.order($0.preference(for: key), homes: $0.replicas) })
+        for lane in routes.flatMap({ self.order($0) })
         where !rest.contains(where: { $0 === lane }) && !seen.answers.contains(where: { $0.lane === lane }) {
             rest.append(lane)
         }
         while !rest.isEmpty {
-            let outcome = await Reading.run(key, from: rest, need: 1, until: deadline)
+            let outcome = await Reading.run(self.question, of: key, from: rest, need: 1, until: deadline)
             seen.failures += outcome.failures
             if outcome.isCancelled { throw QuorumError(.cancelled, "the calling task was cancelled") }
             for answer in outcome.answers {
                 rest.removeAll { $0 === answer.lane }
                 do throws(QuorumError) {
-                    try seen.take(answer, key: key)
+                    try seen.take(answer, key: key, self.retention)
                 } catch {
                     seen.failures.append(ReplicaFailure(answer.lane.server, .undecodable, error.message))
                 }
@@ -153,11 +179,10 @@ extension QuorumStore {
     // MARK: Repair
 
     /// Brings the servers that answered with less up to date, without waiting for it.
-    func repairLater(_ key: CacheKey, _ seen: Seen, _ topology: Topology) {
+    func repairLater(_ key: CacheKey, _ seen: Seen, _ routes: [ServerRoute]) {
         guard let merged = seen.merged else { return }
         // Who stands in does not get what it was not asked to keep.
-        let homes = topology.maps.flatMap { $0.homes(of: key) }
-        let outdated = seen.outdated.filter { lane in homes.contains { $0 === lane } }
+        let outdated = seen.outdated.filter { lane in routes.contains { $0.homes.contains { $0 === lane } } }
         if outdated.isEmpty || self.retention.isOver(merged) { return }
         let isAdmitted = self.state.withLock { state in
             if state.repairsUnderWay >= self.settings.maximumRepairs {
@@ -185,13 +210,12 @@ extension QuorumStore {
     }
 
     /// Sees to it that a write quorum of every map holds what was seen, so that no later read can miss it.
-    private func settle(_ key: CacheKey, _ seen: Seen, _ topology: Topology) async throws(QuorumError) {
+    private func settle(_ key: CacheKey, _ seen: Seen, _ routes: [ServerRoute]) async throws(QuorumError) {
         guard let merged = seen.merged, !self.retention.isOver(merged) else { return }
-        for map in topology.maps {
-            let homes = map.homes(of: key)
-            let rest = homes.filter { seen.states[ObjectIdentifier($0)] != merged }
-            let need = self.settings.writeQuorum - (homes.count - rest.count)
+        for route in routes {
+            let need = self.settings.writeQuorum - route.homes.count { seen.isUpToDate($0) }
             if need <= 0 { continue }
+            let rest = route.homes.filter { !seen.isUpToDate($0) }
             let storing = Storing(
                 merged, of: key, to: rest, round: WriteRound(homes: Array(rest.indices), need: need),
                 known: seen.answers,

@@ -14,7 +14,8 @@ extension QuorumStore {
     /// - Returns: Which servers hold it, and the context for the next write.
     /// - Throws: ``QuorumError``. After `unknown` and `cancelled` the write may be there, or come to be there; after
     ///   all others it is not. ``QuorumError/acknowledged`` says who holds it.
-    /// - Complexity: Two round trips, and one more for each other writer of the key that comes in between.
+    /// - Complexity: Two round trips. One where the last write wins on servers that compare ranks and the level is not
+    ///   strong, and one more for each other writer with a later clock.
     @discardableResult
     public func write(
         _ value: [UInt8], to key: CacheKey, context: QuorumContext = QuorumContext(),
@@ -39,27 +40,40 @@ extension QuorumStore {
         _ key: CacheKey, to value: [UInt8]?, _ context: QuorumContext?, _ level: ConsistencyLevel
     ) async throws(QuorumError) -> QuorumWrite {
         try self.check(level)
-        let topology = try self.topology()
+        let routes = try self.topology().routes(for: key)
         var floor = context ?? QuorumContext()
         if case .causal(let session) = level, let seen = try session.context(of: key) {
             // Siblings are replaced only by who says so; the stamp of a session orders its writes.
             floor.merge(QuorumContext(stamp: seen.stamp))
         }
-        if let value { try self.checkSize(value.count, key, topology) }
-        let seen = try await self.look(key, topology, until: self.deadline())
-        let state = try self.state(of: key, value, context, floor, seen)
-        let context = Self.context(after: state, floor, isDelete: value == nil)
-        let write = try await self.store(state, of: key, seen, topology, context: context)
-        if case .causal(let session) = level { session.note(state.context, of: key) }
+        if let value { try self.checkSize(value.count, key, routes) }
+        let write: QuorumWrite
+        let written: QuorumContext
+        switch self.settings.conflicts {
+        case .lastWriteWins:
+            write = try await self.writeLast(value, to: key, after: floor.stamp?.time, level, routes)
+            written = write.context
+        case .siblings:
+            let seen = try await self.look(key, routes, until: self.deadline())
+            let state = try self.state(of: key, value, context, floor, seen)
+            let stored = await self.store(
+                state, of: key, routes, known: seen.answers, failures: seen.failures, until: self.deadline(),
+                context: Self.context(after: state, floor, isDelete: value == nil))
+            write = try stored.get()
+            written = state.context
+        }
+        if case .causal(let session) = level { session.note(written, of: key) }
         return write
     }
 
-    private func checkSize(_ count: Int, _ key: CacheKey, _ topology: Topology) throws(QuorumError) {
-        for lane in topology.maps.flatMap({ $0.homes(of: key) }) where count > lane.tier.limits.valueBytes - 512 {
-            throw QuorumError(
-                .invalidRequest,
-                "the value of \(NameRules.quoted(key.rawValue)) has \(count) bytes, and \(lane.server) takes "
-                    + "\(lane.tier.limits.valueBytes) with the 512 that its envelope may need")
+    private func checkSize(_ count: Int, _ key: CacheKey, _ routes: [ServerRoute]) throws(QuorumError) {
+        for route in routes {
+            for lane in route.homes where count > lane.tier.limits.valueBytes - 512 {
+                throw QuorumError(
+                    .invalidRequest,
+                    "the value of \(NameRules.quoted(key.rawValue)) has \(count) bytes, and \(lane.server) takes "
+                        + "\(lane.tier.limits.valueBytes) with the 512 that its envelope may need")
+            }
         }
     }
 
@@ -72,87 +86,107 @@ extension QuorumStore {
         return QuorumContext(stamp: stamp, events: isAlone ? set.context : floor.events)
     }
 
-    /// What is sent to the servers.
+    /// The state with siblings that is sent to the servers.
     private func state(
         of key: CacheKey, _ value: [UInt8]?, _ context: QuorumContext?, _ floor: QuorumContext, _ seen: Seen
     ) throws(QuorumError) -> StoredState {
-        var least = floor.stamp
-        if let stamp = seen.merged?.stamp { least = least.map { max($0, stamp) } ?? stamp }
-        let stamp: WriteStamp
+        let least = [floor.stamp?.time, seen.merged?.stamp.time].compactMap { $0 }.max()
+        let stamp = try self.stamp(after: least)
+        var siblings = 0
+        if case .last = seen.merged { throw Self.mixed(key) }
+        if case .siblings(_, var set) = seen.merged {
+            set.discard(floor.events)
+            siblings = set.count
+        }
+        guard let value else {
+            // Without a context, what is there is what is meant.
+            let events = context?.events ?? seen.merged?.context.events ?? VectorClock()
+            return try self.writers.delete(key, context: events, stamp: stamp)
+        }
+        guard siblings < self.settings.maximumSiblings else {
+            throw QuorumError(
+                .tooManySiblings,
+                "\(NameRules.quoted(key.rawValue)) has \(siblings) siblings that the context has not seen, and "
+                    + "\(self.settings.maximumSiblings) are the most")
+        }
+        return try self.writers.write(value, to: key, context: floor.events, stamp: stamp)
+    }
+
+    /// A stamp of this process after a time, and after all that it gave out before.
+    func stamp(after least: HybridTimestamp?) throws(QuorumError) -> WriteStamp {
         do throws(ClockError) {
-            let time = if let least { try self.clock.receive(least.time) } else { try self.clock.next() }
-            stamp = WriteStamp(time: time, node: self.node)
+            let time = if let least { try self.clock.receive(least) } else { try self.clock.next() }
+            return WriteStamp(time: time, node: self.node)
         } catch {
             throw QuorumError(.clock, error.message, cause: error)
         }
-        switch self.settings.conflicts {
-        case .lastWriteWins:
-            if case .siblings = seen.merged { throw Self.mixed(key) }
-            return .last(stamp, value)
-        case .siblings:
-            var siblings = 0
-            if case .last = seen.merged { throw Self.mixed(key) }
-            if case .siblings(_, var set) = seen.merged {
-                set.discard(floor.events)
-                siblings = set.count
-            }
-            guard let value else {
-                // Without a context, what is there is what is meant.
-                let events = context?.events ?? seen.merged?.context.events ?? VectorClock()
-                return try self.writers.delete(key, context: events, stamp: stamp)
-            }
-            guard siblings < self.settings.maximumSiblings else {
-                throw QuorumError(
-                    .tooManySiblings,
-                    "\(NameRules.quoted(key.rawValue)) has \(siblings) siblings that the context has not seen, and "
-                        + "\(self.settings.maximumSiblings) are the most")
-            }
-            return try self.writers.write(value, to: key, context: floor.events, stamp: stamp)
-        }
     }
 
-    private static func mixed(_ key: CacheKey) -> QuorumError {
+    static func mixed(_ key: CacheKey) -> QuorumError {
         QuorumError(
             .undecodable,
             "\(NameRules.quoted(key.rawValue)) was written by a store that treats concurrent writes in the other way")
     }
 
+    /// What became of a state that was to be brought to a write quorum.
+    enum Stored {
+        case acknowledged(QuorumWrite)
+        /// Servers hold a later state, of this stamp, and did not take this one.
+        case surpassed(by: WriteStamp, QuorumError)
+        case failed(QuorumError)
+
+        func get() throws(QuorumError) -> QuorumWrite {
+            switch self {
+            case .acknowledged(let write): return write
+            case .surpassed(_, let error), .failed(let error): throw error
+            }
+        }
+    }
+
     /// Brings a state to a write quorum of every map.
-    private func store(
-        _ state: StoredState, of key: CacheKey, _ seen: Seen, _ topology: Topology, context: QuorumContext
-    ) async throws(QuorumError) -> QuorumWrite {
+    func store(
+        _ state: StoredState, of key: CacheKey, _ routes: [ServerRoute], known: [Reading.Answer] = [],
+        failures: [ReplicaFailure] = [], later: LaterStates = .count, until deadline: MonotonicInstant,
+        context: QuorumContext
+    ) async -> Stored {
         var acknowledged: [NodeID] = []
         var owed: [NodeID: NodeID?] = [:]
-        var failures = seen.failures
-        for map in topology.maps {
-            let preference = map.preference(for: key)
-            let homes = Array(0..<map.replicas)
-            let now = self.settings.clock.now
-            let skipped: [Int] =
-                map.standIns > 0 ? homes.filter { preference[$0].isSuspected(at: now) } : []
-            let standIns = Array(map.replicas..<preference.count)
-            let good = standIns.filter { !preference[$0].isSuspected(at: now) }
-            let round = WriteRound(
-                homes: homes, standIns: good + standIns.filter { !good.contains($0) }, need: self.settings.writeQuorum)
+        var failures = failures
+        for route in routes {
+            let homes = Array(0..<route.replicas)
+            var skipped: Set<Int> = []
+            var standIns: [Int] = []
+            if !route.standIns.isEmpty {
+                let now = self.settings.clock.now
+                skipped = Set(homes.filter { route.lanes[$0].isSuspected(at: now) })
+                let good = route.standIns.filter { !route.lanes[$0].isSuspected(at: now) }
+                standIns = good + route.standIns.filter { !good.contains($0) }
+            }
             let storing = Storing(
-                state, of: key, to: preference, round: round, known: seen.answers, until: self.deadline(),
-                retention: self.retention, onLateDebt: { self.keepLate($0, state, key) })
-            storing.start(skipping: Set(skipped))
+                state, of: key, to: route.lanes,
+                round: WriteRound(homes: homes, standIns: standIns, need: self.settings.writeQuorum), known: known,
+                later: later, until: deadline, retention: self.retention,
+                onLateDebt: { self.keepLate($0, state, key) })
+            storing.start(skipping: skipped)
             let outcome = await storing.outcome()
             failures += outcome.failures
             if !outcome.isAcknowledged {
                 let isKnown = outcome.stored.isEmpty && !outcome.isUncertain && acknowledged.isEmpty
-                throw QuorumError(
-                    outcome.isCancelled ? .cancelled : isKnown ? .unavailable : .unknown,
+                let isForeign = !failures.isEmpty && failures.allSatisfy { $0.kind == .undecodable }
+                let error = QuorumError(
+                    outcome.isCancelled ? .cancelled : !isKnown ? .unknown : isForeign ? .undecodable : .unavailable,
                     "\(outcome.stored.count) servers hold the write of \(NameRules.quoted(key.rawValue)), and "
                         + "\(self.settings.writeQuorum) are needed",
                     acknowledged: acknowledged + outcome.stored, failures: failures)
+                if let latest = outcome.latest, !outcome.isCancelled { return .surpassed(by: latest, error) }
+                return .failed(error)
             }
             acknowledged += outcome.stored.filter { !acknowledged.contains($0) }
             for debt in outcome.debts { owed[debt.home.server] = .some(debt.standIn?.server) }
             // Before the caller hears of it, so that what was acknowledged on a stand-in is not forgotten there.
             await self.keep(outcome.debts, state, key)
         }
-        return QuorumWrite(context: context, acknowledged: acknowledged, owed: owed, failures: failures)
+        return .acknowledged(
+            QuorumWrite(context: context, acknowledged: acknowledged, owed: owed, failures: failures))
     }
 }

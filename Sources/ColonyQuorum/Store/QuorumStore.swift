@@ -2,8 +2,8 @@
 //
 // Dynamo's idea without Dynamo's servers: the coordinator is a library in the client, and the replicas are caches that
 // know nothing of one another. Whatever a replica would decide in Dynamo is decided here, and put to the server as one
-// compare-and-set. What that costs is a look before each write; what it buys is that Redis, Memcached, and memory will
-// do.
+// comparison: of a stamp where the server can, and of a version where it cannot, after a look. So Redis, Memcached, and
+// memory will do.
 //
 // Where this departs from its models, and why:
 // - A write never replaces what it has not been merged with (Cassandra sets by time-stamp on the server, and trusts
@@ -37,19 +37,27 @@ import Synchronization
 /// quorums a read sees every acknowledged write as long as no more than N − W servers have lost what they held. What a
 /// level promises beyond that is in ``ConsistencyLevel``.
 ///
-/// Every call ends within ``QuorumSettings/timeout``; a strong read that has to repair, and a write, within twice that.
+/// Every call ends within ``QuorumSettings/timeout``; a strong read that has to repair, and a write, within twice that,
+/// and a write whose key others write with later clocks within three times that.
 ///
 /// - Important: The servers must keep what they acknowledge: no eviction (`maxmemory-policy noeviction`), and a disk
 ///   that is synchronised if a restart shall not count as a loss. All processes must use the same placement, N, and way
 ///   of conflicts, and each a node name of its own.
-/// - Complexity: A read is *R* look-ups in one round trip. A write is *N* look-ups and *N* comparisons in two. Requests
-///   of concurrent calls to one server go together.
+/// - Complexity: A read is *R* look-ups in one round trip. On servers that compare ranks, such as Redis, a write is *N*
+///   comparisons in one round trip, and a strong one *R* look-ups before it. On others, and where siblings are kept, it
+///   is *N* look-ups and *N* comparisons in two. Requests of concurrent calls to one server go together.
 /// - SeeAlso: docs/quorum.md
 public final class QuorumStore: Sendable {
     struct Topology: Sendable {
         var current: ServerMap
         /// Where keys are going, while they are.
         var next: ServerMap?
+
+        /// The servers of a key in each map in which an operation needs a quorum.
+        func routes(for key: CacheKey) -> [ServerRoute] {
+            let current = self.current.route(for: key)
+            return self.next.map { [current, $0.route(for: key)] } ?? [current]
+        }
 
         /// All maps in which an operation needs a quorum.
         var maps: [ServerMap] { self.next.map { [self.current, $0] } ?? [self.current] }
@@ -101,9 +109,11 @@ public final class QuorumStore: Sendable {
         self.settings = settings
         self.journal = journal
         self.clock = HybridLogicalClock(wallClock: settings.wallClock, maximumDrift: settings.maximumDrift)
+        let retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
+        self.retention = retention
         self.writers = SiblingWriters(
-            node: node, capacity: 10_000, siblings: settings.maximumSiblings, generator: generator)
-        self.retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
+            node: node, capacity: 10_000, siblings: settings.maximumSiblings, retention: retention,
+            generator: generator)
         var lanes: [NodeID: ServerLane] = [:]
         for (server, tier) in tiers { lanes[server] = ServerLane(server, tier, settings) }
         let map = try ServerMap(

@@ -63,7 +63,7 @@ extension QuorumStore {
     /// Brings every key to a write quorum of the servers that the new placement gives it.
     ///
     /// What is written meanwhile goes to both placements, so nothing is missed. Only keys whose servers change are
-    /// read. It waits for calls that began before the move, twice ``QuorumSettings/timeout``; so call it after every
+    /// read. It waits for calls that began before the move, three times ``QuorumSettings/timeout``; so call it after every
     /// process has called ``beginMove(to:adding:)``.
     ///
     /// - Parameters:
@@ -83,7 +83,7 @@ extension QuorumStore {
         do {
             // A call that began before the move knows one ring only; what it has acknowledged must be there to be
             // found.
-            try await self.settings.clock.sleep(for: self.settings.timeout * 2)
+            try await self.settings.clock.sleep(for: self.settings.timeout * 3)
         } catch {
             throw QuorumError(.cancelled, "the calling task was cancelled", cause: error)
         }
@@ -107,11 +107,10 @@ extension QuorumStore {
 
     /// - Returns: Whether somebody was given something.
     private func move(_ key: CacheKey, _ topology: Topology, to next: ServerMap) async throws(QuorumError) -> Bool {
-        let seen = try await self.look(key, topology, until: self.deadline())
+        let seen = try await self.look(key, topology.routes(for: key), until: self.deadline())
         guard let merged = seen.merged, !self.retention.isOver(merged) else { return false }
         let homes = next.homes(of: key)
-        let rest = homes.filter { seen.states[ObjectIdentifier($0)] != merged }
-        if rest.isEmpty { return false }
+        if homes.allSatisfy({ seen.isUpToDate($0) }) { return false }
         let storing = Storing(
             merged, of: key, to: homes,
             round: WriteRound(homes: Array(homes.indices), need: self.settings.writeQuorum), known: seen.answers,

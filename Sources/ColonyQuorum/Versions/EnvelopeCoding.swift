@@ -12,6 +12,14 @@ enum EnvelopeCoding {
     private static let version: UInt8 = 1
     private enum Kind: UInt8 { case tombstone = 0, value = 1, siblings = 2 }
 
+    /// Where servers that compare ranks find the time of a last write. Siblings have no rank, because of them a server
+    /// must keep more than the latest.
+    ///
+    /// A server compares without looking at the checksum. Damage to the eight bytes of a time is therefore as if the
+    /// server had lost what it held.
+    static let ranking = EntryRanking(
+        prefixes: [Kind.tombstone, .value].map { Self.letters + [Self.version, $0.rawValue] })
+
     static func encode(_ state: StoredState, key: CacheKey) -> [UInt8] {
         var bytes = self.letters
         switch state {
@@ -41,9 +49,6 @@ enum EnvelopeCoding {
         bytes.append(number: self.checksum(bytes[...], key))
         return bytes
     }
-
-    /// Whether bytes were written by a store of this kind, damaged or not.
-    static func isOurs(_ bytes: [UInt8]) -> Bool { bytes.starts(with: self.letters) }
 
     /// - Throws: `undecodable`, which says what is wrong.
     static func decode(_ bytes: [UInt8], key: CacheKey) throws(QuorumError) -> StoredState {

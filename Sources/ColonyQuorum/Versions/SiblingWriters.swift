@@ -9,7 +9,9 @@
 // Here the writer is a client, so the same is done from the start: each key has an actor of its own, whose name is that
 // of the node with a stamp and chance behind it, and whose writes are remembered in this process, with those that are
 // not yet known to be replaced. Every state that is sent has all of them, so whoever sees the last has seen the ones
-// before. What is forgotten for want of room begins anew under another name.
+// before. What is forgotten for want of room begins anew under another name, and so does what is older than the time for
+// which deletes are remembered: servers can then forget the old name, of which the vector of a key would otherwise keep
+// an entry for ever (Riak prunes by size and age, and gets siblings that were replaced long ago).
 
 import ColonyCaches
 import ColonyClocks
@@ -20,6 +22,7 @@ import Synchronization
 final class SiblingWriters: Sendable {
     private struct Writer {
         let actor: NodeID
+        let born: HybridTimestamp
         var own = DottedVersionVectorSet<Sibling>()
     }
 
@@ -33,15 +36,21 @@ final class SiblingWriters: Sendable {
     private let node: NodeID
     private let capacity: Int
     private let siblings: Int
+    private let retention: TombstoneRetention
     private let state: Mutex<State>
 
     /// - Parameters:
     ///   - capacity: How many keys are remembered.
     ///   - siblings: How many writes of a key are remembered that are not known to be replaced.
-    init(node: NodeID, capacity: Int, siblings: Int, generator: some RandomNumberGenerator & Sendable) {
+    ///   - retention: After what time a name is given up.
+    init(
+        node: NodeID, capacity: Int, siblings: Int, retention: TombstoneRetention,
+        generator: some RandomNumberGenerator & Sendable
+    ) {
         self.node = node
         self.capacity = capacity
         self.siblings = siblings
+        self.retention = retention
         self.state = Mutex(State(generator: generator))
     }
 
@@ -53,7 +62,9 @@ final class SiblingWriters: Sendable {
             var writer = self.writer(of: key, stamp: stamp, in: &state)
             writer.own.discard(context)
             // Whatever was acknowledged is on the servers, so it may be forgotten here, under another name.
-            if writer.own.count >= self.siblings { writer = self.fresh(stamp, &state) }
+            if writer.own.count >= self.siblings || self.retention.isPast(writer.born) {
+                writer = self.fresh(stamp, &state)
+            }
             do throws(ClockError) {
                 try writer.own.update(Sibling(stamp: stamp, value: value), context: context, at: writer.actor)
             } catch {
@@ -96,6 +107,13 @@ final class SiblingWriters: Sendable {
 
     private func fresh(_ stamp: WriteStamp, _ state: inout State) -> Writer {
         let chance = NameRules.hexadecimal(UInt32.random(in: .min ... .max, using: &state.generator), digits: 8)
-        return Writer(actor: NodeID(stringLiteral: "\(self.node)~\(stamp.time)-\(chance)"))
+        return Writer(actor: NodeID(stringLiteral: "\(self.node)~\(stamp.time)-\(chance)"), born: stamp.time)
+    }
+
+    /// When a writer took its name; `nil` for names that are none of a writer.
+    static func birth(of actor: NodeID) -> HybridTimestamp? {
+        let tail = actor.rawValue.utf8.suffix(27)
+        guard tail.count == 27, tail.first == UInt8(ascii: "~") else { return nil }
+        return try? HybridTimestamp(String(decoding: tail.dropFirst().prefix(17), as: UTF8.self))
     }
 }

@@ -19,6 +19,8 @@ protocol RedisRequest: Sendable {
 /// slot is moved, and `MGET` says nothing of a key that holds something else.
 enum RedisCommand: RedisRequest {
     case get(CacheKey)
+    /// So many of the first bytes of a value.
+    case getFirst(Int, CacheKey)
     case timeToLive(CacheKey)
     case set(CacheWrite)
     case delete(CacheKey)
@@ -27,7 +29,8 @@ enum RedisCommand: RedisRequest {
 
     var key: CacheKey {
         switch self {
-        case .get(let key), .timeToLive(let key), .delete(let key), .script(_, let key, _, _): key
+        case .get(let key), .getFirst(_, let key), .timeToLive(let key), .delete(let key), .script(_, let key, _, _):
+            key
         case .set(let entry): entry.key
         }
     }
@@ -38,7 +41,7 @@ enum RedisCommand: RedisRequest {
 
     var isRepeatable: Bool {
         switch self {
-        case .get, .timeToLive: true
+        case .get, .getFirst, .timeToLive: true
         case .set, .delete, .script: false
         }
     }
@@ -46,6 +49,12 @@ enum RedisCommand: RedisRequest {
     func write(_ prefix: [UInt8], to bytes: inout [UInt8]) {
         switch self {
         case .get(let key): Self.writeGet(key, prefix, to: &bytes)
+        case .getFirst(let count, let key):
+            RESPCommandEncoding.begin(4, &bytes)
+            RESPCommandEncoding.append(word: "GETRANGE", to: &bytes)
+            RESPCommandEncoding.append(word: key.rawValue, prefix: prefix, to: &bytes)
+            RESPCommandEncoding.append(word: "0", to: &bytes)
+            RESPCommandEncoding.append(word: String(count - 1), to: &bytes)
         case .timeToLive(let key):
             RESPCommandEncoding.begin(2, &bytes)
             RESPCommandEncoding.append(word: "PTTL", to: &bytes)

@@ -11,6 +11,8 @@ struct RegisterClients: Sendable {
     var keys: [CacheKey] = ["a", "b", "c"]
     var calls = 16
     var level: @Sendable () -> ConsistencyLevel = { .strong }
+    /// The level of writes, if it is another one.
+    var writeLevel: (@Sendable () -> ConsistencyLevel)?
 
     /// Lets one client work to its end.
     func run(_ store: QuorumStore, using generator: SeededGenerator) async throws {
@@ -29,11 +31,11 @@ struct RegisterClients: Sendable {
                 } else if chance < 9 {
                     let value = "\(client).\(number)"
                     let began = self.history.beginWrite(value)
-                    let write = try await store.write(Array(value.utf8), to: key, at: self.level())
+                    let write = try await store.write(Array(value.utf8), to: key, at: (self.writeLevel ?? self.level)())
                     self.history.end(.write(value), of: key, by: client, stamp: write.context.stamp, began: began)
                 } else {
                     let began = self.history.now()
-                    let write = try await store.delete(key, at: self.level())
+                    let write = try await store.delete(key, at: (self.writeLevel ?? self.level)())
                     self.history.end(.write(nil), of: key, by: client, stamp: write.context.stamp, began: began)
                 }
             } catch {

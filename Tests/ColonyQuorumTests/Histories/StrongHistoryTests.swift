@@ -73,29 +73,4 @@ struct StrongHistoryTests {
         }
         #expect(found)
     }
-
-    @Test("see what was acknowledged after a server has come back with nothing, once it was reconciled")
-    func survivesAmnesia() throws {
-        for seed in Seeds.many(60) {
-            try Simulation(seed: seed).run { simulation in
-                let cluster = try SimulatedCluster(simulation)
-                let store = try cluster.store("client0")
-                for number in 0..<20 {
-                    try await store.write(
-                        Array("v\(number)".utf8), to: CacheKey(stringLiteral: "k\(number)"), at: .strong)
-                }
-                var generator = simulation.generator(for: "loss")
-                let lost = Int.random(in: 0..<5, using: &generator)
-                cluster.servers[lost].loseEverything()
-                for (index, server) in cluster.servers.enumerated() where index != lost {
-                    _ = try await store.reconcile(server.name, cluster.servers[lost].name)
-                }
-                for number in 0..<20 {
-                    let read = try await store.read(CacheKey(stringLiteral: "k\(number)"), at: .strong)
-                    try #require(read.value == Array("v\(number)".utf8), "seed \(seed): k\(number)")
-                }
-                return true
-            }
-        }
-    }
 }

@@ -3,6 +3,7 @@ import ColonyCore
 import ColonyHashing
 import ColonyQuorum
 import Foundation
+import RealServers
 import Synchronization
 import Testing
 
@@ -26,7 +27,7 @@ struct RedisQuorumTests {
         settings.handoffInterval = .milliseconds(200)
         change(&settings)
         for tier in tiers.values {
-            try await eventually("a server answers") { (try? await tier.get(["ready"])) != nil }
+            try await Polling.eventually("a server answers") { (try? await tier.get(["ready"])) != nil }
         }
         return try QuorumStore(
             node: "tester", placement: try HashRing(nodes: servers.nodes), tiers: tiers, settings: settings,
@@ -61,9 +62,9 @@ struct RedisQuorumTests {
                     return calls
                 }
             }
-            try await eventually("there is something") { work.keys > 400 }
+            try await Polling.eventually("there is something") { work.keys > 400 }
             servers.kill(2)
-            try await eventually("hints were kept") { store.statistics.hintsKept > 300 }
+            try await Polling.eventually("hints were kept") { store.statistics.hintsKept > 300 }
             work.isOver.store(true, ordering: .relaxed)
             var count = 0
             for try await calls in group { count += calls }
@@ -72,7 +73,7 @@ struct RedisQuorumTests {
         let clock = HostClock()
         let returned = clock.now
         try servers.start(2)
-        try await eventually("all is handed off") { try await journal.counts().isEmpty }
+        try await Polling.eventually("all is handed off") { try await journal.counts().isEmpty }
         let took = returned.duration(to: clock.now)
         #expect(took < .seconds(10), "the hand-off took \(took)")
         print("hand-off of \(store.statistics.hintsDelivered) hints complete \(took) after the return of the server")

@@ -17,11 +17,25 @@ struct SimulatedCluster: Sendable {
             nodes: self.servers.prefix(placed ?? count).map(\.name), pointsPerUnitWeight: 16)
     }
 
+    /// Two of four runs have servers that compare ranks, one has none, and one has some.
+    private func comparesRanks(_ server: Int) -> Bool {
+        switch (self.simulation.seed.rawValue >> 1) & 3 {
+        case 0, 1: true
+        case 2: false
+        default: server.isMultiple(of: 2)
+        }
+    }
+
     func tiers(of client: NodeID, careless: Bool = false) -> [NodeID: any CacheTier] {
         var tiers: [NodeID: any CacheTier] = [:]
-        for server in self.servers {
+        for (index, server) in self.servers.enumerated() {
             let connection = server.connection(of: client)
-            tiers[server.name] = careless ? CarelessTier(connection) : connection
+            let ranks = self.comparesRanks(index)
+            if careless {
+                tiers[server.name] = ranks ? CarelessRankingTier(connection) : CarelessTier(connection)
+            } else {
+                tiers[server.name] = ranks ? connection : PlainTier(connection)
+            }
         }
         return tiers
     }

@@ -22,6 +22,7 @@ final class SimulatedServer: Sendable {
         var mood = Mood.well
         var cutOff: Set<NodeID> = []
         var generator: SeededGenerator
+        var fastest: Duration = .zero
         var slowest: Duration = .milliseconds(4)
     }
 
@@ -51,20 +52,28 @@ final class SimulatedServer: Sendable {
     }
     func answerWithin(_ slowest: Duration) { self.state.withLock { $0.slowest = slowest } }
 
+    /// Lets every way, there and back, take exactly so long.
+    func answerIn(_ time: Duration) {
+        self.state.withLock { state in
+            state.fastest = time
+            state.slowest = time
+        }
+    }
+
     /// Comes back with nothing.
     func loseEverything() { self.state.withLock { $0.tier = MemoryCacheTier(clock: self.clock) } }
 
     /// A connection of a client.
     func connection(of client: NodeID) -> SimulatedConnection { SimulatedConnection(self, client) }
 
-    fileprivate func carryOut<Answer: Sendable>(
+    func carryOut<Answer: Sendable>(
         for client: NodeID, _ request: (MemoryCacheTier) async throws(CacheError) -> Answer
     ) async throws(CacheError) -> Answer {
         let unavailable = CacheError(.unavailable, "\(self.name) does not answer")
         let (way, back) = self.state.withLock { state in
-            let most = state.slowest.clampedNanoseconds
+            let times = state.fastest.clampedNanoseconds...state.slowest.clampedNanoseconds
             return (
-                Int64.random(in: 0...most, using: &state.generator), Int64.random(in: 0...most, using: &state.generator)
+                Int64.random(in: times, using: &state.generator), Int64.random(in: times, using: &state.generator)
             )
         }
         try await self.pause(.nanoseconds(way))
@@ -94,80 +103,4 @@ final class SimulatedServer: Sendable {
             throw CacheError(.cancelled, "the call was given up")
         }
     }
-}
-
-/// How one client reaches a simulated server.
-final class SimulatedConnection: CacheTier, ListingTier {
-    private let server: SimulatedServer
-    private let client: NodeID
-
-    init(_ server: SimulatedServer, _ client: NodeID) {
-        self.server = server
-        self.client = client
-    }
-
-    var guarantee: Guarantee { Guarantee(reach: .process, survival: .nothing) }
-    var limits: CacheTierLimits { MemoryCacheTier.defaultLimits }
-
-    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.get(keys) }
-    }
-
-    func set(_ entries: [CacheWrite]) async throws(CacheError) {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.set(entries) }
-    }
-
-    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.delete(keys) }
-    }
-
-    func compareAndSet(
-        _ entry: CacheWrite, expecting version: CacheVersion?
-    ) async throws(CacheError) -> CompareAndSet {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
-            try await tier.compareAndSet(entry, expecting: version)
-        }
-    }
-
-    func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
-            try await tier.compareAndDelete(key, expecting: version)
-        }
-    }
-
-    func keys(from cursor: CacheCursor?, limit: Int) async throws(CacheError) -> CachePage {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
-            try await tier.keys(from: cursor, limit: limit)
-        }
-    }
-
-    func invalidations() -> CacheInvalidations? { nil }
-    func close() async {}
-}
-
-/// A server that takes whatever it is given, as one without compare-and-set would: a planted bug.
-final class CarelessTier: CacheTier {
-    private let tier: any CacheTier
-
-    init(_ tier: any CacheTier) { self.tier = tier }
-
-    var guarantee: Guarantee { self.tier.guarantee }
-    var limits: CacheTierLimits { self.tier.limits }
-    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] { try await self.tier.get(keys) }
-    func set(_ entries: [CacheWrite]) async throws(CacheError) { try await self.tier.set(entries) }
-    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int { try await self.tier.delete(keys) }
-
-    func compareAndSet(
-        _ entry: CacheWrite, expecting version: CacheVersion?
-    ) async throws(CacheError) -> CompareAndSet {
-        try await self.tier.set([entry])
-        return .stored(CacheVersion(bytes: []))
-    }
-
-    func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
-        try await self.tier.delete([key]) == 1
-    }
-
-    func invalidations() -> CacheInvalidations? { nil }
-    func close() async {}
 }

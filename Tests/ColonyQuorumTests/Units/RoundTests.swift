@@ -51,6 +51,23 @@ struct RoundTests {
         #expect(round.stored == [0])
     }
 
+    @Test(
+        "a write that cannot be acknowledged any more waits for those that are about to answer, and not for slow ones")
+    func undecidedWrites() {
+        var round = WriteRound(homes: [0, 1, 2], need: 2)
+        _ = round.start()
+        #expect(round.isSurpassed(0) == [])
+        #expect(round.isSurpassed(1) == [])
+        #expect(round.stored(2) == [.decide(isAcknowledged: false)])
+        #expect(!round.isWaiting)
+        var hanging = WriteRound(homes: [0, 1, 2], need: 2)
+        _ = hanging.start()
+        _ = hanging.isSurpassed(0)
+        _ = hanging.isSurpassed(1)
+        #expect(hanging.isSlow(2) == [.decide(isAcknowledged: false)])
+        #expect(hanging.isWaiting)
+    }
+
     @Test("in a sloppy write others stand in for homes that fail, are slow, or are known to be away")
     func sloppyWrites() {
         var round = WriteRound(homes: [0, 1, 2], standIns: [3, 4], need: 2)

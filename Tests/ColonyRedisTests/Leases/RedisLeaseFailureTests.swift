@@ -114,7 +114,7 @@ struct RedisLeaseFailureTests {
     @Test func `a replica is unavailable, for it may become what it is not yet`() async throws {
         let server = try await RedisProcess()
         let replica = try await RedisProcess(["--replicaof", "127.0.0.1 \(server.port)"])
-        try await eventually("it is in step") {
+        try await Polling.eventually("it is in step") {
             try replica.connect().ask("INFO", "replication").text?.contains("master_link_status:up") == true
         }
         try await self.expect(
@@ -132,7 +132,7 @@ struct RedisLeaseFailureTests {
         let change = Task {
             await leaseError { try await engine.waitForChange(of: "job", from: lease.token, upTo: .seconds(600)) }?.code
         }
-        try await eventually("both wait") { try await holder.inspect("job")?.waiters.count == 1 }
+        try await Polling.eventually("both wait") { try await holder.inspect("job")?.waiters.count == 1 }
         await engine.close()
         #expect(await turn.value == .closed)
         #expect(await change.value == .closed)
@@ -150,7 +150,7 @@ struct RedisLeaseFailureTests {
         let renewals = try await lock.withLock { lease in
             for _ in 1...5 {
                 try server.connect().ask("CLIENT", "KILL", "TYPE", "normal")
-                try await eventually("it is renewed over a new connection") {
+                try await Polling.eventually("it is renewed over a new connection") {
                     do throws(LeaseError) {
                         return try await engine.renew(lease, for: .seconds(30)) != nil
                     } catch {
@@ -164,7 +164,7 @@ struct RedisLeaseFailureTests {
         #expect(try await engine.inspect("job") == nil)
         // A lease that has run out, of the same owner in the same process, is a new grant that can be renewed as well.
         let old = try #require(try await engine.tryAcquire("job", owner: "me", for: .milliseconds(10)).lease)
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         let new = try #require(try await engine.tryAcquire("job", owner: "me", for: .seconds(60)).lease)
         #expect(new.token > old.token)
         #expect(try await engine.renew(old, for: .seconds(60)) == nil)

@@ -2,6 +2,7 @@ import ColonyCoordination
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Synchronization
 import Testing
 
@@ -83,7 +84,7 @@ struct RedisLeasePitfallTests {
             try await group.waitForAll()
         }
         #expect(seats.most <= 3)
-        try await eventually("all permits are back") {
+        try await Polling.eventually("all permits are back") {
             let record = try await engines[0].inspectPermits("seats")
             return record.held == 0 && record.claims.isEmpty
         }

@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("Leases on Redis", .enabled(if: RedisProcess.isAvailable), .timeLimit(.minutes(5)))
@@ -54,27 +55,29 @@ struct RedisLeaseTests {
             last = lease.token
         }
         try await grant("the first")
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         try await grant("after it ran out")
         _ = try await engine.breakLease("job")
         try await grant("after it was broken")
         await engine.close()
         engine = try server.leases()
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         try await grant("with another engine")
         // A server that has lost everything, as after a crash without persistence.
         server.kill()
         try await server.start()
-        try await eventually("the server is used again") { await leaseError { try await engine.inspect("job") } == nil }
+        try await Polling.eventually("the server is used again") {
+            await leaseError { try await engine.inspect("job") } == nil
+        }
         try await grant("after the server has lost all")
         // One that has lost the last of it, as after a failover to a replica that lagged behind.
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         let socket = try server.connect()
         let keys = try #require(try socket.ask("KEYS", "*token").elements).compactMap(\.text)
         #expect(try socket.ask("SET", try #require(keys.first), "\(last.rawValue - 1000)").text == "OK")
         try await grant("after the counter has fallen back")
         // A counter that is ahead of the time goes on counting.
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         let ahead = last.rawValue + 1_000_000_000_000
         #expect(try socket.ask("SET", try #require(keys.first), "\(ahead)").text == "OK")
         try await grant("with a clock that fell back")
@@ -105,7 +108,7 @@ struct RedisLeaseTests {
         let server = try await RedisProcess()
         let engine = try server.leases()
         let old = try #require(try await engine.tryAcquire("job", owner: "old", for: .milliseconds(20)).lease)
-        try await eventually("it has run out") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it has run out") { try await engine.inspect("job") == nil }
         let new = try #require(try await engine.tryAcquire("job", owner: "new", for: .seconds(60)).lease)
         for token in [old.token, nil] {
             #expect(try await !engine.release("job", owner: "old", token: token))
@@ -117,7 +120,7 @@ struct RedisLeaseTests {
             return await leaseError { try await engine.release("job", owner: "new", token: new.token) }?.code
         }
         #expect(await release.value == .cancelled)
-        try await eventually("it is released") { try await engine.inspect("job") == nil }
+        try await Polling.eventually("it is released") { try await engine.inspect("job") == nil }
         await engine.close()
     }
 

@@ -2,6 +2,7 @@ import ColonyCore
 import ColonyRESP
 import ColonyRedis
 import Foundation
+import RealServers
 import Testing
 
 /// redis-py, from where dev/setup installs the tools of tests.
@@ -85,7 +86,7 @@ struct RedisPyTests {
         let watching = Task {
             try await engine.waitForChange(of: "orders/42", from: FencingToken(rawValue: 0), upTo: .seconds(60))
         }
-        try await eventually("it waits") { try await engine.inspect("orders/42")?.waiters.count == 1 }
+        try await Polling.eventually("it waits") { try await engine.inspect("orders/42")?.waiters.count == 1 }
         #expect(try await RedisPy.run(Self.release, port: server.port, "lock:orders/42", token) == "released")
         let lease = try #require(try await waiting.value.lease)
         #expect(try await watching.value)

@@ -2,17 +2,22 @@ import ColonyCoordination
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("A registry on Redis", .enabled(if: RedisProcess.isAvailable), .timeLimit(.minutes(5)))
 struct RedisRegistryTests {
     private func written(_ answer: RegistryAnswer) throws -> RegistryRecord {
-        guard case .written(let record) = answer else { throw Disappointment(description: "not written: \(answer)") }
+        guard case .written(let record) = answer else {
+            throw Polling.Disappointment(description: "not written: \(answer)")
+        }
         return record
     }
 
     private func conflict(_ answer: RegistryAnswer) throws -> RegistryRecord? {
-        guard case .conflict(let record) = answer else { throw Disappointment(description: "no conflict: \(answer)") }
+        guard case .conflict(let record) = answer else {
+            throw Polling.Disappointment(description: "no conflict: \(answer)")
+        }
         return record
     }
 
@@ -69,7 +74,7 @@ struct RedisRegistryTests {
         #expect(second.records.map(\.key) == ["kept"] && second.revision > first.revision)
         #expect(try await !other.waitForChange(in: "g", since: second.revision, upTo: .milliseconds(50)))
         let waiting = Task { try await other.waitForChange(in: "g", since: second.revision, upTo: .seconds(60)) }
-        try await eventually("it listens") {
+        try await Polling.eventually("it listens") {
             try server.connect().ask("KEYS", "*record-watchers:g").elements?.count == 1
         }
         #expect(try server.connect().ask("CONFIG", "RESETSTAT").text == "OK")

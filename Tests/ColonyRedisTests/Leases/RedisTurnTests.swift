@@ -1,6 +1,7 @@
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("Turns for leases on Redis", .enabled(if: RedisProcess.isAvailable), .serialized, .timeLimit(.minutes(5)))
@@ -16,7 +17,7 @@ struct RedisTurnTests {
                     "job", owner: try OwnerID("waiter-\(number)"), for: .seconds(600), upTo: .seconds(600))
             }
         }
-        try await eventually("all wait and listen") {
+        try await Polling.eventually("all wait and listen") {
             let channels = try server.connect().ask("PUBSUB", "CHANNELS", "*").elements?.count
             let waiters = try await holder.inspect("job")?.waiters.count
             return channels == 500 && waiters == 500
@@ -26,7 +27,7 @@ struct RedisTurnTests {
         for turn in 1...10 {
             let waiting = try #require(try await holder.inspect("job")?.waiters.first)
             #expect(try await holder.release("job", owner: last.owner, token: last.token))
-            try await eventually("the first waiter has its turn") {
+            try await Polling.eventually("the first waiter has its turn") {
                 try await holder.inspect("job")?.owner == waiting.owner
             }
             let record = try #require(try await holder.inspect("job"))
@@ -53,14 +54,14 @@ struct RedisTurnTests {
             let owner = try OwnerID("dead-\(number)")
             dead.append(
                 Task { _ = try? await engine.acquire("job", owner: owner, for: .seconds(600), upTo: .seconds(600)) })
-            try await eventually("it waits") { try await holder.inspect("job")?.waiters.count == number }
+            try await Polling.eventually("it waits") { try await holder.inspect("job")?.waiters.count == number }
             await engine.close()
         }
         for task in dead { await task.value }
         let clock = HostClock()
         let died = clock.now
         let living = Task { try await other.acquire("job", owner: "living", for: .seconds(600), upTo: .seconds(600)) }
-        try await eventually("it waits") {
+        try await Polling.eventually("it waits") {
             try await holder.inspect("job")?.waiters.map(\.owner).contains("living") == true
         }
         #expect(try await holder.release("job", owner: "holder", token: lease.token))
@@ -80,13 +81,13 @@ struct RedisTurnTests {
         let waiting = Task {
             try await waiter.acquire("job", owner: "waiter", for: .milliseconds(200), upTo: .seconds(600))
         }
-        try await eventually("it waits") { try await holder.inspect("job")?.waiters.count == 1 }
+        try await Polling.eventually("it waits") { try await holder.inspect("job")?.waiters.count == 1 }
         // The place of the waiter goes while it waits, as if it had been taken for dead; another takes the lock.
         #expect(try await !holder.release("job", owner: "waiter", token: nil))
         #expect(try await holder.release("job", owner: "holder", token: lease.token))
         let thief = try await holder.tryAcquire("job", owner: "thief", for: .seconds(600))
         if let stolen = thief.lease {
-            try await eventually("it waits again") { try await holder.inspect("job")?.waiters.count == 1 }
+            try await Polling.eventually("it waits again") { try await holder.inspect("job")?.waiters.count == 1 }
             #expect(!Task.isCancelled)
             let record = try #require(try await holder.inspect("job"))
             #expect(record.owner == "thief" && record.token == stolen.token)
@@ -115,15 +116,15 @@ struct RedisTurnTests {
                     try await engine.release("job", owner: owner, token: lease.token)
                     return lease.token
                 })
-            try await eventually("it waits") { try await holder.inspect("job")?.waiters.count == number + 1 }
+            try await Polling.eventually("it waits") { try await holder.inspect("job")?.waiters.count == number + 1 }
         }
         for _ in 1...5 {
             for kind in ["normal", "pubsub"] { try server.connect().ask("CLIENT", "KILL", "TYPE", kind) }
-            try await eventually("all listen again") {
+            try await Polling.eventually("all listen again") {
                 try server.connect().ask("PUBSUB", "CHANNELS", "*").elements?.count == 5
             }
         }
-        try await eventually("nobody has lost its place") {
+        try await Polling.eventually("nobody has lost its place") {
             await leaseError { try await holder.inspect("job") } == nil
         }
         let waiters = try #require(try await holder.inspect("job")?.waiters.map(\.owner.rawValue))
@@ -160,7 +161,7 @@ struct RedisTurnTests {
                 }
             }
         }
-        try await eventually("all wait") { try await engine.inspect("job")?.waiters.count == 3 }
+        try await Polling.eventually("all wait") { try await engine.inspect("job")?.waiters.count == 3 }
         server.kill()
         #expect(await leaseError { try await engine.renew(lease, for: .seconds(1)) }?.code == .unavailable)
         try await server.start()
@@ -188,7 +189,7 @@ struct RedisTurnTests {
             let waiting = Task {
                 try await waiter.acquire("job", owner: "next", for: .seconds(600), upTo: .seconds(60))
             }
-            try await eventually("it waits") { try await holder.inspect("job")?.waiters.count == 1 }
+            try await Polling.eventually("it waits") { try await holder.inspect("job")?.waiters.count == 1 }
             #expect(try await holder.release("job", owner: "holder", token: lease.token))
             let next = try #require(try await waiting.value.lease)
             #expect(try await waiter.release("job", owner: "next", token: next.token))

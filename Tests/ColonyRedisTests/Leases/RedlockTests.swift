@@ -2,6 +2,7 @@ import ColonyConformance
 import ColonyCore
 import ColonyRESP
 import ColonyRedis
+import RealServers
 import Testing
 
 @Suite("Redlock over several servers", .enabled(if: RedisProcess.isAvailable), .serialized, .timeLimit(.minutes(10)))
@@ -60,7 +61,7 @@ struct RedlockTests {
             #expect(try await engine.renew(lease, for: .seconds(60))?.token == lease.token)
             #expect(try await engine.release("job", owner: lease.owner, token: lease.token))
             try await down.start()
-            try await eventually("all three are used") {
+            try await Polling.eventually("all three are used") {
                 guard let lease = try await engine.tryAcquire("all", owner: .unique(), for: .seconds(60)).lease else {
                     return false
                 }
@@ -104,7 +105,7 @@ struct RedlockTests {
         #expect(error?.message.contains("only 1 of 3") == true, "\(String(describing: error))")
         #expect(try servers[0].connect().ask("EXISTS", "job").integer == 0)
         try await servers[1].start()
-        try await eventually("a majority is there") {
+        try await Polling.eventually("a majority is there") {
             await leaseError { try await engine.tryAcquire("job", owner: "a", for: .seconds(60)) } == nil
         }
         let lease = try #require(try await engine.tryAcquire("job", owner: "a", for: .seconds(60)).lease)

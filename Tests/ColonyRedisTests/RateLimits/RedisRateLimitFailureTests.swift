@@ -26,7 +26,7 @@ struct RedisRateLimitFailureTests {
         #expect(await limitError { try await self.take(on: limits) }?.code == .unavailable)
         #expect(start.duration(to: clock.now) < .seconds(150), "half of the timeout")
         try await server.start()
-        try await eventually("the server is used") {
+        try await Polling.eventually("the server is used") {
             await limitError { try await self.take(on: limits) } == nil
         }
         await limits.close()
@@ -35,7 +35,7 @@ struct RedisRateLimitFailureTests {
     @Test func `a server that stands still is unavailable within the time-out`() async throws {
         let server = try await RedisProcess()
         let limits = try server.limits { $0.timeout = .milliseconds(300) }
-        try await eventually("it answers") { await limitError { try await self.take(on: limits) } == nil }
+        try await Polling.eventually("it answers") { await limitError { try await self.take(on: limits) } == nil }
         try await server.suspend()
         let clock = HostClock()
         let start = clock.now
@@ -44,7 +44,7 @@ struct RedisRateLimitFailureTests {
         #expect(error?.message.contains("redis://127.0.0.1:\(server.port)") == true)
         #expect(start.duration(to: clock.now) < .seconds(15))
         server.resume()
-        try await eventually("it answers again") { await limitError { try await self.take(on: limits) } == nil }
+        try await Polling.eventually("it answers again") { await limitError { try await self.take(on: limits) } == nil }
         await limits.close()
     }
 
@@ -55,7 +55,7 @@ struct RedisRateLimitFailureTests {
         #expect(try await self.take(10, on: limits).isAllowed)
         forgetful.kill()
         try await forgetful.start()
-        try await eventually("it is full") {
+        try await Polling.eventually("it is full") {
             var decision: RateLimitDecision?
             _ = await limitError { decision = try await self.take(10, on: limits) }
             return decision?.isAllowed == true
@@ -68,7 +68,7 @@ struct RedisRateLimitFailureTests {
         #expect(try await self.take(10, on: kept).isAllowed)
         server.kill()
         try await server.start()
-        try await eventually("it answers, and still owes") {
+        try await Polling.eventually("it answers, and still owes") {
             var decision: RateLimitDecision?
             _ = await limitError { decision = try await self.take(10, on: kept) }
             #expect(decision?.isAllowed != true)

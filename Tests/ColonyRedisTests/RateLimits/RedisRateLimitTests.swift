@@ -2,6 +2,7 @@ import ColonyCore
 import ColonyRESP
 import ColonyRedis
 import ColonyResilience
+import RealServers
 import Testing
 
 @Suite("The engine of limits on Redis", .enabled(if: RedisProcess.isAvailable), .timeLimit(.minutes(3)))
@@ -26,7 +27,7 @@ struct RedisRateLimitTests {
         let quick = try RateLimitRule(100, per: .milliseconds(100))
         _ = try await limits.take(
             (0..<500).map { RateLimitRequest(try RateLimitName("quick-\($0)"), rule: quick) })
-        try await eventually("only the first is left") { try server.connect().ask("DBSIZE").integer == 1 }
+        try await Polling.eventually("only the first is left") { try server.connect().ask("DBSIZE").integer == 1 }
         await limits.close()
     }
 
@@ -134,7 +135,7 @@ struct RedisRateLimitTests {
         #expect(!refused.isAllowed)
         #expect(refused.retryAfter == .milliseconds(100))
         #expect(refused.resetAfter == .seconds(1))
-        try await eventually("it is full again") {
+        try await Polling.eventually("it is full again") {
             try await limits.take([RateLimitRequest("a", permits: 10, rule: rule)])[0].isAllowed
         }
         await limits.close()

@@ -1,4 +1,5 @@
 import ColonyRESP
+import RealServers
 
 #if canImport(Darwin)
 import Darwin
@@ -40,7 +41,7 @@ final class RawSocket {
         // Never wait for ever: a test that hangs says less than one that fails.
         var limit = timeval(tv_sec: 20, tv_usec: 0)
         setsockopt(self.descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        guard status == 0 else { throw Disappointment(description: "port \(port) does not accept connections") }
+        guard status == 0 else { throw Polling.Disappointment(description: "port \(port) does not accept connections") }
     }
 
     deinit { close(self.descriptor) }
@@ -56,13 +57,13 @@ final class RawSocket {
         var bytes: [UInt8] = []
         RESPCommandEncoding.append(command: words.map { Array($0.utf8) }, to: &bytes)
         guard send(self.descriptor, bytes, bytes.count, 0) == bytes.count else {
-            throw Disappointment(description: "nothing can be sent")
+            throw Polling.Disappointment(description: "nothing can be sent")
         }
         var part = [UInt8](repeating: 0, count: 65_536)
         while true {
             if let value = try self.parser.next() { return value }
             let count = recv(self.descriptor, &part, part.count, 0)
-            guard count > 0 else { throw Disappointment(description: "the connection ended") }
+            guard count > 0 else { throw Polling.Disappointment(description: "the connection ended") }
             self.parser.feed(Array(part[..<count]))
         }
     }

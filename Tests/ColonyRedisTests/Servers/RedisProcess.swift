@@ -63,7 +63,7 @@ final class RedisProcess: @unchecked Sendable {
         process.standardError = FileHandle.nullDevice
         try process.run()
         self.process = process
-        try await eventually("redis answers on port \(self.port)") {
+        try await Polling.eventually("redis answers on port \(self.port)") {
             try #require(process.isRunning, "redis-server ended by itself")
             // An error is an answer: a server with a password says that one is needed.
             return (try? self.connect().ask("PING")) != nil
@@ -92,7 +92,7 @@ final class RedisProcess: @unchecked Sendable {
         self.signal(SIGSTOP)
         #if os(Linux)
         let file = "/proc/\(try #require(self.process).processIdentifier)/stat"
-        try await eventually("redis stands still") {
+        try await Polling.eventually("redis stands still") {
             try String(contentsOfFile: file, encoding: .utf8).split(separator: ")").last?.hasPrefix(" T") == true
         }
         #endif
@@ -152,7 +152,7 @@ final class RedisClusterProcess: Sendable {
                 try first.ask("CLUSTER", "MEET", "127.0.0.1", "\(ports[index])", "\(ports[size + index])").errorText
                     == nil)
         }
-        try await eventually("the cluster agrees") {
+        try await Polling.eventually("the cluster agrees") {
             try nodes.allSatisfy { node in
                 let information = try node.connect().ask("CLUSTER", "INFO").text ?? ""
                 return information.contains("cluster_state:ok") && information.contains("cluster_known_nodes:\(size)")
@@ -183,7 +183,7 @@ final class RedisClusterProcess: Sendable {
                 return index
             }
         }
-        throw Disappointment(description: "nobody has slot \(slot)")
+        throw Polling.Disappointment(description: "nobody has slot \(slot)")
     }
 }
 

@@ -43,6 +43,17 @@ enum QuorumComparison {
                 try await store.write(Self.value, to: key, at: .strong)
             }
         },
+        Workload(
+            name: "quorum-write-eventual",
+            title:
+                "Quorum store, eventual writes of 100 bytes, five Redis, N = 3, R = W = 2, 256 tasks, beside one Redis"
+        ) { workload, options in
+            try await Self.compare(workload, options, count: options.count(100_000, atLeast: 2_000)) { tier, key in
+                try await tier.set([CacheWrite(key, Self.value)])
+            } store: { store, key in
+                try await store.write(Self.value, to: key, at: .eventual)
+            }
+        },
     ]
 
     private static func compare(
