@@ -44,9 +44,9 @@ import Testing
             _ = try #require(try fleet.converge(within: .seconds(60)))
             // Until what was news is told.
             try fleet.run(for: .seconds(20))
-            let before = fleet.bytes
+            let before = fleet.traffic.bytes
             try fleet.run(for: .seconds(30))
-            rates.append(Double(fleet.bytes - before) / Double(count) / 30)
+            rates.append(Double(fleet.traffic.bytes - before) / Double(count) / 30)
         }
         #expect(abs(rates[1] / rates[0] - 1) < 0.2, "\(rates) bytes a second")
     }
@@ -75,7 +75,7 @@ import Testing
             }
             _ = try #require(try fleet.converge(within: .seconds(20)), "seed \(seed)")
             try fleet.run(for: .seconds(10))
-            for node in fleet.nodes.values { #expect(node.membership.itself.incarnation > 0, "seed \(seed)") }
+            for node in fleet.nodes { #expect(node.membership.itself.incarnation > 0, "seed \(seed)") }
             let admitted = Set(fleet.told.filter { $0.event == .admitted }.map(\.by))
             #expect(admitted.count == 5, "seed \(seed)")
         }
@@ -100,15 +100,14 @@ import Testing
     func leaverIsNotFailed() throws {
         var fleet = try Fleet(20, seed: 3, settings: self.settings)
         _ = try #require(try fleet.converge(within: .seconds(30)))
-        let now = fleet.now
-        try fleet.act(on: 5) { $0.leave(at: now) }
+        try fleet.act(on: 5) { $0.leave(at: $1) }
         try fleet.run(for: .seconds(10))
-        #expect(fleet.nodes[5]?.membership.nextWake == nil)
+        #expect(fleet.nodes[5].membership.nextWake == nil)
         fleet.kill(5)
         try fleet.run(for: .seconds(60))
         let id = try Fleet.id(5)
         for number in fleet.running {
-            #expect(fleet.nodes[number]?.membership.member(id)?.state == .left)
+            #expect(fleet.nodes[number].membership.member(id)?.state == .left)
         }
         #expect(!fleet.told.contains { if case .failed = $0.event { true } else { false } })
     }
@@ -125,9 +124,9 @@ import Testing
         #expect(needed < .seconds(10))
         try fleet.run(for: .seconds(60))
         #expect(fleet.hasConverged)
-        let instance = fleet.nodes[5]?.membership.itself.instance
+        let instance = fleet.nodes[5].membership.itself.instance
         let id = try Fleet.id(5)
-        #expect(fleet.running.allSatisfy { fleet.nodes[$0]?.membership.member(id)?.instance == instance })
+        #expect(fleet.running.allSatisfy { fleet.nodes[$0].membership.member(id)?.instance == instance })
     }
 
     @Test("Both sides of a partition find each other when it ends", arguments: Seed(rawValue: 11).followed(by: 5))
@@ -150,7 +149,7 @@ import Testing
         for other in 0..<10 where other != 3 { fleet.network.cut(from: 3, to: other) }
         try fleet.run(for: .seconds(60))
         let id = try Fleet.id(3)
-        #expect(fleet.nodes[0]?.membership.member(id)?.state == .failed)
+        #expect(fleet.nodes[0].membership.member(id)?.state == .failed)
         fleet.network.heal()
         _ = try #require(try fleet.converge(within: .seconds(120)))
     }
@@ -159,13 +158,12 @@ import Testing
     func metadataReachesAll() throws {
         var fleet = try Fleet(20, seed: 6, settings: self.settings, link: .init(loss: 0.2))
         _ = try #require(try fleet.converge(within: .seconds(60)))
-        let now = fleet.now
         let metadata = Array("zone=b".utf8)
-        try fleet.act(on: 4) { try $0.update(metadata: metadata, at: now) }
+        try fleet.act(on: 4) { try $0.update(metadata: metadata, at: $1) }
         try fleet.run(for: .seconds(60))
         let id = try Fleet.id(4)
         for number in fleet.running {
-            #expect(fleet.nodes[number]?.membership.member(id)?.metadata == metadata, "node \(number)")
+            #expect(fleet.nodes[number].membership.member(id)?.metadata == metadata, "node \(number)")
         }
     }
 
@@ -178,7 +176,7 @@ import Testing
         let address = try Fleet.address(0)
         #expect(fleet.told.contains { $0.by == 2 && $0.event == .displaced(by: address) })
         #expect(!fleet.told.contains { $0.by == 2 && $0.event == .admitted })
-        #expect(fleet.nodes[1]?.membership.member(try Fleet.id(0))?.address == address)
+        #expect(fleet.nodes[1].membership.member(try Fleet.id(0))?.address == address)
     }
 
     @Test("Of two processes with one name the newcomer stays outside until the other one is gone")
@@ -191,12 +189,12 @@ import Testing
         try fleet.run(for: .seconds(30))
         #expect(fleet.told.contains { $0.by == 10 && $0.event == .displaced(by: address) })
         #expect(fleet.told.contains { if case .conflict(id, _, _) = $0.event { $0.by != 10 } else { false } })
-        #expect(fleet.nodes[0]?.membership.member(id)?.address == address)
+        #expect(fleet.nodes[0].membership.member(id)?.address == address)
         fleet.kill(5)
         try fleet.run(for: .seconds(60))
         #expect(fleet.told.contains { $0.by == 10 && $0.event == .admitted })
         let newAddress = try Fleet.address(10)
-        #expect(fleet.nodes[0]?.membership.member(id)?.address == newAddress)
+        #expect(fleet.nodes[0].membership.member(id)?.address == newAddress)
         #expect(fleet.hasConverged)
     }
 
