@@ -44,6 +44,9 @@ struct MemberRing: Sendable {
         self.places.remove(at: index)
     }
 
+    /// How many others there are.
+    var count: Int { self.places.count }
+
     /// All others, in the order of the ring.
     var members: [NodeID] { self.places.map(\.id) }
 

@@ -19,9 +19,11 @@ public import ColonyCore
 /// sets, so nothing that must be there once can be decided by it; that is what elections are for.
 ///
 /// **Deviations from the papers.** Claims are ordered so that merging is commutative and a failed member can come back (see ``MembershipClaim``). Members compare
-/// a digest of what they know in every answer and exchange everything only if it differs, so that anti-entropy costs nothing while they agree.
-/// Some of those who hear of a suspicion ping the suspect next instead of in its turn, so that it is confirmed or contradicted within a few periods.
-/// Those that are taken for failed are asked now and then whether they are back, so that both sides of a partition find each other.
+/// a digest of what they know in every answer and exchange what differs only if something does, so that anti-entropy costs nothing while they agree.
+/// In every second period a member pings the one that follows it on a ring, and the others in rounds, so that one that stops is missed within two
+/// periods. Those who come before a suspect on the ring ping it next instead of in its turn, so that it is confirmed or contradicted within a few periods.
+/// A suspect has α periods more than Lifeguard gives it, because how long it takes it to get to its work does not depend on how many there are.
+/// Time in which a member was stopped does not count for what it waits for. Those that are taken for failed are asked now and then whether they are back, so that both sides of a partition find each other.
 ///
 /// - SeeAlso: SWIM, DSN 2002; Lifeguard, DSN-W 2018; HashiCorp's memberlist, from which the defaults come.
 public struct Membership: Sendable {

@@ -50,6 +50,9 @@ struct Fleet {
     var told: [Told] = []
     /// Whether each packet takes the way over bytes, as real ones do.
     var usesBytes = true
+    /// Looks after each step, if there is one.
+    var ledger: MembershipLedger?
+    var flaw: MembershipFlaw?
     private var starts: UInt64 = 0
     private var numbers: [MemberAddress: Int] = [:]
 
@@ -75,7 +78,11 @@ struct Fleet {
         _ number: Int, seeds: [Int], as name: NodeID? = nil, metadata: [UInt8] = []
     ) throws {
         self.starts += 1
-        let instance = self.seed.derived(for: "instance \(self.starts)").rawValue
+        var instance = self.seed.derived(for: "instance \(self.starts)").rawValue
+        if self.flaw == .isStartedAsBefore, number < self.nodes.count {
+            instance = self.nodes[number].membership.itself.instance
+        }
+        self.ledger?.started(number)
         let address = try Self.address(number)
         let membership = try Membership(
             id: name ?? Self.id(number), address: address, instance: instance, metadata: metadata,
@@ -90,7 +97,9 @@ struct Fleet {
             precondition(number == self.nodes.count, "node \(number) cannot come after \(self.nodes.count) nodes")
             self.numbers[address] = number
             self.nodes.append(
-                Node(membership: membership, address: address, life: 0, clock: DriftingClock(origin: self.now, at: self.now)))
+                Node(
+                    membership: membership, address: address, life: 0,
+                    clock: DriftingClock(origin: self.now, at: self.now)))
         }
         let addresses = try seeds.map(Self.address)
         try self.act(on: number) { $0.start(seeds: addresses, at: $1) }
@@ -113,11 +122,20 @@ struct Fleet {
         guard self.nodes[number].isRunning else { return }
         let local = self.nodes[number].clock.reading(at: self.now)
         // In place: a copy of the node would have its dictionaries copied.
-        for directive in try action(&self.nodes[number].membership, local) {
-            switch directive {
-            case .tell(let event): self.told.append(Told(at: self.now, by: number, event: event))
-            case .send(let packet, let address, let carrier): try self.send(packet, from: number, to: address, carrier)
-            }
+        let directives = try action(&self.nodes[number].membership, local)
+        var events: [MembershipEvent] = []
+        for case .tell(let event) in directives {
+            if case .joined = event, self.flaw == .losesEvents { continue }
+            events.append(event)
+            self.told.append(Told(at: self.now, by: number, event: event))
+        }
+        if self.ledger != nil {
+            let membership = self.nodes[number].membership
+            let now = self.now
+            try self.ledger?.check(membership, of: number, told: events, at: now)
+        }
+        for case .send(let packet, let address, let carrier) in directives {
+            try self.send(packet, from: number, to: address, carrier)
         }
         self.schedule(number)
     }
@@ -126,13 +144,22 @@ struct Fleet {
         _ packet: MembershipPacket, from number: Int, to address: MemberAddress, _ carrier: MembershipCarrier
     ) throws {
         var sent = packet
+        let destination = self.numbers[address]
+        if let flaw {
+            if flaw.holdsBack(packet) { return }
+            flaw.spoil(&sent, receiver: try Self.id(destination ?? number))
+            if let destination, flaw == .answersForTheDead { self.answer(packet, from: number, to: destination) }
+        }
+        if let ledger {
+            try ledger.check(sent, over: carrier, atMost: self.settings.packetBytes, at: self.now)
+        }
         let size: Int
         if self.usesBytes {
-            let bytes = PacketCoding.encode(packet)
+            let bytes = PacketCoding.encode(sent)
             sent = try PacketCoding.decode(bytes)
             size = bytes.count
         } else {
-            size = PacketCoding.size(of: packet)
+            size = PacketCoding.size(of: sent)
         }
         switch carrier {
         case .datagram:
@@ -142,12 +169,20 @@ struct Fleet {
             self.nodes[number].traffic.exchanges += 1
             self.nodes[number].traffic.exchangeBytes += size
         }
-        guard let destination = self.numbers[address] else { return }
+        guard let destination else { return }
         for instant in self.network.arrivals(
             from: number, to: destination, sentAt: self.now, isReliable: carrier == .connection)
         {
             self.agenda.add(.arrival(sent, from: number, to: destination, carrier), at: instant)
         }
+    }
+
+    /// Answers a ping in place of a process that has ended.
+    private mutating func answer(_ packet: MembershipPacket, from number: Int, to destination: Int) {
+        guard !self.nodes[destination].isRunning, case .ping(let sequence, let target) = packet.message else { return }
+        let digest = self.nodes[number].membership.digest
+        let forged = MembershipPacket(sender: target, message: .ack(sequence: sequence, digest: digest))
+        self.agenda.add(.arrival(forged, from: destination, to: number, .datagram), at: self.now)
     }
 
     private mutating func schedule(_ number: Int) {
@@ -159,8 +194,9 @@ struct Fleet {
         self.agenda.add(.wake(number, life: self.nodes[number].life), at: next)
     }
 
-    mutating func run(for duration: Duration, check: (Fleet) throws -> Void = { _ in }) throws {
-        let end = self.now.advanced(by: duration)
+    mutating func run(for duration: Duration) throws { try self.run(until: self.now.advanced(by: duration)) }
+
+    mutating func run(until end: MonotonicInstant) throws {
         while let (now, happening) = self.agenda.next(until: end) {
             switch happening {
             case .arrival(let packet, let source, let destination, let carrier):
@@ -181,7 +217,6 @@ struct Fleet {
                 self.nodes[number].wakesAt = nil
                 try self.act(on: number) { $0.wake(at: $1) }
             }
-            try check(self)
         }
     }
 
@@ -223,6 +258,11 @@ struct Fleet {
         return self.nodes.indices.allSatisfy {
             !self.nodes[$0].isRunning || self.nodes[$0].membership.count == running
         }
+    }
+
+    /// Whether they also have nobody for a suspect.
+    var hasSettled: Bool {
+        self.hasConverged && self.running.allSatisfy { self.nodes[$0].membership.suspectCount == 0 }
     }
 
     /// Runs until they do.

@@ -130,7 +130,8 @@ import Testing
         }
         let summary = MembershipSummary(parts: (0..<MembershipSummary.partCount).map { _ in generator.next() })
         let messages: [MembershipMessage] = try [
-            .ping(sequence: 7, target: name()), .ack(sequence: 7, digest: 9), .nack(sequence: 7), .gossip, .pull(summary),
+            .ping(sequence: 7, target: name()), .ack(sequence: 7, digest: 9), .nack(sequence: 7), .gossip,
+            .pull(summary),
             .push(summary), .fill,
             .pingRequest(sequence: 7, target: name(), address: address()),
         ]
