@@ -84,7 +84,7 @@ extension Membership {
     private mutating func apply(_ claim: MembershipClaim, to old: Peer, at now: MonotonicInstant) {
         var peer = old
         let was = old.claim.state
-        if was.isPresent { self.summary.remove(old.claim) }
+        if was.isPresent { self.summary.remove(old.claim, isComplete: old.isComplete) }
         peer.claim = claim
         peer.claim.metadata = nil
         peer.claim.accuser = nil
@@ -97,7 +97,7 @@ extension Membership {
             peer.metadataIncarnation = claim.incarnation
         }
         if claim.state.isPresent {
-            self.summary.add(claim)
+            self.summary.add(claim, isComplete: peer.isComplete)
             peer.goneAt = nil
             if !was.isPresent {
                 self.gone.remove(claim.id)
@@ -150,8 +150,10 @@ extension Membership {
             return
         }
         let isUpdated = metadata != peer.metadata && peer.claim.state.isPresent
+        if peer.claim.state.isPresent { self.summary.remove(peer.claim, isComplete: peer.isComplete) }
         peer.metadata = metadata
         peer.metadataIncarnation = claim.incarnation
+        if peer.claim.state.isPresent { self.summary.add(peer.claim, isComplete: peer.isComplete) }
         self.peers[claim.id] = peer
         if isUpdated { self.tell(.updated(peer.member)) }
     }

@@ -4,9 +4,10 @@ extension Membership {
     /// Does what is due. Its owner calls it at ``nextWake``, or somewhat later.
     public mutating func wake(at now: MonotonicInstant) -> [MembershipDirective] {
         self.note(now)
+        // Also while it is silent: what is overdue and not done would have it woken at once, over and over.
+        if self.own.state != .left { self.failSuspects(at: now) }
         if self.own.state != .left, self.displacedBy == nil {
             self.giveUpRelays(at: now)
-            self.failSuspects(at: now)
             if let asksAt = self.probe?.asksAt, asksAt <= now { self.askOthers() }
             if let nextPeriod, nextPeriod <= now { self.beginPeriod(at: now) }
         } else if let nextPeriod, nextPeriod <= now {

@@ -83,7 +83,8 @@ extension Membership {
         guard self.summary != summary else { return }
         let known = Dictionary(claims.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
         let lacking = self.claims { claim in
-            self.summary.differs(from: summary, about: claim.id) && known[claim.id].map(claim.overrides) ?? true
+            self.summary.differs(from: summary, about: claim.id)
+                && known[claim.id].map { claim.overrides($0) || $0.metadata == nil } ?? true
         }
         if !lacking.isEmpty { self.exchange(.fill, lacking, with: address) }
     }
@@ -97,7 +98,7 @@ extension Membership {
             var claim = peer.claim
             claim.accuser = peer.suspicion?.accusers.min()
             // What is known of an earlier incarnation must not be told as of this one.
-            claim.metadata = peer.metadataIncarnation == claim.incarnation ? peer.metadata : nil
+            claim.metadata = peer.isComplete ? peer.metadata : nil
             claims.append(claim)
         }
         return claims

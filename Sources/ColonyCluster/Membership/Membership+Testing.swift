@@ -13,7 +13,7 @@ extension Membership {
         var suspectCount = 0
         for (id, peer) in self.peers {
             let isPresent = peer.claim.state.isPresent
-            if isPresent { summary.add(peer.claim) }
+            if isPresent { summary.add(peer.claim, isComplete: peer.isComplete) }
             if self.gone.contains(id) == isPresent { return "it has \(id) for gone and for present, or neither" }
             if isPresent, !self.order.contains(id) { return "it never pings \(id)" }
             guard peer.claim.state == .suspected else { continue }

@@ -39,6 +39,9 @@ public struct Membership: Sendable {
         /// Until when a conflict over its name is not told again.
         var quietUntil: MonotonicInstant?
 
+        /// Whether it is known what it says of itself in its incarnation.
+        var isComplete: Bool { self.metadataIncarnation == self.claim.incarnation }
+
         var member: Member {
             Member(
                 id: self.claim.id, address: self.claim.address, state: self.claim.state,

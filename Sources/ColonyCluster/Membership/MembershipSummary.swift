@@ -1,6 +1,7 @@
 import ColonyCore
 
-/// What a member knows, summed up: who is there in which incarnation. Equal for members that know the same.
+/// What a member knows, summed up: who is there in which incarnation, and whether it knows what that one says of itself. Equal for members that
+/// know the same.
 ///
 /// Whether somebody is suspected is not in it: that differs from place to place and from moment to moment, and decides itself.
 ///
@@ -30,12 +31,13 @@ public struct MembershipSummary: Hashable, Sendable {
     /// The sum of all parts.
     public var total: UInt64 { self.parts.reduce(0, &+) }
 
-    mutating func add(_ claim: MembershipClaim) {
-        self.parts[Self.part(of: claim.id)] &+= claim.fingerprint
+    /// - Parameter isComplete: Whether its metadata is known, too. A claim may come without, and what comes with it may get lost.
+    mutating func add(_ claim: MembershipClaim, isComplete: Bool = true) {
+        self.parts[Self.part(of: claim.id)] &+= claim.fingerprint &+ (isComplete ? 0 : 1)
     }
 
-    mutating func remove(_ claim: MembershipClaim) {
-        self.parts[Self.part(of: claim.id)] &-= claim.fingerprint
+    mutating func remove(_ claim: MembershipClaim, isComplete: Bool = true) {
+        self.parts[Self.part(of: claim.id)] &-= claim.fingerprint &+ (isComplete ? 0 : 1)
     }
 
     /// Whether what is known of a member may be other than what is summed up elsewhere.

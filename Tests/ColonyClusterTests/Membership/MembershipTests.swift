@@ -122,6 +122,23 @@ import Testing
         #expect(fleet.nodes[1].membership.member(try Fleet.id(0))?.address == address)
     }
 
+    @Test("Who has lost its name while it suspected somebody sleeps between what it does")
+    func displacedMemberSleeps() throws {
+        var fleet = try Fleet(6, seed: 8, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        fleet.kill(3)
+        while fleet.nodes[0].membership.suspectCount == 0 { try fleet.run(for: .milliseconds(50)) }
+        // It hears of the suspect, and that its name is taken, with the same answer.
+        try fleet.start(6, seeds: [0], as: Fleet.id(1))
+        try fleet.run(for: .seconds(1))
+        #expect(fleet.told.contains { if case .displaced = $0.event { $0.by == 6 } else { false } })
+        #expect(fleet.nodes[6].membership.suspectCount == 1)
+        let before = fleet.agenda.taken
+        try fleet.run(for: .seconds(30))
+        #expect(fleet.agenda.taken - before < 5_000)
+        #expect(fleet.state(of: try Fleet.id(3), seenBy: 6) == .failed)
+    }
+
     @Test("Of two processes with one name the newcomer stays outside until the other one is gone")
     func nameIsNotTakenTwice() throws {
         var fleet = try Fleet(10, seed: 8, settings: self.settings)
