@@ -2,7 +2,10 @@ import ColonyCore
 
 extension Membership {
     /// How often each claim is told.
-    var tellings: Int { Int((Double(self.settings.retransmission) * self.magnitude).rounded(.up)) }
+    ///
+    /// A member is left out by all of those who tell with a probability of about *e* to the power of minus this number, also if there are few:
+    /// so λ more than SWIM has it, without which one of fifty contradictions among five would not get to somebody who would then fail the suspect.
+    var tellings: Int { Int((Double(self.settings.retransmission) * (1 + self.magnitude)).rounded(.up)) }
 
     /// Tells a few members what is new.
     mutating func tellNews(at now: MonotonicInstant) {

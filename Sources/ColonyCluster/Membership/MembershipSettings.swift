@@ -14,7 +14,7 @@ public struct MembershipSettings: Hashable, Sendable {
     public let gossipInterval: Duration
     /// How many members are told at a time.
     public let gossipFanOut: Int
-    /// λ: a claim is told λ·log₁₀(*n* + 1) times by each member.
+    /// λ: a claim is told λ·(1 + log₁₀(*n* + 1)) times by each member.
     public let retransmission: Int
     /// α: a suspect has at least α·(1 + log₁₀(*n*)) periods to contradict.
     public let suspicionFactor: Int

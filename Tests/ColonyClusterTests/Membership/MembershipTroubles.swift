@@ -42,6 +42,8 @@ struct MembershipTroubles {
     /// Whose processes end when they have said good-bye.
     private var leavers: Set<Int> = []
     private var updates = 0
+    /// Until when packets may come that were sent in trouble.
+    private var lastLateness = MonotonicInstant(nanoseconds: 0)
 
     private init(seed: Seed) {
         self.generator = SeededGenerator(seed: seed.derived(for: "plan"))
@@ -84,7 +86,11 @@ struct MembershipTroubles {
         case 9:
             let until = fleet.now.advanced(by: self.draw(.zero ... .seconds(4)))
             fleet.network.clog(from: number, to: other, until: until)
-        case 10: fleet.pause(number, for: self.draw(.zero ... .seconds(8)))
+            self.lastLateness = max(self.lastLateness, until)
+        case 10:
+            let duration = self.draw(.zero ... .seconds(6))
+            fleet.pause(number, for: duration)
+            self.lastLateness = max(self.lastLateness, fleet.now.advanced(by: duration))
         case 11:
             let drift = Double.random(in: -0.1...0.1, using: &self.generator)
             fleet.nodes[number].clock.setDrift(drift, at: fleet.now)
@@ -140,7 +146,7 @@ struct MembershipTroubles {
     /// All that run see exactly each other, and know what each says of itself.
     private mutating func settle(_ fleet: inout Fleet, within limit: Duration, _ when: String) throws {
         let end = fleet.now.advanced(by: limit)
-        while !self.isSettled(fleet) {
+        while fleet.now < self.lastLateness || !self.isSettled(fleet) {
             guard fleet.now < end else {
                 let seen = fleet.running.map { number in
                     "\(number): \(fleet.nodes[number].membership.others.map { "\($0.id) \($0.state)" }.sorted())"
@@ -175,6 +181,14 @@ struct MembershipTroubles {
         while fleet.now < end, !fleet.hasSettled { try fleet.run(for: .milliseconds(500)) }
         for told in fleet.told {
             guard case .failed(let member) = told.event else { continue }
+            // An earlier start of it that gives way to the present one, in the same step, is gone indeed.
+            let isReplaced = fleet.told.contains { other in
+                if case .joined(let joined) = other.event, joined.id == member.id {
+                    return other.by == told.by && other.at == told.at
+                }
+                return false
+            }
+            if isReplaced { continue }
             throw self.violation(.failedWithoutCause, fleet, "node \(told.by) has told that \(member.id) failed")
         }
     }
