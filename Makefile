@@ -32,7 +32,7 @@ guarantees: ## Put every engine to its promises, and write what held into the RE
 	@dev/setup test
 	@dev/guarantees $(ARGS)
 
-simulate: ## Elect leaders in simulated time, from 100,000 seeds; COLONY_SEEDS_ELECTION, COLONY_SEEDS_MEMBERSHIP, COLONY_SEED
+simulate: ## Run elections, membership, and the quorum store in simulated time from many seeds; COLONY_SEEDS_…, COLONY_SEED
 	@dev/simulate
 
 bench: ## Measure every block beside its targets and its peers, such as etcd and RabbitMQ, on the same machine

@@ -54,4 +54,6 @@ public enum MembershipLimits {
     public static let members = 100_000
     /// The most pings that one makes for others at a time; more are left to whoever else was asked.
     public static let relays = 256
+    /// The most suspects that one means to look after for others; more are left to whoever else heard of them.
+    static let doubts = 16
 }

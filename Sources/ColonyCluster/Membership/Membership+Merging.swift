@@ -11,13 +11,14 @@ extension Membership {
         at now: MonotonicInstant
     ) -> [MembershipDirective] {
         guard self.nextPeriod != nil || self.own.state == .left else { return [] }
+        self.note(now)
         for claim in packet.claims { self.merge(claim, at: now) }
         // Who has lost its name hears, so that it learns when it is free, and says nothing.
         guard self.displacedBy == nil else { return self.takeDirectives() }
         guard packet.sender != self.own.id else {
             // Who asks under the name of this member has to hear who has it, also where there is nobody else to say so.
-            if case .pull = packet.message, self.own.incarnation > 0, self.own.state != .left {
-                self.send(.push, to: address, over: .connection)
+            if case .pull(let summary) = packet.message, self.own.incarnation > 0, self.own.state != .left {
+                self.answerPull(summary, from: address)
             }
             return self.takeDirectives()
         }
@@ -33,12 +34,13 @@ extension Membership {
             if self.own.state != .left {
                 self.pingForAnother(sequence, target, at: targetAddress, for: address, at: now)
             }
-        case .pull:
-            self.send(.push, to: address, over: .connection)
-        case .push:
+        case .pull(let summary):
+            self.answerPull(summary, from: address)
+        case .push(let summary):
             if self.seeds.contains(address) { self.seedMembers[address] = packet.sender }
             if self.own.incarnation == 0 { self.admit(incarnation: 1, at: now) }
-        case .gossip:
+            self.answerPush(summary, packet.claims, from: address)
+        case .gossip, .fill:
             break
         }
         return self.takeDirectives()
@@ -82,7 +84,7 @@ extension Membership {
     private mutating func apply(_ claim: MembershipClaim, to old: Peer, at now: MonotonicInstant) {
         var peer = old
         let was = old.claim.state
-        if was.isPresent { self.digest &-= old.claim.fingerprint }
+        if was.isPresent { self.summary.remove(old.claim, isComplete: old.isComplete) }
         peer.claim = claim
         peer.claim.metadata = nil
         peer.claim.accuser = nil
@@ -95,15 +97,17 @@ extension Membership {
             peer.metadataIncarnation = claim.incarnation
         }
         if claim.state.isPresent {
-            self.digest &+= claim.fingerprint
+            self.summary.add(claim, isComplete: peer.isComplete)
             peer.goneAt = nil
             if !was.isPresent {
-                self.presentCount += 1
+                self.gone.remove(claim.id)
                 self.order.add(claim.id, &self.generator)
+                self.ring.add(claim.id)
             }
         } else {
             peer.goneAt = old.goneAt ?? now
-            if was.isPresent { self.presentCount -= 1 }
+            self.gone.insert(claim.id)
+            if was.isPresent { self.ring.remove(claim.id) }
         }
         if claim.state == .suspected {
             peer.suspicion = self.suspicion(by: claim.accuser ?? claim.id, at: now)
@@ -146,8 +150,10 @@ extension Membership {
             return
         }
         let isUpdated = metadata != peer.metadata && peer.claim.state.isPresent
+        if peer.claim.state.isPresent { self.summary.remove(peer.claim, isComplete: peer.isComplete) }
         peer.metadata = metadata
         peer.metadataIncarnation = claim.incarnation
+        if peer.claim.state.isPresent { self.summary.add(peer.claim, isComplete: peer.isComplete) }
         self.peers[claim.id] = peer
         if isUpdated { self.tell(.updated(peer.member)) }
     }
@@ -155,7 +161,7 @@ extension Membership {
     // MARK: Suspicion
 
     private func suspicion(by accuser: NodeID, at now: MonotonicInstant) -> Suspicion {
-        let minimum = self.settings.period * (Double(self.settings.suspicionFactor) * self.magnitude)
+        let minimum = self.settings.period * (Double(self.settings.suspicionFactor) * (1 + self.magnitude))
         // So many others have to be there at all: the accuser, the suspect, and those who confirm.
         let confirmations = min(self.settings.indirectPings, max(0, self.count - 2))
         return Suspicion(
@@ -163,11 +169,12 @@ extension Membership {
             expectedConfirmations: confirmations)
     }
 
-    /// Some of those who hear of a suspicion look for themselves: about twice as many as are needed, however many members there are.
+    /// Those who come before a suspect on the ring look for themselves: twice as many as are needed, however many members there are.
     private mutating func doubt(_ claim: MembershipClaim) {
-        guard claim.accuser != self.own.id else { return }
-        let wanted = 2 * self.settings.indirectPings
-        if Int.random(in: 0..<max(1, self.count), using: &self.generator) < wanted { self.doubted = claim.id }
+        guard claim.accuser != self.own.id, self.doubted.count < MembershipLimits.doubts,
+            self.ring.comesBefore(claim.id, within: 2 * self.settings.indirectPings), !self.doubted.contains(claim.id)
+        else { return }
+        self.doubted.append(claim.id)
     }
 
     /// Another member has come to suspect it as well.

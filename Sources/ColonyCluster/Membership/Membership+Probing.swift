@@ -3,9 +3,11 @@ public import ColonyCore
 extension Membership {
     /// Does what is due. Its owner calls it at ``nextWake``, or somewhat later.
     public mutating func wake(at now: MonotonicInstant) -> [MembershipDirective] {
+        self.note(now)
+        // Also while it is silent: what is overdue and not done would have it woken at once, over and over.
+        if self.own.state != .left { self.failSuspects(at: now) }
         if self.own.state != .left, self.displacedBy == nil {
             self.giveUpRelays(at: now)
-            self.failSuspects(at: now)
             if let asksAt = self.probe?.asksAt, asksAt <= now { self.askOthers() }
             if let nextPeriod, nextPeriod <= now { self.beginPeriod(at: now) }
         } else if let nextPeriod, nextPeriod <= now {
@@ -31,10 +33,12 @@ extension Membership {
     }
 
     private mutating func nextTarget() -> NodeID? {
-        if let doubted = self.doubted {
-            self.doubted = nil
-            if self.peers[doubted]?.claim.state == .suspected { return doubted }
+        while !self.doubted.isEmpty {
+            let doubted = self.doubted.removeFirst()
+            if self.suspects.contains(doubted) { return doubted }
         }
+        defer { self.isTurnOfRing.toggle() }
+        if self.isTurnOfRing, let successor = self.ring.successor { return successor }
         let peers = self.peers
         return self.order.next(&self.generator) { peers[$0]?.claim.state.isPresent != true }
     }
@@ -132,10 +136,11 @@ extension Membership {
 
     /// Drops those who have been gone for long.
     private mutating func forget(at now: MonotonicInstant) {
-        guard self.peers.count > self.presentCount else { return }
+        if self.gone.isEmpty { return }
         let limit = now.advanced(by: .zero - self.settings.memory)
-        for (id, peer) in self.peers {
-            if let goneAt = peer.goneAt, goneAt < limit { self.peers[id] = nil }
+        for id in self.gone where self.peers[id]?.goneAt.map({ $0 < limit }) ?? true {
+            self.peers[id] = nil
+            self.gone.remove(id)
         }
     }
 }

@@ -19,9 +19,11 @@ public import ColonyCore
 /// sets, so nothing that must be there once can be decided by it; that is what elections are for.
 ///
 /// **Deviations from the papers.** Claims are ordered so that merging is commutative and a failed member can come back (see ``MembershipClaim``). Members compare
-/// a digest of what they know in every answer and exchange everything only if it differs, so that anti-entropy costs nothing while they agree.
-/// Some of those who hear of a suspicion ping the suspect next instead of in its turn, so that it is confirmed or contradicted within a few periods.
-/// Those that are taken for failed are asked now and then whether they are back, so that both sides of a partition find each other.
+/// a digest of what they know in every answer and exchange what differs only if something does, so that anti-entropy costs nothing while they agree.
+/// In every second period a member pings the one that follows it on a ring, and the others in rounds, so that one that stops is missed within two
+/// periods. Those who come before a suspect on the ring ping it next instead of in its turn, so that it is confirmed or contradicted within a few periods.
+/// A suspect has α periods more than Lifeguard gives it, because how long it takes it to get to its work does not depend on how many there are.
+/// Time in which a member was stopped does not count for what it waits for. Those that are taken for failed are asked now and then whether they are back, so that both sides of a partition find each other.
 ///
 /// - SeeAlso: SWIM, DSN 2002; Lifeguard, DSN-W 2018; HashiCorp's memberlist, from which the defaults come.
 public struct Membership: Sendable {
@@ -36,6 +38,9 @@ public struct Membership: Sendable {
         var goneAt: MonotonicInstant?
         /// Until when a conflict over its name is not told again.
         var quietUntil: MonotonicInstant?
+
+        /// Whether it is known what it says of itself in its incarnation.
+        var isComplete: Bool { self.metadataIncarnation == self.claim.incarnation }
 
         var member: Member {
             Member(
@@ -69,18 +74,21 @@ public struct Membership: Sendable {
 
     var own: MembershipClaim
     var peers: [NodeID: Peer] = [:]
-    /// How many of them are there.
-    var presentCount = 0
-    /// The sum over all that are there, itself included: equal for members that know the same.
-    package var digest: UInt64 = 0
+    /// Which of them are gone.
+    var gone: Set<NodeID> = []
+    /// Over all that are there, itself included.
+    package var summary = MembershipSummary()
     var suspects: Set<NodeID> = []
 
     var order = ProbeOrder()
+    var ring: MemberRing
+    /// Whether the next ping is for the one that follows it on the ring.
+    var isTurnOfRing = true
     var gossip = GossipQueue()
     var health: LocalHealth
     var probe: Probe?
-    /// Whom it pings next because somebody else suspects it.
-    var doubted: NodeID?
+    /// Whom it pings next because somebody else suspects them.
+    var doubted: [NodeID] = []
     var relays: [UInt32: Relay] = [:]
     var sequence: UInt32
     var nextPeriod: MonotonicInstant?
@@ -95,6 +103,8 @@ public struct Membership: Sendable {
     /// Who has its name; then it is silent.
     var displacedBy: MemberAddress?
     var directives: [MembershipDirective] = []
+    /// When it last had something to decide.
+    var lastNow: MonotonicInstant?
 
     /// Makes a member that knows nobody.
     ///
@@ -117,7 +127,8 @@ public struct Membership: Sendable {
         self.health = LocalHealth(maximum: settings.healthLimit)
         self.own = MembershipClaim(
             id: id, address: address, instance: instance, incarnation: 0, state: .alive, metadata: metadata)
-        self.digest = self.own.fingerprint
+        self.ring = MemberRing(around: id)
+        self.summary.add(self.own)
     }
 
     private static func check(_ metadata: [UInt8]) throws(ClusterError) {
@@ -147,6 +158,11 @@ public struct Membership: Sendable {
 
     /// How many are there, itself included.
     public var count: Int { self.presentCount + 1 }
+
+    var presentCount: Int { self.peers.count - self.gone.count }
+
+    /// The sum over all that are there.
+    package var digest: UInt64 { self.summary.total }
 
     /// How much longer than usual it waits at present because it seems to be slow itself; 0 if it is well.
     public var healthScore: Int { self.health.score }
@@ -245,9 +261,9 @@ public struct Membership: Sendable {
 
     /// Speaks for itself in a later incarnation, which contradicts what was said about earlier ones.
     mutating func speak(incarnation: UInt64, at now: MonotonicInstant) {
-        self.digest &-= self.own.fingerprint
+        self.summary.remove(self.own)
         self.own.incarnation = incarnation
-        self.digest &+= self.own.fingerprint
+        self.summary.add(self.own)
         self.rumour(self.own, at: now)
     }
 
@@ -266,25 +282,5 @@ public struct Membership: Sendable {
         if self.nextGossip == nil {
             self.nextGossip = now.advanced(by: self.drawn(upTo: self.settings.gossipInterval))
         }
-    }
-}
-
-extension MembershipClaim {
-    /// A number that stands for who is there in which incarnation, for sums that tell whether two members know the same.
-    ///
-    /// The state is not in it: whether somebody is suspected differs from place to place and from moment to moment, and decides itself.
-    var fingerprint: UInt64 {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in self.id.rawValue.utf8 { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-        // Sums of numbers that differ in a few bits must differ in many, so each is mixed.
-        return Self.mixed(hash ^ Self.mixed(self.instance &+ Self.mixed(self.incarnation)))
-    }
-
-    /// The finaliser of SplitMix64.
-    private static func mixed(_ number: UInt64) -> UInt64 {
-        var mixed = number &+ 0x9E37_79B9_7F4A_7C15
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

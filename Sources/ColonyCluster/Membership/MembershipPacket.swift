@@ -29,8 +29,10 @@ public enum MembershipMessage: Hashable, Sendable {
     case pingRequest(sequence: UInt32, target: NodeID, address: MemberAddress)
     /// Nothing but claims.
     case gossip
-    /// All that the sender knows is in the claims; the receiver answers with all that it knows. Goes over a connection.
-    case pull
-    /// The answer to ``pull``.
-    case push
+    /// The sender knows so much; the receiver answers with ``push(_:)``. Goes over a connection, as the answers do.
+    case pull(MembershipSummary)
+    /// The answer to ``pull(_:)``: the receiver knows so much, and what differs in it is in the claims.
+    case push(MembershipSummary)
+    /// The answer to ``push(_:)``, if one is needed: what was lacking there is in the claims.
+    case fill
 }

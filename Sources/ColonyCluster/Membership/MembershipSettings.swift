@@ -14,9 +14,9 @@ public struct MembershipSettings: Hashable, Sendable {
     public let gossipInterval: Duration
     /// How many members are told at a time.
     public let gossipFanOut: Int
-    /// λ: a claim is told λ·log₁₀(*n* + 1) times by each member.
+    /// λ: a claim is told λ·(1 + log₁₀(*n* + 1)) times by each member.
     public let retransmission: Int
-    /// α: a suspect has at least α·log₁₀(*n*) periods to contradict.
+    /// α: a suspect has at least α·(1 + log₁₀(*n*)) periods to contradict.
     public let suspicionFactor: Int
     /// β: and at most β times as long, while nobody confirms.
     public let suspicionSpread: Int
@@ -48,7 +48,7 @@ public struct MembershipSettings: Hashable, Sendable {
     public init(
         period: Duration = .seconds(1), pingTimeout: Duration = .milliseconds(500), indirectPings: Int = 3,
         gossipInterval: Duration = .milliseconds(200), gossipFanOut: Int = 3, retransmission: Int = 4,
-        suspicionFactor: Int = 3, suspicionSpread: Int = 6, healthLimit: Int = 8,
+        suspicionFactor: Int = 2, suspicionSpread: Int = 6, healthLimit: Int = 8,
         exchangeInterval: Duration = .seconds(15), memory: Duration = .seconds(86_400), packetBytes: Int = 1_300
     ) throws(ClusterError) {
         let second = Duration.seconds(1)

@@ -1,8 +1,8 @@
 import ColonyCore
 
-/// Whom to ping next: everybody once in each round, in an order that is drawn anew for each.
+/// Whom to ping next, in every second period: everybody once in each round, in an order that is drawn anew for each.
 ///
-/// Drawing a member for each ping would leave some out for long. In rounds every member is pinged within 2·*n* − 1 periods, for certain;
+/// Drawing a member for each ping would leave some out for long. In rounds every member is pinged within 2·*n* − 1 of them, for certain;
 /// newcomers come at a random place of the round that is under way.
 ///
 /// - Complexity: O(1) for each member, over a round; a newcomer costs O(*n*) moves of names.
@@ -12,6 +12,8 @@ struct ProbeOrder: Sendable {
     private var place = 0
     /// Who is in the order, so that a member that goes and comes back is not in it twice.
     private var members: Set<NodeID> = []
+
+    func contains(_ id: NodeID) -> Bool { self.members.contains(id) }
 
     mutating func add(_ id: NodeID, _ generator: inout some RandomNumberGenerator) {
         guard self.members.insert(id).inserted else { return }

@@ -7,7 +7,7 @@ import ColonyCore
 ///
 /// - SeeAlso: Lifeguard (see ``LocalHealth``), section IV-B: the time-out falls with the logarithm of the confirmations from `maximum` to `minimum`.
 struct Suspicion: Hashable, Sendable {
-    let startedAt: MonotonicInstant
+    private(set) var startedAt: MonotonicInstant
     let minimum: Duration
     let maximum: Duration
     /// After how many further accusers the time-out is the minimum.
@@ -30,6 +30,9 @@ struct Suspicion: Hashable, Sendable {
         guard self.accusers.count <= self.expectedConfirmations else { return false }
         return self.accusers.insert(accuser).inserted
     }
+
+    /// Time that does not count against the suspect.
+    mutating func shift(by duration: Duration) { self.startedAt = self.startedAt.advanced(by: duration) }
 
     /// When the member counts as failed.
     var deadline: MonotonicInstant {

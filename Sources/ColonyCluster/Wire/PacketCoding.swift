@@ -13,10 +13,10 @@ import ColonyCore
 /// takes no more memory than the bytes that it was given.
 public enum PacketCoding {
     /// The version that is written, and the only one that is read.
-    public static let version: UInt8 = 1
+    public static let version: UInt8 = 2
 
     enum Kind: UInt8 {
-        case ping = 1, ack, nack, pingRequest, gossip, pull, push
+        case ping = 1, ack, nack, pingRequest, gossip, pull, push, fill
     }
 
     static let hasAccuser: UInt8 = 0x10
@@ -46,7 +46,9 @@ public enum PacketCoding {
             writer.write(text: target.rawValue)
             writer.write(text: address.host)
             writer.write(address.port)
-        case .gossip, .pull, .push:
+        case .pull(let summary), .push(let summary):
+            for part in summary.parts { writer.write(part) }
+        case .gossip, .fill:
             break
         }
         writer.write(UInt32(packet.claims.count))
@@ -80,7 +82,7 @@ public enum PacketCoding {
     }
 
     /// How many bytes a packet takes.
-    static func size(of packet: MembershipPacket) -> Int {
+    package static func size(of packet: MembershipPacket) -> Int {
         let fields =
             switch packet.message {
             case .ping(_, let target): 4 + self.size(of: target.rawValue)
@@ -88,7 +90,8 @@ public enum PacketCoding {
             case .nack: 4
             case .pingRequest(_, let target, let address):
                 4 + self.size(of: target.rawValue) + self.size(of: address.host) + 2
-            case .gossip, .pull, .push: 0
+            case .pull, .push: 8 * MembershipSummary.partCount
+            case .gossip, .fill: 0
             }
         return 2 + self.size(of: packet.sender.rawValue) + fields + 4
             + packet.claims.reduce(0) { $0 + self.size(of: $1) }
@@ -125,8 +128,9 @@ public enum PacketCoding {
                 sequence: try reader.number("sequence"), target: try reader.nodeID("target"),
                 address: try reader.address("target"))
         case .gossip: message = .gossip
-        case .pull: message = .pull
-        case .push: message = .push
+        case .pull: message = .pull(try self.summary(&reader))
+        case .push: message = .push(try self.summary(&reader))
+        case .fill: message = .fill
         }
         let count: UInt32 = try reader.number("count of claims")
         var claims: [MembershipClaim] = []
@@ -137,6 +141,12 @@ public enum PacketCoding {
             throw ClusterError(.malformed, "\(reader.rest) bytes are left over after a packet")
         }
         return MembershipPacket(sender: sender, message: message, claims: claims)
+    }
+
+    private static func summary(_ reader: inout WireReader) throws(ClusterError) -> MembershipSummary {
+        var parts: [UInt64] = []
+        for _ in 0..<MembershipSummary.partCount { parts.append(try reader.number("summary")) }
+        return MembershipSummary(parts: parts)
     }
 
     private static func claim(_ reader: inout WireReader) throws(ClusterError) -> MembershipClaim {
@@ -179,6 +189,7 @@ extension MembershipMessage {
         case .gossip: .gossip
         case .pull: .pull
         case .push: .push
+        case .fill: .fill
         }
     }
 }

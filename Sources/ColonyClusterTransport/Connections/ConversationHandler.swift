@@ -3,7 +3,7 @@ import NIOCore
 
 /// What goes over one connection between two members. Used on its event loop only.
 ///
-/// Whoever dials greets, says its packet, takes one answer if it expects one, and closes. The other side answers until the connection ends, which it does at its
+/// Whoever dials greets, says its packet, takes one answer if it expects one, answers that if there is anything to say, and closes. The other side answers until the connection ends, which it does at its
 /// deadline at the latest, whatever goes over it.
 final class ConversationHandler: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
@@ -86,8 +86,14 @@ final class ConversationHandler: ChannelInboundHandler {
             guard let source = context.remoteAddress else { throw .undecodable }
             self.taken += 1
             guard self.taken <= Self.mostPackets else { throw .rateLimited }
-            for answer in try self.take(packet, source) { self.send(self.conversation.seal(answer), context) }
-            if case .dialling = self.role { self.end(.done, context) }
+            var written: EventLoopFuture<Void>?
+            for answer in try self.take(packet, source) {
+                written = self.send(self.conversation.seal(answer), context)
+            }
+            guard case .dialling = self.role else { return }
+            // An answer to the answer has to be out before the connection is closed.
+            guard let written else { return self.end(.done, context) }
+            written.assumeIsolated().whenComplete { _ in self.end(.done, context) }
         }
     }
 

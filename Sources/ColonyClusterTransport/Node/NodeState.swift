@@ -284,7 +284,7 @@ extension MembershipMessage {
     var isQuestion: Bool {
         switch self {
         case .ping, .pull: true
-        case .ack, .nack, .pingRequest, .gossip, .push: false
+        case .ack, .nack, .pingRequest, .gossip, .push, .fill: false
         }
     }
 }

@@ -12,9 +12,10 @@ import Testing
                 id: "bö", address: address, instance: .max, incarnation: .max - 1, state: state,
                 accuser: state == .suspected ? "c" : nil, metadata: state == .alive ? Array("zone=a".utf8) : nil)
         }
+        let summary = MembershipSummary(parts: (1...UInt64(MembershipSummary.partCount)).map { .max / $0 })
         let messages: [MembershipMessage] = [
             .ping(sequence: 1, target: "b"), .ack(sequence: .max, digest: .max), .nack(sequence: 0),
-            .pingRequest(sequence: 7, target: "b", address: address), .gossip, .pull, .push,
+            .pingRequest(sequence: 7, target: "b", address: address), .gossip, .pull(summary), .push(summary), .fill,
         ]
         return messages.map { MembershipPacket(sender: "a", message: $0, claims: claims) }
     }
@@ -41,10 +42,10 @@ import Testing
     @Test("Another version is told apart from rubbish")
     func versionIsTold() throws {
         var bytes = PacketCoding.encode(try self.samples()[0])
-        bytes[0] = 2
+        bytes[0] = 3
         let error = #expect(throws: ClusterError.self) { try PacketCoding.decode(bytes) }
         #expect(error?.code == .unsupportedVersion)
-        #expect(error?.message.contains("2") == true)
+        #expect(error?.message.contains("version 3") == true)
     }
 
     @Test("Bytes that were changed at random are read or refused, and never more than that")

@@ -128,8 +128,11 @@ import Testing
         func address() throws -> MemberAddress {
             try MemberAddress(host: "10.0.0.1", port: Int.random(in: 1...65_535, using: &generator))
         }
+        let summary = MembershipSummary(parts: (0..<MembershipSummary.partCount).map { _ in generator.next() })
         let messages: [MembershipMessage] = try [
-            .ping(sequence: 7, target: name()), .ack(sequence: 7, digest: 9), .nack(sequence: 7), .gossip, .pull, .push,
+            .ping(sequence: 7, target: name()), .ack(sequence: 7, digest: 9), .nack(sequence: 7), .gossip,
+            .pull(summary),
+            .push(summary), .fill,
             .pingRequest(sequence: 7, target: name(), address: address()),
         ]
         let claims = try (0..<Int.random(in: 0...3, using: &generator)).map { _ in
