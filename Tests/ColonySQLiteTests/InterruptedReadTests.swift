@@ -9,7 +9,9 @@ struct InterruptedReadTests {
 
     @Test func `in the middle of a statement, it says that it was cancelled, and the next one reads`() async throws {
         let folder = try TemporaryFolder()
-        let store = try SQLiteLeaseEngine(path: folder.store).storeForTesting
+        let engine = SQLiteLeaseEngine(path: folder.store)
+        defer { withExtendedLifetime(engine) {} }
+        let store = try engine.storeForTesting
         let reading = Task {
             try await store.read { connection throws(StoreError) -> Int64 in
                 let statement = try connection.prepared(Self.threeRows)

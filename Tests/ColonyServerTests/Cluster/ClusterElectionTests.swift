@@ -67,7 +67,8 @@ private func leader(of servers: [String: TestServer], after former: String? = ni
 private func messages(_ server: TestServer?) async throws -> Int {
     let server = try #require(server)
     let queue = try await server.send(.GET, "/v1/queues/q")
-    return try #require(queue.integer("ready"))
+    let statistics = try #require(queue.json["statistics"] as? [String: Any])
+    return try #require(statistics["ready"] as? Int)
 }
 
 @Suite("Daemons that elect a leader", .timeLimit(.minutes(3)))
@@ -177,7 +178,7 @@ struct ClusterElectionTests {
                 #expect(itself.status == 409, "\(itself.text)")
             }
             for (body, part) in [
-                (#"{"role":"king"}"#, "king"), (#"{"priority":256}"#, "256"), (#"{"vote":1}"#, "vote"), ("[]", ""),
+                (#"{"role":"king"}"#, "king"), (#"{"priority":256}"#, "256"), (#"{"vote":1}"#, "vote"), ("[]", "object"),
             ] {
                 let refused = try await first.send(.PUT, "/v1/cluster/voters/a", body)
                 #expect(refused.status == 400 && refused.text.contains(part), "\(body): \(refused.text)")

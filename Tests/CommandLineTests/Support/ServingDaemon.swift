@@ -15,7 +15,7 @@ extension Scene {
         port: String = "0", store: String? = nil, variables: [String: String] = [:],
         _ body: (ServingDaemon) async throws -> Value
     ) async throws -> Value {
-        let server = self.with(variables.merging(["COLONY_DATA": self.path("data")]) { $1 })
+        let server = self.with(variables.merging(["COLONY_DATA": self.path("data")]) { given, _ in given })
         let (value, _) = try await server.during(
             colony: "serve", "--http", "127.0.0.1:\(port)", "--store", store ?? "sqlite:\(self.path("colony.db"))",
             "--json"
