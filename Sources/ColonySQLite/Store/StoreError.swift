@@ -49,7 +49,8 @@ extension StoreError {
                 sqliteCode: code)
         case SQLITE_INTERRUPT:
             // Only a read is interrupted, by the cancellation of its task; nothing is wrong with the file.
-            return StoreError(.cancelled, "the task was cancelled while it read from the store \(quoted)", sqliteCode: code)
+            return StoreError(
+                .cancelled, "the task was cancelled while it read from the store \(quoted)", sqliteCode: code)
         case SQLITE_FULL:
             return failed(
                 "the disk that holds the store \(quoted) is full; free some space; "

@@ -178,7 +178,8 @@ struct ClusterElectionTests {
                 #expect(itself.status == 409, "\(itself.text)")
             }
             for (body, part) in [
-                (#"{"role":"king"}"#, "king"), (#"{"priority":256}"#, "256"), (#"{"vote":1}"#, "vote"), ("[]", "object"),
+                (#"{"role":"king"}"#, "king"), (#"{"priority":256}"#, "256"), (#"{"vote":1}"#, "vote"),
+                ("[]", "object"),
             ] {
                 let refused = try await first.send(.PUT, "/v1/cluster/voters/a", body)
                 #expect(refused.status == 400 && refused.text.contains(part), "\(body): \(refused.text)")

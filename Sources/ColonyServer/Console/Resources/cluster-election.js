@@ -76,7 +76,7 @@ export class ClusterElectionPart {
 
     async #handOver(node) {
         try {
-            await this.#api.ask("POST", "/v1/cluster/leader", { node });
+            await this.#api.ask("POST", "/v1/cluster/leader", { body: JSON.stringify({ node }) });
             announce(`${node} was asked to lead.`);
         } catch (error) {
             announce(`${node} does not lead: ${explained(error)}`);
