@@ -45,6 +45,7 @@ enum ClusterMetrics {
                 "colony_cluster_ignored_total{reason=\"\(reason)\"} \(statistics.refusals[reason] ?? 0)\n")
         }
     }
+
     /// What it tells of the election.
     static func write(_ node: ElectionNode, to body: inout ByteBuffer) {
         let standing = node.standing
