@@ -77,17 +77,7 @@ extension RedisCacheTier: RankingTier {
     private func run(_ calls: [RedisRaise]) async throws(CacheError) -> [RESPValue] {
         if calls.isEmpty { return [] }
         do throws(RedisFailure) {
-            var answers = try await self.router.execute(calls)
-            // What is not known was not run.
-            let unknown = answers.indices.filter { answers[$0].errorText?.hasPrefix("NOSCRIPT") == true }
-            if unknown.isEmpty { return answers }
-            let repeated = unknown.map { index in
-                var call = calls[index]
-                call.isInFull = true
-                return call
-            }
-            for (index, answer) in zip(unknown, try await self.router.execute(repeated)) { answers[index] = answer }
-            return answers
+            return try await self.router.run(calls)
         } catch {
             throw CacheError(error)
         }

@@ -3,10 +3,9 @@ import ColonyRESP
 
 /// A call of ``RedisScript/raise``, written without arrays in between. Several keys are possible only where there is
 /// one server.
-struct RedisRaise: RedisRequest {
+struct RedisRaise: RedisScriptRequest {
     let entries: ArraySlice<CacheWrite>
     let ranking: EntryRanking
-    /// Whether the text is sent, for a server that does not know the digest.
     var isInFull = false
 
     private var firstKey: CacheKey { self.entries[self.entries.startIndex].key }

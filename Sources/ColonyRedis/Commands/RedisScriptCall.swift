@@ -1,14 +1,19 @@
 import ColonyRESP
 
+/// A request that runs a script by its digest, or in full for a server that has not met it.
+protocol RedisScriptRequest: RedisRequest {
+    /// Whether the text is sent, for a server that does not know the digest.
+    var isInFull: Bool { get set }
+}
+
 /// A script with what it is run on. All keys are in one slot.
-struct RedisScriptCall: RedisRequest {
+struct RedisScriptCall: RedisScriptRequest {
     let script: RedisScript
     var keys: [[UInt8]]
     let arguments: [[UInt8]]
     /// What it is about, for errors.
     let subject: String
     let isRepeatable: Bool
-    /// Whether the text is sent, for a server that does not know the digest.
     var isInFull = false
 
     func routingKey(_ prefix: [UInt8]) -> [UInt8] { self.keys[0] }
@@ -28,7 +33,7 @@ extension RedisRouter {
     ///
     /// - Returns: One answer each, in the same order; errors of the servers are among them.
     /// - Complexity: One round trip; two when a server has not met a script.
-    func run(_ calls: [RedisScriptCall]) async throws(RedisFailure) -> [RESPValue] {
+    func run<Call: RedisScriptRequest>(_ calls: [Call]) async throws(RedisFailure) -> [RESPValue] {
         var answers = try await self.execute(calls)
         // What is not known was not run.
         let unknown = answers.indices.filter { answers[$0].errorText?.hasPrefix("NOSCRIPT") == true }

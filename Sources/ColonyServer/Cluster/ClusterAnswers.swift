@@ -134,8 +134,16 @@ enum ClusterAnswers {
         }
         if let loss = reign.loss {
             body.writeJSON(#","reason":"#)
-            body.writeJSON(string: "\(loss)")
+            body.writeJSON(string: Self.word(for: loss))
         }
         body.writeJSON("}")
+    }
+    private static func word(for loss: LeadershipLoss) -> String {
+        switch loss {
+        case .unanswered: "unanswered"
+        case .superseded: "superseded"
+        case .handedOver: "handed_over"
+        case .resigned: "resigned"
+        }
     }
 }

@@ -37,7 +37,7 @@ struct ClusterLeaderCommand: AsyncParsableCommand {
             let before = election.terms.drop { $0.term == election.term }.prefix(5)
             lines += before.map { term in
                 "before   \(term.leader) in term \(term.term), \(term.since) to \(term.until ?? "?")"
-                    + (term.reason.map { ": \($0)" } ?? "")
+                    + (term.reason.map { ": \($0.replacing("_", with: " "))" } ?? "")
             }
             StandardOutput.write(lines.joined(separator: "\n"))
         }

@@ -126,7 +126,7 @@ struct ClusterElectionTests {
             let seen = try await election(former)
             let terms = try #require(seen["terms"] as? [[String: Any]])
             #expect(terms.map { $0["leader"] as? String }.prefix(2) == [second, first])
-            #expect(terms.dropFirst().first?["reason"] as? String == "handedOver", "\(terms)")
+            #expect(terms.dropFirst().first?["reason"] as? String == "handed_over", "\(terms)")
             try await eventually("the next one publishes") { try await messages(servers[second]) >= 1 }
 
             await servers[second]?.stop()

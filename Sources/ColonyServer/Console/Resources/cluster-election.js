@@ -6,7 +6,7 @@ import { KeyedRows } from "./keyed-rows.js";
 import { counted, formatCount } from "./text.js";
 
 const losses = {
-    unanswered: "no majority answered", superseded: "there was a later term", handedOver: "it handed over",
+    unanswered: "no majority answered", superseded: "there was a later term", handed_over: "it handed over",
     resigned: "it resigned",
 };
 
