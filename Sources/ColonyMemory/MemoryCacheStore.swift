@@ -82,9 +82,16 @@ final class MemoryCacheStore: Sendable {
         }
     }
 
-    func raise(_ entries: [CacheWrite], by ranking: EntryRanking) -> [RankedSet] {
+    func raise(_ entries: [CacheWrite], by ranking: EntryRanking, highest: UInt64) -> [RankedSet] {
         self.changing { state in
             let now = self.clock.now
+            if let mark = ranking.mark {
+                let present = Self.living(mark, at: now, in: &state)
+                // What another program keeps there stays, and tells readers that there is no mark.
+                if present.map({ ranking.rank(of: $0.value).map { $0 < highest } ?? false }) ?? true {
+                    self.store(CacheWrite(mark, ranking.markValue(highest)), at: now, in: &state)
+                }
+            }
             var changed: [CacheKey] = []
             let results = entries.map { entry -> RankedSet in
                 if let present = Self.living(entry.key, at: now, in: &state) {

@@ -1,6 +1,9 @@
 public import ColonyCaches
 
 extension MemoryCacheTier: RankingTier {
+    /// `true`.
+    public var keepsMarks: Bool { true }
+
     /// Stores entries that rank above what is there, all at one moment.
     ///
     /// - Throws: ``/ColonyCaches/CacheError`` with `invalidRequest`, `valueTooLarge`, or `closed`; nothing is stored
@@ -10,13 +13,10 @@ extension MemoryCacheTier: RankingTier {
         _ entries: [CacheWrite], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {
         try self.admit(keyCount: entries.count)
-        for entry in entries {
-            try self.check(entry)
-            if ranking.rank(of: entry.value) == nil {
-                throw CacheError(.invalidRequest, "the value of \(entry.key) has no rank")
-            }
-        }
-        return self.store.raise(entries, by: ranking).map { .success($0) }
+        for entry in entries { try self.check(entry) }
+        if entries.isEmpty { return [] }
+        let highest = try ranking.highestRank(of: entries)
+        return self.store.raise(entries, by: ranking, highest: highest).map { .success($0) }
     }
 
     /// Tells the ranks of keys, all at one moment.

@@ -3,6 +3,9 @@ import ColonyCore
 import ColonyRESP
 
 extension RedisCacheTier: RankingTier {
+    /// `true` unless on a cluster, where no script reaches both a key and the mark.
+    public var keepsMarks: Bool { !self.router.options.isCluster }
+
     /// Stores entries that rank above what is there, by a script that Redis runs in one step for up to 128 of them.
     ///
     /// - Complexity: One round trip; two when a server has not met the script. On a cluster there is a call for each
@@ -11,13 +14,12 @@ extension RedisCacheTier: RankingTier {
         _ entries: [CacheWrite], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {
         try self.checkCount(entries.count)
-        for entry in entries {
-            try self.check(entry)
-            if ranking.rank(of: entry.value) == nil {
-                throw CacheError(.invalidRequest, "the value of \(entry.key) has no rank")
-            }
+        for entry in entries { try self.check(entry) }
+        let highest = try ranking.highestRank(of: entries)
+        let mark = self.keepsMarks ? ranking.mark : nil
+        let calls = self.parts(of: entries).map {
+            RedisRaise(entries: $0, ranking: ranking, mark: mark, highest: highest)
         }
-        let calls = self.parts(of: entries).map { RedisRaise(entries: $0, ranking: ranking) }
         var result: [Result<RankedSet, CacheError>] = []
         result.reserveCapacity(entries.count)
         for (call, answer) in zip(calls, try await self.run(calls)) {

@@ -10,7 +10,7 @@ final class Reading: LaneClient {
         case entry
         /// What is there.
         case value
-        /// When it was written.
+        /// A time after which it was not written.
         case rank
     }
 

@@ -166,6 +166,9 @@ final class Storing: LaneClient {
     private func store(over held: HeldEntry?, at position: Int) {
         var bytes = self.bytes
         var state = self.written
+        // Where ranks decide, what is later goes by its rank also after a look, because the mark of the server rises
+        // only so. Versions are left for what has the same time.
+        var isLater = self.isRanked && self.lanes[position].comparesRanks
         if let held {
             do throws(QuorumError) {
                 let there = self.retention.withoutPastWriters(
@@ -173,6 +176,7 @@ final class Storing: LaneClient {
                 state = try there.merging(self.written)
                 if state == there { return self.isContained(in: there, at: position) }
                 if state != self.written { bytes = EnvelopeCoding.encode(state, key: self.key) }
+                isLater = isLater && state.stamp.time > there.stamp.time
             } catch {
                 return self.failed(position, .undecodable, error.message)
             }
@@ -180,10 +184,9 @@ final class Storing: LaneClient {
             // What was to be forgotten everywhere is not brought back where it is gone.
             return self.succeeded(position)
         }
-        if let held, held.version == nil {
-            return self.send(bytes, state, to: position, ifHigher: true)
-        }
-        self.send(bytes, state, to: position, ifHigher: false, expecting: held?.version)
+        let expected = held?.version
+        self.send(
+            bytes, state, to: position, ifHigher: isLater || (held != nil && expected == nil), expecting: expected)
     }
 
     private func isContained(in there: StoredState, at position: Int) {

@@ -18,7 +18,7 @@ struct HeldEntry: Sendable {
 enum LaneAnswer: Sendable {
     /// What is there.
     case entry(HeldEntry?)
-    /// The rank of what is there, which is the time of its stamp.
+    /// A rank that what is there is not above; ranks are times of stamps.
     case rank(EntryRank)
     /// The change is done.
     case stored

@@ -55,8 +55,11 @@ final class ServerLane: Sendable {
     /// Asks for what is there, with a version only where the server gives it away.
     func lookValue(_ look: LaneLook) { if let ranked { ranked.values.add(look) } else { self.entries.add(look) } }
 
-    /// Asks for the rank of what is there; for all of it where the server knows nothing of ranks.
-    func lookRank(_ look: LaneLook) { if let ranked { ranked.ranks.add(look) } else { self.entries.add(look) } }
+    /// Asks for a rank that what is there is not above; for all of it where the server knows nothing of ranks.
+    func lookRank(_ look: LaneLook) {
+        guard let ranked else { return self.entries.add(look) }
+        if let marks = ranked.marks { marks.add(look) } else { ranked.ranks.add(look) }
+    }
 
     /// Stores an entry if the version is there.
     func compare(_ change: LaneChange) { self.changes.add(change) }
@@ -102,6 +105,8 @@ final class ServerLane: Sendable {
 private struct RankedLines: Sendable {
     let values: RequestLine<LaneLook, [[UInt8]?]>
     let ranks: RequestLine<LaneLook, [Result<EntryRank, CacheError>]>
+    /// One number for all that ask at the same time, where the server keeps one.
+    let marks: RequestLine<LaneLook, Result<EntryRank, CacheError>>?
     let raises: RequestLine<LaneChange, [Result<RankedSet, CacheError>]>
 
     init(_ tier: any RankingTier, _ settings: QuorumSettings, batchLimit: Int, _ post: LanePost) {
@@ -112,11 +117,13 @@ private struct RankedLines: Sendable {
             deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
             },
             end: post.end)
-        self.ranks = RequestLine(
+        let ranks = RequestLine<LaneLook, [Result<EntryRank, CacheError>]>(
             settings, batchLimit: batchLimit,
             perform: { batch throws(CacheError) in try await tier.ranks(of: batch.map(\.key), by: ranking) },
             deliver: { batch, result in post.deliver(result, to: batch) { $0.map { .rank($0) } } },
             end: post.end)
+        self.ranks = ranks
+        self.marks = tier.keepsMarks ? Self.marks(tier, settings, post, otherwise: ranks) : nil
         self.raises = RequestLine(
             settings, batchLimit: batchLimit,
             perform: { batch throws(CacheError) in try await tier.raise(batch.map(\.entry), by: ranking) },
@@ -128,6 +135,38 @@ private struct RankedLines: Sendable {
                         case .held(let held): .conflict(HeldEntry(held))
                         }
                     }
+                }
+            },
+            end: post.end)
+    }
+}
+
+extension RankedLines {
+    /// The line that asks for the mark of a server.
+    ///
+    /// - Parameter ranks: Whom to ask where there is no mark, because nothing was written yet.
+    private static func marks(
+        _ tier: any RankingTier, _ settings: QuorumSettings, _ post: LanePost,
+        otherwise ranks: RequestLine<LaneLook, [Result<EntryRank, CacheError>]>
+    ) -> RequestLine<LaneLook, Result<EntryRank, CacheError>> {
+        RequestLine(
+            settings, batchLimit: settings.waitingPerServer,
+            perform: { _ throws(CacheError) in
+                let answers = try await tier.ranks(of: [QuorumStore.markKey], by: EnvelopeCoding.ranking)
+                guard let answer = answers.first else {
+                    throw CacheError(.unavailable, "no answer came to a question for one rank")
+                }
+                return answer
+            },
+            deliver: { batch, result in
+                if case .success(.success(let rank)) = result, case .rank = rank {
+                    post.deliver(.success(rank), to: batch)
+                } else if case .success(.success) = result {
+                    for look in batch { ranks.add(look) }
+                } else if case .success(.failure(let error)) = result {
+                    post.deliver(.failure(error), to: batch)
+                } else if case .failure(let error) = result {
+                    post.deliver(.failure(error), to: batch)
                 }
             },
             end: post.end)
@@ -153,10 +192,25 @@ private struct LanePost: Sendable {
         case .success(let answers):
             self.fail(batch, .unavailable, "\(answers.count) answers came for \(batch.count) questions")
         case .failure(let error):
-            self.health.note(error)
-            let failure = self.failure(error)
-            for request in batch { request.client.answered(.failure(failure), at: request.position) }
+            self.fail(batch, error)
         }
+    }
+
+    /// One answer for all.
+    func deliver(_ result: Result<EntryRank, CacheError>, to batch: [LaneLook]) {
+        switch result {
+        case .success(let rank):
+            self.health.noteSuccess()
+            for request in batch { request.client.answered(.success(.rank(rank)), at: request.position) }
+        case .failure(let error):
+            self.fail(batch, error)
+        }
+    }
+
+    private func fail(_ batch: [some LineRequest], _ error: CacheError) {
+        self.health.note(error)
+        let failure = self.failure(error)
+        for request in batch { request.client.answered(.failure(failure), at: request.position) }
     }
 
     func end(_ batch: [some LineRequest], _ ending: LineEnding) {

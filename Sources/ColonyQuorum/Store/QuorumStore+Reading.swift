@@ -12,7 +12,7 @@ extension QuorumStore {
     ///   `cancelled`, or `closed`.
     /// - Complexity: One round trip; at the strong level another two if fewer than *W* servers hold what is returned.
     public func read(_ key: CacheKey, at level: ConsistencyLevel = .eventual) async throws(QuorumError) -> QuorumRead {
-        try self.check(level)
+        try self.check(key, level)
         let topology = try self.topology()
         let deadline = self.deadline()
         let routes = topology.routes(for: key)

@@ -39,7 +39,7 @@ extension QuorumStore {
     private func change(
         _ key: CacheKey, to value: [UInt8]?, _ context: QuorumContext?, _ level: ConsistencyLevel
     ) async throws(QuorumError) -> QuorumWrite {
-        try self.check(level)
+        try self.check(key, level)
         let routes = try self.topology().routes(for: key)
         var floor = context ?? QuorumContext()
         if case .causal(let session) = level, let seen = try session.context(of: key) {

@@ -44,8 +44,9 @@ import Synchronization
 ///   that is synchronised if a restart shall not count as a loss. All processes must use the same placement, N, and way
 ///   of conflicts, and each a node name of its own.
 /// - Complexity: A read is *R* look-ups in one round trip. On servers that compare ranks, such as Redis, a write is *N*
-///   comparisons in one round trip, and a strong one *R* look-ups before it. On others, and where siblings are kept, it
-///   is *N* look-ups and *N* comparisons in two. Requests of concurrent calls to one server go together.
+///   comparisons in one round trip, and a strong one asks *R* of them for a time before, which is one question for all
+///   writes that ask together, except on a Redis cluster. On others, and where siblings are kept, it is *N* look-ups and
+///   *N* comparisons in two. Requests of concurrent calls to one server go together.
 /// - SeeAlso: docs/quorum.md
 public final class QuorumStore: Sendable {
     struct Topology: Sendable {
@@ -70,6 +71,10 @@ public final class QuorumStore: Sendable {
         var repairsUnderWay = 0
         var isClosed = false
     }
+
+    /// Under which key each server that compares ranks keeps the time of its latest write. Nothing can be written to it
+    /// through a store, and nothing of it is moved or repaired.
+    public static let markKey: CacheKey = "colony:quorum:latest"
 
     /// The name under which this process writes.
     public let node: NodeID
@@ -144,7 +149,12 @@ public final class QuorumStore: Sendable {
         return topology
     }
 
-    func check(_ level: ConsistencyLevel) throws(QuorumError) {
+    func check(_ key: CacheKey, _ level: ConsistencyLevel) throws(QuorumError) {
+        if key == Self.markKey {
+            throw QuorumError(
+                .invalidRequest,
+                "the key \(NameRules.quoted(key.rawValue)) is where servers keep the time of their latest write")
+        }
         if case .strong = level, let shortfall = self.settings.shortfallOfStrong {
             throw QuorumError(.invalidRequest, "the level strong is not possible with these settings: \(shortfall)")
         }

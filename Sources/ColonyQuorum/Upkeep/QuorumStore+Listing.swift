@@ -36,7 +36,7 @@ extension QuorumStore {
                     error.code == .refused ? .unsupported : .unavailable,
                     "the keys of the server \(lane.server) cannot be listed", cause: error)
             }
-            try await body(page.keys)
+            try await body(page.keys.filter { $0 != Self.markKey })
             cursor = page.next
             let pause = Duration.nanoseconds(Int64(page.keys.count) * 1_000_000_000 / Int64(rate))
             do {

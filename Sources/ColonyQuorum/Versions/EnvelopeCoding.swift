@@ -18,7 +18,8 @@ enum EnvelopeCoding {
     /// A server compares without looking at the checksum. Damage to the eight bytes of a time is therefore as if the
     /// server had lost what it held.
     static let ranking = EntryRanking(
-        prefixes: [Kind.tombstone, .value].map { Self.letters + [Self.version, $0.rawValue] })
+        prefixes: [Kind.tombstone, .value].map { Self.letters + [Self.version, $0.rawValue] }, mark: QuorumStore.markKey
+    )
 
     static func encode(_ state: StoredState, key: CacheKey) -> [UInt8] {
         var bytes = self.letters

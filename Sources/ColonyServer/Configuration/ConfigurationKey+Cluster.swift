@@ -39,17 +39,11 @@ extension ConfigurationKey {
         ) { value, configuration throws(Refusal) in
             configuration.cluster.voters = Self.parts(of: value).map(String.init)
         },
-        ConfigurationKey(
-            name: "cluster.election_port", type: "port", defaultValue: nil,
-            meaning:
-                "The port to listen on for the others that vote, on cluster.host. Without it, the one in cluster.voters, or "
+        integer(
+            "cluster.election_port", "port", 0...65_535, nil,
+            "The port to listen on for the others that vote, on cluster.host. Without it, the one in cluster.voters, or "
                 + "\(DaemonConfiguration.Cluster.defaultElectionPort)."
-        ) { value, configuration throws(Refusal) in
-            guard let port = Int(value), (0...65_535).contains(port) else {
-                throw Refusal(expectation: "a whole number from 0 to 65535")
-            }
-            configuration.cluster.electionPort = port
-        },
+        ) { $0.cluster.electionPort = $1 },
         duration(
             "cluster.election_timeout", "1s",
             "How long voters wait for a leader that is not heard before they elect another one. One that dies is replaced after one to "

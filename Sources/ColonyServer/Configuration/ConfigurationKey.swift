@@ -194,10 +194,10 @@ extension ConfigurationKey {
     }
 
     static func integer(
-        _ name: String, _ type: String, _ range: ClosedRange<Int>, _ defaultValue: Int, _ meaning: String,
+        _ name: String, _ type: String, _ range: ClosedRange<Int>, _ defaultValue: Int?, _ meaning: String,
         _ set: @escaping @Sendable (inout DaemonConfiguration, Int) -> Void
     ) -> ConfigurationKey {
-        ConfigurationKey(name: name, type: type, defaultValue: String(defaultValue), meaning: meaning) {
+        ConfigurationKey(name: name, type: type, defaultValue: defaultValue.map { String($0) }, meaning: meaning) {
             value, configuration throws(Refusal) in
             guard let number = Int(value), range.contains(number) else {
                 throw Refusal(expectation: "a whole number from \(range.lowerBound) to \(range.upperBound)")

@@ -50,7 +50,7 @@ struct HandoffTests {
             }
             // Who stood in has nothing left.
             for server in cluster.servers {
-                for key in try await server.tier.keys(from: nil, limit: 100).keys
+                for key in try await server.keys()
                 where !store.servers(for: key).contains(server.name) {
                     defects.append("\(key) is still on \(server.name)")
                 }
@@ -80,10 +80,10 @@ struct HandoffTests {
     }
 
     /// Whether a value comes back by a hint after it was deleted.
-    private func comesBack(_ seed: Seed, careless: Bool) throws -> Bool {
+    private func comesBack(_ seed: Seed, flaw: SimulatedCluster.Flaw? = nil) throws -> Bool {
         try Simulation(seed: seed).run { simulation in
             let cluster = try SimulatedCluster(simulation)
-            let store = try cluster.store("client0", journal: MemoryHintJournal(), careless: careless, Self.sloppy)
+            let store = try cluster.store("client0", journal: MemoryHintJournal(), flaw: flaw, Self.sloppy)
             let away = try #require(cluster.server(store.servers(for: "k")[0]))
             away.set(.down)
             try await store.write([1], to: "k")
@@ -103,14 +103,14 @@ struct HandoffTests {
     @Test("does not bring back what was deleted meanwhile")
     func deletesWin() throws {
         for seed in Seeds.many(100) {
-            let isBack = try self.comesBack(seed, careless: false)
+            let isBack = try self.comesBack(seed)
             try #require(!isBack, "seed \(seed)")
         }
     }
 
     @Test("and the checker finds servers that take an old hint after a delete")
     func findsRevivedValues() throws {
-        let found = try Seeds.some(20).contains { try self.comesBack($0, careless: true) }
+        let found = try Seeds.some(20).contains { try self.comesBack($0, flaw: .careless) }
         #expect(found)
     }
 

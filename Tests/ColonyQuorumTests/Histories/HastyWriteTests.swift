@@ -8,12 +8,11 @@ import Testing
 struct HastyWriteTests {
     /// Two processes with clocks far apart write one key in turn; the names of the writes that were not read
     /// afterwards.
-    private func vanished(_ seed: Seed, careless: Bool) throws -> [String] {
+    private func vanished(_ seed: Seed) throws -> [String] {
         try Simulation(seed: seed).run { simulation in
             let cluster = try SimulatedCluster(simulation, servers: 3)
             let stores = try (0..<2).map { index in
-                try cluster.store(
-                    NodeID(stringLiteral: "client\(index)"), skew: .milliseconds(400 * index), careless: careless)
+                try cluster.store(NodeID(stringLiteral: "client\(index)"), skew: .milliseconds(400 * index))
             }
             var generator = simulation.generator(for: "pauses")
             var vanished: [String] = []
@@ -31,7 +30,7 @@ struct HastyWriteTests {
     @Test("never vanish under an older write of a process whose clock is ahead")
     func neverVanish() throws {
         for seed in Seeds.many() {
-            let vanished = try self.vanished(seed, careless: false)
+            let vanished = try self.vanished(seed)
             try #require(vanished.isEmpty, "seed \(seed): \(vanished)")
         }
     }

@@ -37,7 +37,7 @@ struct MoveTests {
                 try await simulation.clock.sleep(for: .seconds(1))
                 for server in cluster.servers {
                     try await stores[0].sweep(server.name, rate: 1_000_000)
-                    for key in try await server.tier.keys(from: nil, limit: 100).keys {
+                    for key in try await server.keys() {
                         try #require(
                             stores[0].servers(for: key).contains(server.name),
                             "seed \(seed): \(key) was left behind on \(server.name)")

@@ -17,32 +17,36 @@ struct SimulatedCluster: Sendable {
             nodes: self.servers.prefix(placed ?? count).map(\.name), pointsPerUnitWeight: 16)
     }
 
-    /// Two of four runs have servers that compare ranks, one has none, and one has some.
-    private func comparesRanks(_ server: Int) -> Bool {
-        switch (self.simulation.seed.rawValue >> 1) & 3 {
-        case 0, 1: true
-        case 2: false
-        default: server.isMultiple(of: 2)
-        }
+    /// What is wrong with all servers of a cluster: planted bugs.
+    enum Flaw { case careless, staleMarks }
+
+    /// Of four runs one has servers that compare ranks and keep marks, one such without marks, one none of them, and one
+    /// all kinds.
+    private func kind(of server: Int) -> Int {
+        let kind = Int((self.simulation.seed.rawValue >> 1) & 3)
+        return kind == 3 ? server % 3 : kind
     }
 
-    func tiers(of client: NodeID, careless: Bool = false) -> [NodeID: any CacheTier] {
+    func tiers(of client: NodeID, flaw: Flaw? = nil) -> [NodeID: any CacheTier] {
         var tiers: [NodeID: any CacheTier] = [:]
         for (index, server) in self.servers.enumerated() {
             let connection = server.connection(of: client)
-            let ranks = self.comparesRanks(index)
-            if careless {
-                tiers[server.name] = ranks ? CarelessRankingTier(connection) : CarelessTier(connection)
-            } else {
-                tiers[server.name] = ranks ? connection : PlainTier(connection)
-            }
+            tiers[server.name] =
+                switch (flaw, self.kind(of: index)) {
+                case (.staleMarks, _): StaleMarkTier(connection)
+                case (.careless, 2): CarelessTier(connection)
+                case (.careless, _): CarelessRankingTier(connection)
+                case (nil, 0): connection
+                case (nil, 1): MarklessTier(connection)
+                case (nil, _): PlainTier(connection)
+                }
         }
         return tiers
     }
 
     /// A store with the clock of the simulation, and a wall clock of its own that is off by `skew`.
     func store(
-        _ node: NodeID, skew: Duration = .zero, journal: (any HintJournal)? = nil, careless: Bool = false,
+        _ node: NodeID, skew: Duration = .zero, journal: (any HintJournal)? = nil, flaw: Flaw? = nil,
         _ change: (inout QuorumSettings) -> Void = { _ in }
     ) throws -> QuorumStore {
         let clock = self.simulation.clock
@@ -54,7 +58,7 @@ struct SimulatedCluster: Sendable {
         settings.suspicion = Backoff(initial: .milliseconds(50), maximum: .milliseconds(400))
         change(&settings)
         return try QuorumStore(
-            node: node, placement: self.placement, tiers: self.tiers(of: node, careless: careless), settings: settings,
+            node: node, placement: self.placement, tiers: self.tiers(of: node, flaw: flaw), settings: settings,
             journal: journal, generator: self.simulation.generator(for: "store \(node)"))
     }
 

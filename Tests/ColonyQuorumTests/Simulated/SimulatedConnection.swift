@@ -14,6 +14,7 @@ final class SimulatedConnection: CacheTier, ListingTier, RankingTier {
 
     var guarantee: Guarantee { Guarantee(reach: .process, survival: .nothing) }
     var limits: CacheTierLimits { MemoryCacheTier.defaultLimits }
+    var keepsMarks: Bool { true }
 
     func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] {
         try await self.server.carryOut(for: self.client) { tier throws(CacheError) in try await tier.get(keys) }

@@ -1,6 +1,7 @@
 import ColonyCaches
 import ColonyCore
 import ColonyMemory
+import ColonyQuorum
 import ColonySimulation
 import Synchronization
 
@@ -41,6 +42,11 @@ final class SimulatedServer: Sendable {
 
     /// What it holds, past all that is wrong with it.
     var tier: MemoryCacheTier { self.state.withLock(\.tier) }
+
+    /// What was written to it, past all that is wrong with it.
+    func keys() async throws(CacheError) -> [CacheKey] {
+        try await self.tier.keys(from: nil, limit: 1_000).keys.filter { $0 != QuorumStore.markKey }
+    }
 
     func set(_ mood: Mood) { self.state.withLock { $0.mood = mood } }
     func cutOff(_ client: NodeID) { self.state.withLock { _ = $0.cutOff.insert(client) } }

@@ -1,12 +1,12 @@
 import ColonyCaches
 import ColonyCore
 
-/// A server that does not compare ranks, as Memcached does not.
-final class PlainTier: CacheTier, ListingTier {
-    private let tier: SimulatedConnection
+/// A server of which something is missing or wrong; all else is as the simulated one has it.
+protocol LessThanATier: CacheTier, ListingTier {
+    var tier: SimulatedConnection { get }
+}
 
-    init(_ tier: SimulatedConnection) { self.tier = tier }
-
+extension LessThanATier {
     var guarantee: Guarantee { self.tier.guarantee }
     var limits: CacheTierLimits { self.tier.limits }
     func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] { try await self.tier.get(keys) }
@@ -31,17 +31,43 @@ final class PlainTier: CacheTier, ListingTier {
     func close() async {}
 }
 
-/// A server that takes whatever it is given, as one without compare-and-set would: a planted bug.
-final class CarelessTier: CacheTier {
-    private let tier: any CacheTier
+extension LessThanATier where Self: RankingTier {
+    var keepsMarks: Bool { self.tier.keepsMarks }
+    func values(of keys: [CacheKey]) async throws(CacheError) -> [[UInt8]?] { try await self.tier.values(of: keys) }
 
-    init(_ tier: any CacheTier) { self.tier = tier }
+    func ranks(
+        of keys: [CacheKey], by ranking: EntryRanking
+    ) async throws(CacheError) -> [Result<EntryRank, CacheError>] {
+        try await self.tier.ranks(of: keys, by: ranking)
+    }
+}
 
-    var guarantee: Guarantee { self.tier.guarantee }
-    var limits: CacheTierLimits { self.tier.limits }
-    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] { try await self.tier.get(keys) }
-    func set(_ entries: [CacheWrite]) async throws(CacheError) { try await self.tier.set(entries) }
-    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int { try await self.tier.delete(keys) }
+/// One that does not compare ranks, as Memcached does not.
+final class PlainTier: LessThanATier {
+    let tier: SimulatedConnection
+
+    init(_ tier: SimulatedConnection) { self.tier = tier }
+}
+
+/// One that compares ranks and keeps no mark of them, as a cluster of Redis does not.
+final class MarklessTier: LessThanATier, RankingTier {
+    let tier: SimulatedConnection
+
+    init(_ tier: SimulatedConnection) { self.tier = tier }
+    var keepsMarks: Bool { false }
+
+    func raise(
+        _ entries: [CacheWrite], by ranking: EntryRanking
+    ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {
+        try await self.tier.raise(entries, by: EntryRanking(prefixes: ranking.prefixes))
+    }
+}
+
+/// One that takes whatever it is given, as one without compare-and-set would: a planted bug.
+final class CarelessTier: LessThanATier {
+    let tier: SimulatedConnection
+
+    init(_ tier: SimulatedConnection) { self.tier = tier }
 
     func compareAndSet(
         _ entry: CacheWrite, expecting version: CacheVersion?
@@ -53,23 +79,13 @@ final class CarelessTier: CacheTier {
     func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
         try await self.tier.delete([key]) == 1
     }
-
-    func invalidations() -> CacheInvalidations? { nil }
-    func close() async {}
 }
 
 /// One that says it compares ranks and does not: a planted bug.
-final class CarelessRankingTier: CacheTier, RankingTier {
-    private let tier: SimulatedConnection
+final class CarelessRankingTier: LessThanATier, RankingTier {
+    let tier: SimulatedConnection
 
     init(_ tier: SimulatedConnection) { self.tier = tier }
-
-    var guarantee: Guarantee { self.tier.guarantee }
-    var limits: CacheTierLimits { self.tier.limits }
-    func get(_ keys: [CacheKey]) async throws(CacheError) -> [CachedBytes?] { try await self.tier.get(keys) }
-    func set(_ entries: [CacheWrite]) async throws(CacheError) { try await self.tier.set(entries) }
-    func delete(_ keys: [CacheKey]) async throws(CacheError) -> Int { try await self.tier.delete(keys) }
-    func values(of keys: [CacheKey]) async throws(CacheError) -> [[UInt8]?] { try await self.tier.values(of: keys) }
 
     func raise(
         _ entries: [CacheWrite], by ranking: EntryRanking
@@ -77,23 +93,21 @@ final class CarelessRankingTier: CacheTier, RankingTier {
         try await self.tier.set(entries)
         return entries.map { _ in .success(.stored) }
     }
+}
 
-    func ranks(
-        of keys: [CacheKey], by ranking: EntryRanking
-    ) async throws(CacheError) -> [Result<EntryRank, CacheError>] {
-        try await self.tier.ranks(of: keys, by: ranking)
+/// One whose mark stays where it is once it is there: a planted bug.
+final class StaleMarkTier: LessThanATier, RankingTier {
+    let tier: SimulatedConnection
+
+    init(_ tier: SimulatedConnection) { self.tier = tier }
+
+    func raise(
+        _ entries: [CacheWrite], by ranking: EntryRanking
+    ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {
+        var ranking = ranking
+        if let mark = ranking.mark, try await self.tier.get([mark])[0] != nil {
+            ranking = EntryRanking(prefixes: ranking.prefixes)
+        }
+        return try await self.tier.raise(entries, by: ranking)
     }
-
-    func compareAndSet(
-        _ entry: CacheWrite, expecting version: CacheVersion?
-    ) async throws(CacheError) -> CompareAndSet {
-        try await self.tier.compareAndSet(entry, expecting: version)
-    }
-
-    func compareAndDelete(_ key: CacheKey, expecting version: CacheVersion) async throws(CacheError) -> Bool {
-        try await self.tier.compareAndDelete(key, expecting: version)
-    }
-
-    func invalidations() -> CacheInvalidations? { nil }
-    func close() async {}
 }

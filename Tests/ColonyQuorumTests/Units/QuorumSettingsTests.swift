@@ -70,6 +70,15 @@ struct QuorumSettingsTests {
         #expect(error?.message.contains("1048576 bytes") == true)
     }
 
+    @Test("the key under which servers keep the time of their latest write")
+    func markKey() async throws {
+        let store = try self.store { _ in }
+        let error = await #expect(throws: QuorumError.self) { try await store.write([1], to: QuorumStore.markKey) }
+        #expect(error?.code == .invalidRequest)
+        #expect(error?.message.contains("\"colony:quorum:latest\"") == true)
+        await #expect(throws: QuorumError.self) { try await store.read(QuorumStore.markKey) }
+    }
+
     @Test("every call after it was closed")
     func closed() async throws {
         let store = try self.store { _ in }

@@ -205,16 +205,9 @@ struct ClusterElectionTests {
 
     @Test func `what cannot work is refused before anything is started`() throws {
         func refusal(_ change: (inout DaemonConfiguration) -> Void) -> String? {
-            var configuration = DaemonConfiguration()
-            configuration.cluster.name = "orders"
-            configuration.cluster.node = "a"
-            configuration.cluster.voters = ["a=127.0.0.1:7947", "b=127.0.0.1:7948"]
-            change(&configuration)
-            do {
-                try configuration.validate()
-                return nil
-            } catch {
-                return error.message
+            clusterRefusal {
+                $0.cluster.voters = ["a=127.0.0.1:7947", "b=127.0.0.1:7948"]
+                change(&$0)
             }
         }
         #expect(refusal { _ in } == nil)

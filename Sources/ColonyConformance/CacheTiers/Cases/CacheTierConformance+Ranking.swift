@@ -67,6 +67,85 @@ extension CacheTierConformance {
             let values = try await tier.values(of: [short, kept])
             try expect(values == [nil, Self.entry(kept, 2).value], "and the values \(values)")
         },
+        CacheTierCase("a key that comes twice in a call is compared twice, in order", .comparison) { context in
+            let tier = try Self.ranking(context.tier)
+            let (key, timed) = (try context.key("twice"), try context.key("timed"))
+            try await Self.raise([Self.entry(key, 1), Self.entry(timed, 1)], tier, expecting: [nil, nil])
+            let long: Duration = .seconds(3_600)
+            try await Self.raise(
+                [
+                    Self.entry(key, 4), Self.entry(key, 3), Self.entry(key, 5), Self.entry(key, 5),
+                    Self.entry(timed, 2), Self.entry(timed, 3, for: long), Self.entry(timed, 4),
+                    Self.entry(timed, 3, for: long),
+                ], tier, expecting: [nil, 4, nil, 5, nil, nil, nil, 4])
+            try await Self.expectRanks([5, 4], [key, timed], tier)
+        },
+        CacheTierCase("large values are compared like small ones, also beside them", .comparison) { context in
+            let tier = try Self.ranking(context.tier)
+            let keys = try (0..<60).map { try context.key("item-\($0)") }
+            func entry(_ index: Int, _ rank: UInt64, large: Bool) -> CacheWrite {
+                let small = Self.entry(keys[index], rank)
+                return large ? CacheWrite(small.key, small.value + [UInt8](repeating: 7, count: 20_000)) : small
+            }
+            // Small ones where nothing is, large ones over them, small ones over those, and some of each.
+            for (rank, size) in [(UInt64(1), 0), (3, 1), (5, 0), (7, 2), (9, 2), (11, 1)] {
+                let entries = keys.indices.map { index in
+                    entry(
+                        index, rank, large: size == 1 || (size == 2 && (index / 20 + Int(rank / 2)).isMultiple(of: 2)))
+                }
+                try await Self.raise(entries, tier, expecting: keys.map { _ in nil })
+                try await Self.raise(
+                    keys.indices.map { entry($0, rank - 1, large: $0.isMultiple(of: 30)) }, tier,
+                    expecting: keys.map { _ in rank })
+                let values = try await tier.values(of: keys)
+                try expect(values == entries.map(\.value), "the values of rank \(rank) are not as they were written")
+            }
+        },
+        CacheTierCase("the mark is the highest rank that was ever raised, whatever became of it", .comparison) {
+            context in
+            let tier = try Self.ranking(context.tier)
+            guard tier.keepsMarks else { return }
+            let (one, other, mark) = (try context.key("one"), try context.key("other"), try context.key("mark"))
+            let order = EntryRanking(prefixes: Self.order.prefixes, mark: mark)
+            func expectMark(_ expected: EntryRank) async throws {
+                let found = try await Self.ranking(context.other).ranks(of: [mark], by: order)[0].get()
+                try expect(found == expected, "the mark is \(found) and not \(expected)")
+            }
+            try await expectMark(.nothing)
+            for (first, second, highest) in [
+                (UInt64(5), UInt64(2), UInt64(5)), (1, 3, 5), (5, 1 << 63, 1 << 63), (.max, 7, .max),
+            ] {
+                _ = try await tier.raise([Self.entry(one, first), Self.entry(other, second)], by: order)
+                try await expectMark(.rank(highest))
+            }
+            // A call with other keys and none stored.
+            try await context.other.set([CacheWrite(mark, order.markValue(7))])
+            _ = try await tier.raise([Self.entry(one, 9)], by: order)
+            try await expectMark(.rank(9))
+            var refusal: CacheError?
+            do throws(CacheError) {
+                _ = try await tier.raise([Self.entry(mark, 20)], by: order)
+            } catch {
+                refusal = error
+            }
+            try expect(refusal?.code == .invalidRequest, "to write the mark itself ended with \(refusal as Any)")
+        },
+        CacheTierCase("what another program keeps under the mark stays, and nothing else is kept from it", .comparison)
+        {
+            context in
+            let tier = try Self.ranking(context.tier)
+            guard tier.keepsMarks else { return }
+            let (key, mark) = (try context.key("key"), try context.key("mark"))
+            let order = EntryRanking(prefixes: Self.order.prefixes, mark: mark)
+            let foreign = Array("not a mark, not a mark".utf8)
+            try await context.other.set([CacheWrite(mark, foreign)])
+            _ = try await tier.raise([Self.entry(key, 9)], by: order)
+            try await Self.expectRanks([9], [key], tier)
+            let found = try await tier.ranks(of: [mark], by: order)[0].get()
+            try expect(found == .unranked, "the mark is \(found)")
+            let held = try await context.other.get([mark])[0]?.value
+            try expect(held == foreign, "what lay under the mark became \(held ?? [])")
+        },
         CacheTierCase("of many writers the one with the highest rank stays, and ranks only rise", .contention) {
             context in
             let tier = try Self.ranking(context.tier)
