@@ -146,7 +146,8 @@ public enum VotingCoding {
         }
     }
 
-    /// One more must be possible, and one more than that, or a single packet would end all elections.
+    /// One more must be possible, and one more than that, so that no sum of terms overflows. Whoever may speak in the name of a node can still claim
+    /// the last term that is taken, after which nobody is elected any more.
     private static func term(_ reader: inout WireReader) throws(ClusterError) -> UInt64 {
         let term: UInt64 = try reader.number("term")
         guard term < .max - 1 else {

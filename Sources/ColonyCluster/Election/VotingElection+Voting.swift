@@ -48,12 +48,16 @@ extension VotingElection {
     // MARK: Standing for election
 
     /// Stands for election from now on, or does not any more, as where nobody has work for a leader. One that leads and is not willing
-    /// resigns, as by ``resign(at:)``.
+    /// resigns, as by ``resign(at:)``, and one that stands gives up.
     public mutating func setWilling(_ isWilling: Bool, at now: MonotonicInstant) -> [VotingDirective] {
         self.expire(at: now)
         guard isWilling != self.isWilling else { return self.takeDirectives() }
         self.isWilling = isWilling
-        if !isWilling { return self.resign(at: now) }
+        if !isWilling {
+            // Votes that are still to come elect nobody who would not resign any more.
+            if self.role == .inquirer || self.role == .candidate { self.role = .follower }
+            return self.resign(at: now)
+        }
         // It did not wait for anything. Some time, in case others begin to be willing at the same moment.
         if self.role != .leader, self.standsAt == nil {
             self.standsAt = max(now.advanced(by: self.drawnBallotTime() / 4), self.promisedUntil)

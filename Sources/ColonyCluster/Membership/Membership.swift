@@ -234,6 +234,8 @@ public struct Membership: Sendable {
         try Self.check(metadata)
         guard metadata != self.own.metadata, self.own.state != .left else { return [] }
         self.own.metadata = metadata
+        // Whoever is no member, or has lost its name, says it when it is let in: a later incarnation would claim the name before that.
+        guard self.own.incarnation > 0, self.displacedBy == nil else { return [] }
         self.speak(incarnation: self.own.incarnation + 1, at: now)
         return self.takeDirectives()
     }
@@ -276,9 +278,19 @@ public struct Membership: Sendable {
         self.speak(incarnation: incarnation, at: now)
     }
 
+    /// A claim that has room in a packet of its own: any other one would wait to be told forever. What is left out comes with the next exchange.
+    private func fitted(_ claim: MembershipClaim) -> MembershipClaim {
+        let empty = MembershipPacket(sender: self.own.id, message: .gossip)
+        let room = self.settings.packetBytes - PacketCoding.size(of: empty)
+        var claim = claim
+        if PacketCoding.size(of: claim) > room { claim.metadata = nil }
+        if PacketCoding.size(of: claim) > room { claim.accuser = nil }
+        return claim
+    }
+
     /// Has a claim told to others.
     mutating func rumour(_ claim: MembershipClaim, at now: MonotonicInstant) {
-        self.gossip.add(claim)
+        self.gossip.add(self.fitted(claim))
         if self.nextGossip == nil {
             self.nextGossip = now.advanced(by: self.drawn(upTo: self.settings.gossipInterval))
         }

@@ -85,16 +85,47 @@ final class ElectionLoop: @unchecked Sendable {
     /// - Returns: The port.
     func open() async throws -> Int {
         let configuration = self.node.configuration
-        let channel = try await ServerBootstrap(group: self.eventLoop)
+        let channel = try await self.listen(at: configuration.port).get()
+        let port = channel.localAddress?.port ?? configuration.port
+        await self.perform { $0.keep(channel, at: port) }
+        return port
+    }
+
+    private func listen(at port: Int) -> EventLoopFuture<any Channel> {
+        ServerBootstrap(group: self.eventLoop)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
             .childChannelInitializer { [weak self] channel in
                 channel.eventLoop.makeCompletedFuture { try self?.accept(channel) }
             }
-            .bind(host: configuration.host, port: configuration.port).get()
-        await self.perform { $0.server = channel }
-        return channel.localAddress?.port ?? configuration.port
+            .bind(host: self.node.configuration.host, port: port)
     }
+
+    /// Listens with a socket until the end, and with another one if it is closed, which NIO does after some errors of taking connections: without that
+    /// the node would never hear anybody again.
+    private func keep(_ channel: any Channel, at port: Int) {
+        guard !self.isClosed else { return channel.close(promise: nil) }
+        self.server = channel
+        channel.closeFuture.whenComplete { [weak self] _ in self?.listenAgain(at: port) }
+    }
+
+    private func listenAgain(at port: Int) {
+        guard !self.isClosed else { return }
+        self.server = nil
+        let pause = self.node.configuration.settings.heartbeat
+        self.eventLoop.scheduleTask(in: .nanoseconds(pause.clampedNanoseconds)) { [weak self] in
+            guard let self, !self.isClosed else { return }
+            self.listen(at: port).whenComplete { result in
+                switch result {
+                case .success(let channel): self.keep(channel, at: port)
+                case .failure: self.listenAgain(at: port)
+                }
+            }
+        }
+    }
+
+    /// For tests.
+    func loseListener() { self.server?.close(promise: nil) }
 
     private func accept(_ channel: any Channel) throws {
         guard !self.isClosed else { throw ChannelError.ioOnClosedChannel }
@@ -176,7 +207,7 @@ final class ElectionLoop: @unchecked Sendable {
     ) throws(Failure) {
         guard self.failure == nil, !self.isClosed else { return }
         let now = self.clock.now
-        let isWilling = self.node.isWanted(at: now)
+        let isWilling = self.isHandingOver || self.node.isWanted(at: now)
         var directives = self.election.setWilling(isWilling, at: now)
         defer { self.carryOut(directives) }
         directives += try action(&self.election, now)
@@ -201,11 +232,14 @@ final class ElectionLoop: @unchecked Sendable {
         if let preferred { try? self.handOver(to: preferred) }
     }
 
+    /// Whether it leads only until the last lease that it gave is over. It must not resign before that, though nobody wants to lead any more.
+    private var isHandingOver: Bool { self.handingOver == self.election.term && self.election.leadership != nil }
+
     /// Has another node elected, when nobody in this process works under a lease any more.
     ///
     /// - Throws: ``ClusterError``, as ``VotingElection/handOver(to:at:)``.
     func handOver(to successor: NodeID) throws(ClusterError) {
-        guard self.handingOver != self.election.term else { return }
+        guard !self.isHandingOver else { return }
         var trial = self.election
         // Whether it can be done is asked of a copy, because nothing may be said yet.
         _ = try trial.handOver(to: successor, at: self.clock.now)

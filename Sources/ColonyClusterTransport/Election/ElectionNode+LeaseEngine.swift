@@ -58,9 +58,7 @@ extension ElectionNode: LeaseEngine {
                 let leadership = view.leadership, now < leadership.until
             else { return nil }
             // From here on nobody in this process takes it for led.
-            view.resigned = leadership.term
-            view.leadership = nil
-            view.grant = nil
+            view.stopGranting()
             // Its owner has stopped.
             view.grantedUntil = now
             return view.loop
@@ -124,12 +122,15 @@ extension ElectionNode: LeaseEngine {
 
     // MARK: What they have in common
 
-    /// Whether somebody in this process leads or wants to, so that the node stands for election.
+    /// Whether somebody in this process leads or wants to, so that the node stands for election. If nobody does, nobody is given a lease in
+    /// this term any more, because whoever asks for one now would have it while the node resigns.
     func isWanted(at now: MonotonicInstant) -> Bool {
         // Between two waits of one campaign somebody who wants to lead is not seen for a moment.
         let memory = max(.seconds(2), self.configuration.settings.electionTimeout * 4)
         return self.view.withLock { view in
-            view.grant != nil || view.waiting > 0 || view.askedAt.advanced(by: memory) > now
+            if view.grant != nil || view.waiting > 0 || view.askedAt.advanced(by: memory) > now { return true }
+            view.stopGranting()
+            return false
         }
     }
 

@@ -7,4 +7,10 @@ extension ElectionNode {
         guard let loop = self.view.withLock({ $0.loop }) else { return }
         await loop.close(resigns: false)
     }
+
+    /// Closes the socket at which it listens, as NIO does after some errors.
+    package func loseListener() async {
+        guard let loop = self.running else { return }
+        await loop.perform { $0.loseListener() }
+    }
 }

@@ -44,6 +44,13 @@ public final class ElectionNode: Service {
         var isClosed = false
         var loop: ElectionLoop?
         var standing: ElectionStanding
+
+        /// Gives no lease in the present term any more, and renews none.
+        mutating func stopGranting() {
+            if let leadership { self.resigned = leadership.term }
+            self.leadership = nil
+            self.grant = nil
+        }
     }
 
     /// What it was made with.
@@ -274,8 +281,13 @@ public final class ElectionNode: Service {
     }
 
     private func end(_ loop: ElectionLoop) async {
-        // Who works under the lease knows nothing of this yet, so the lease is left to run out by itself.
-        let isFree = self.view.withLock { $0.grant == nil }
+        let closesAt = self.clock.now
+        // Who works under a lease knows nothing of this yet, so the lease is left to run out by itself.
+        let isFree = self.view.withLock { view in
+            guard view.grant == nil, view.grantedUntil <= closesAt else { return false }
+            view.stopGranting()
+            return true
+        }
         await loop.close(resigns: isFree)
         let now = self.clock.now
         let signals = self.view.withLock { view in
@@ -298,9 +310,8 @@ public final class ElectionNode: Service {
     /// - Returns: When the last one that was given ends.
     func stopGranting(in term: FencingToken) -> MonotonicInstant {
         let (until, signals) = self.view.withLock { view in
+            view.stopGranting()
             view.resigned = term
-            view.leadership = nil
-            view.grant = nil
             defer { view.signals = [] }
             return (view.grantedUntil, view.signals)
         }

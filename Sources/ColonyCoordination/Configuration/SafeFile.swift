@@ -83,7 +83,7 @@ package struct SafeFile: Sendable {
             }
             rest = rest.dropFirst(count)
         }
-        guard fsync(descriptor) == 0 else { throw self.failure("flushing a file beside") }
+        guard flushToMedium(descriptor) else { throw self.failure("flushing a file beside") }
     }
 
     private func flushFolder() throws {
@@ -92,7 +92,7 @@ package struct SafeFile: Sendable {
         let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw self.failure("opening the folder of") }
         defer { _ = close(descriptor) }
-        guard fsync(descriptor) == 0 else { throw self.failure("flushing the folder of") }
+        guard flushToMedium(descriptor) else { throw self.failure("flushing the folder of") }
     }
 
     private func failure(_ step: String) -> Failure { Failure(step: step, path: self.path, code: errno) }
@@ -106,4 +106,17 @@ private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?,
 /// The system's call, which a member of the same name would hide.
 private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int {
     write(descriptor, buffer, count)
+}
+
+/// Has the system write what it holds of a file, or of a folder, to the medium itself.
+///
+/// - Returns: Whether it has; if not, `errno` says why.
+private func flushToMedium(_ descriptor: Int32) -> Bool {
+    #if canImport(Darwin)
+    // On Apple's systems `fsync` alone leaves the data in the drive's cache. Volumes that do not know the other call, such as those of a network,
+    // have only that.
+    if fcntl(descriptor, F_FULLFSYNC) == 0 { return true }
+    guard errno == ENOTSUP || errno == EINVAL || errno == ENOTTY else { return false }
+    #endif
+    return fsync(descriptor) == 0
 }

@@ -54,6 +54,25 @@ import Testing
         #expect(longest <= 4, "half of them after \(median), the longest after \(longest) election time-outs")
     }
 
+    @Test("A candidate for which nobody has work any more is not elected by votes that come late")
+    func candidateWithoutWork() throws {
+        for seed in Seed(rawValue: 21).followed(by: 10) {
+            var electorate = try Electorate(3, seed: seed, settings: self.settings)
+            func candidates(_ electorate: Electorate) -> [Int] {
+                electorate.nodes.indices.filter { number in
+                    let node = electorate.nodes[number]
+                    return node.election?.position(at: node.clock.reading(at: electorate.now)) == .candidate
+                }
+            }
+            try electorate.run(for: self.timeout * 10) { !candidates($0).isEmpty }
+            let candidate = try #require(candidates(electorate).first, "seed \(seed)")
+            try electorate.act(on: candidate) { $0.setWilling(false, at: $1) }
+            try electorate.run(for: self.timeout * 20)
+            let leader = try #require(electorate.leaders.first, "seed \(seed)")
+            #expect(leader != candidate, "seed \(seed)")
+        }
+    }
+
     @Test("A node that was cut off and comes back does not disturb the leader (9.6)")
     func returningNode() throws {
         for seed in Seed(rawValue: 1).followed(by: 20) {

@@ -139,6 +139,53 @@ import Testing
         #expect(fleet.state(of: try Fleet.id(3), seenBy: 6) == .failed)
     }
 
+    @Test("Who has lost its name does not win it by saying something else of itself")
+    func displacedMemberClaimsNothing() throws {
+        var fleet = try Fleet(3, seed: 14, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        let id = try Fleet.id(1)
+        // Of those that it asks one is whose name it has.
+        try fleet.start(3, seeds: [1], as: id)
+        try fleet.run(for: .seconds(5))
+        for number in 0..<20 {
+            try fleet.act(on: 3) { try $0.update(metadata: [UInt8(number)], at: $1) }
+            try fleet.run(for: .seconds(1))
+        }
+        #expect(!fleet.told.contains { if case .displaced = $0.event { $0.by == 1 } else { false } })
+        #expect(fleet.nodes[3].membership.itself.incarnation == 0)
+        // It is known of it when it is let in.
+        fleet.kill(1)
+        try fleet.run(for: .seconds(60))
+        #expect(fleet.nodes[0].membership.member(id)?.metadata == [19])
+    }
+
+    @Test("Who says something else of itself before the cluster has answered is let in as others are")
+    func metadataBeforeAdmission() throws {
+        var fleet = try Fleet(2, seed: 13, settings: self.settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        try fleet.start(2, seeds: [0], metadata: [1])
+        try fleet.act(on: 2) { try $0.update(metadata: [2], at: $1) }
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        #expect(fleet.told.contains { $0.by == 2 && $0.event == .admitted })
+        #expect(fleet.nodes[0].membership.member(try Fleet.id(2))?.metadata == [2])
+    }
+
+    @Test("A member with the longest of names and metadata is known to all, and its good-bye as well")
+    func longestClaim() throws {
+        let settings = try MembershipSettings(packetBytes: 1_024)
+        var fleet = try Fleet(3, seed: 15, settings: settings)
+        _ = try #require(try fleet.converge(within: .seconds(30)))
+        let id = try NodeID(String(repeating: "n", count: 255))
+        let metadata = [UInt8](repeating: 7, count: MembershipLimits.metadataBytes)
+        try fleet.start(3, seeds: [0], as: id, metadata: metadata)
+        try fleet.run(for: .seconds(60))
+        for number in 0..<3 { #expect(fleet.nodes[number].membership.member(id)?.metadata == metadata) }
+        try fleet.act(on: 3) { $0.leave(at: $1) }
+        try fleet.run(for: .seconds(20))
+        #expect(fleet.nodes[3].membership.nextWake == nil)
+        for number in 0..<3 { #expect(fleet.state(of: id, seenBy: number) == .left) }
+    }
+
     @Test("Of two processes with one name the newcomer stays outside until the other one is gone")
     func nameIsNotTakenTwice() throws {
         var fleet = try Fleet(10, seed: 8, settings: self.settings)

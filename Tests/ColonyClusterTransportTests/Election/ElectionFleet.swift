@@ -13,7 +13,7 @@ final class ElectionFleet: Sendable {
     struct Member {
         let node: ElectionNode
         let running: Task<Void, any Error>
-        let campaign: Task<Void, any Error>
+        var campaign: Task<Void, any Error>
     }
 
     let folder: TemporaryFolder
@@ -82,11 +82,14 @@ final class ElectionFleet: Sendable {
     }
 
     /// Runs a node that a test has made.
-    func start(_ node: ElectionNode) async throws {
+    ///
+    /// - Parameter campaigns: Whether somebody in its process wants to lead.
+    func start(_ node: ElectionNode, campaigns: Bool = true) async throws {
         let id = node.configuration.node
         let running = Task { try await node.run() }
         try await eventually("a node that listens") { node.port != nil }
         let campaign = Task {
+            guard campaigns else { return }
             try await node.election().lead(
                 as: id.rawValue, backoff: Backoff(initial: .milliseconds(20), maximum: .milliseconds(100))
             ) { leadership in

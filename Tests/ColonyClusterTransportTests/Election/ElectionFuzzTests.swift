@@ -2,24 +2,16 @@ import ColonyCluster
 import ColonyClusterTransport
 import ColonyCore
 import ColonySimulation
-import Foundation
 import Testing
 
-/// Frames of elections that somebody has made up, or changed on the way; `COLONY_FUZZ_INPUTS` and `COLONY_FUZZ_SEED` as in ``WireFuzzTests``.
+/// Frames of elections that somebody has made up, or changed on the way; how many, ``FuzzRun`` says.
 @Suite(.serialized) struct ElectionFuzzTests {
-    private let seed: Seed
-    private let count: Int
-
-    init() {
-        let environment = ProcessInfo.processInfo.environment
-        self.count = environment["COLONY_FUZZ_INPUTS"].flatMap { Int($0) } ?? 5_000
-        self.seed = Seed(rawValue: environment["COLONY_FUZZ_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max))
-    }
+    private let fuzz = FuzzRun()
 
     @Test(
         "Sealed frames of votes that were changed are refused, and what came before the change is taken as it was said")
     func changedFramesAreRefused() throws {
-        var generator = SeededGenerator(seed: self.seed)
+        var generator = SeededGenerator(seed: self.fuzz.seed)
         let ring = try ClusterKeyring(.random(using: &generator))
         func conversation() -> SealedConversation {
             SealedConversation(
@@ -33,8 +25,8 @@ import Testing
         let packets = (0..<2).map { _ in Self.packet(&generator) }
         let said = packets.map { dialling.seal(VotingCoding.encode($0)) }
         let stream = ([greeting] + said).flatMap { FrameReader.frame($0) }
-        for number in 0..<self.count {
-            let changed = WireFuzzTests.changed(stream, &generator)
+        for number in 0..<self.fuzz.count {
+            let changed = FuzzRun.changed(stream, &generator)
             var reader = FrameReader(mostBytes: SealedConversation.greetingBytes)
             var conversation = fresh
             var taken: [VotingPacket] = []
@@ -50,7 +42,7 @@ import Testing
                 // It was refused.
             }
             let isHarmless = taken == Array(packets.prefix(taken.count))
-            #expect(isHarmless, "seed \(self.seed.rawValue), input \(number): \(changed)")
+            #expect(isHarmless, "seed \(self.fuzz.seed.rawValue), input \(number): \(changed)")
             if !isHarmless { return }
         }
     }
@@ -59,16 +51,16 @@ import Testing
         "Packets of nodes that went mad are read or refused, are written as they were, and no vote is taken back for them"
     )
     func changedPacketsAreReadOrRefused() throws {
-        var generator = SeededGenerator(seed: self.seed)
+        var generator = SeededGenerator(seed: self.fuzz.seed)
         var now = MonotonicInstant(nanoseconds: 0)
         var election = try self.election(at: now)
         var read = 0
-        for number in 0..<self.count {
-            let changed = WireFuzzTests.changed(VotingCoding.encode(Self.packet(&generator)), &generator)
+        for number in 0..<self.fuzz.count {
+            let changed = FuzzRun.changed(VotingCoding.encode(Self.packet(&generator)), &generator)
             guard let packet = try? VotingCoding.decode(changed) else { continue }
             read += 1
             let again = try VotingCoding.decode(VotingCoding.encode(packet))
-            #expect(again == packet, "seed \(self.seed.rawValue), input \(number): \(changed)")
+            #expect(again == packet, "seed \(self.fuzz.seed.rawValue), input \(number): \(changed)")
             if again != packet { return }
             // It is told to a node, which has to bear it, and must neither forget a vote nor go back.
             let before = election.record
@@ -80,7 +72,7 @@ import Testing
             let keepsVote = after.term > before.term || before.vote == nil || before.vote == after.vote
             let isSound =
                 after.term >= before.term && keepsVote && after.configuration.stamp >= before.configuration.stamp
-            #expect(isSound, "seed \(self.seed.rawValue), input \(number): \(packet) made \(before) into \(after)")
+            #expect(isSound, "seed \(self.fuzz.seed.rawValue), input \(number): \(packet) made \(before) into \(after)")
             if !isSound { return }
             // Near the last term nothing can be read any more; it begins anew.
             if after.term > .max / 2 || number % 10_000 == 0 { election = try self.election(at: now) }
@@ -91,7 +83,7 @@ import Testing
     private func election(at now: MonotonicInstant) throws -> VotingElection {
         var election = VotingElection(
             record: try VoteRecord(founding: "sea", node: "c", set: try VoterSet(voters: ["a", "b", "c"])),
-            settings: try VotingSettings(), nonce: 1, generator: SeededGenerator(seed: self.seed), at: now)
+            settings: try VotingSettings(), nonce: 1, generator: SeededGenerator(seed: self.fuzz.seed), at: now)
         _ = election.begin()
         _ = election.persisted(election.record.revision, at: now)
         return election

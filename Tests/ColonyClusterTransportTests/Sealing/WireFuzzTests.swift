@@ -2,25 +2,15 @@ import ColonyCluster
 import ColonyClusterTransport
 import ColonyCore
 import ColonySimulation
-import Foundation
 import Testing
 
-/// Bytes that somebody has made up, or changed on the way.
-///
-/// `COLONY_FUZZ_INPUTS` says how many are tried, and `COLONY_FUZZ_SEED` with which seed, which a failure prints.
+/// Bytes that somebody has made up, or changed on the way; how many, ``FuzzRun`` says.
 @Suite(.serialized) struct WireFuzzTests {
-    private let seed: Seed
-    private let count: Int
-
-    init() {
-        let environment = ProcessInfo.processInfo.environment
-        self.count = environment["COLONY_FUZZ_INPUTS"].flatMap { Int($0) } ?? 5_000
-        self.seed = Seed(rawValue: environment["COLONY_FUZZ_SEED"].flatMap { UInt64($0) } ?? .random(in: 0 ... .max))
-    }
+    private let fuzz = FuzzRun()
 
     @Test("Datagrams of all kinds that were changed are refused, whatever was changed")
     func changedDatagramsAreRefused() throws {
-        var generator = SeededGenerator(seed: self.seed)
+        var generator = SeededGenerator(seed: self.fuzz.seed)
         let ring = try ClusterKeyring(.random(using: &generator))
         let now = MonotonicInstant(nanoseconds: 0)
         func post() -> DatagramPost<Int> {
@@ -37,12 +27,12 @@ import Testing
         let notice = reborn.receive(letter.bytes, from: 1).outgoing[0]
         #expect(receiver.receive(letter.bytes, from: 1).letter != nil)
         let valid = [greeting.bytes, welcome.bytes, letter.bytes, notice.bytes]
-        for number in 0..<self.count {
+        for number in 0..<self.fuzz.count {
             let original = valid[number % valid.count]
-            let changed = Self.changed(original, &generator)
+            let changed = FuzzRun.changed(original, &generator)
             for received in [receiver.receive(changed, from: 1), sender.receive(changed, from: 2)] {
                 let isHarmless = received.letter == nil && (received.refusal != nil || changed == original)
-                #expect(isHarmless, "seed \(self.seed.rawValue), input \(number): \(changed)")
+                #expect(isHarmless, "seed \(self.fuzz.seed.rawValue), input \(number): \(changed)")
                 if !isHarmless { return }
             }
         }
@@ -50,7 +40,7 @@ import Testing
 
     @Test("Frames that were changed are refused, and take no memory for what they promise")
     func changedFramesAreRefused() throws {
-        var generator = SeededGenerator(seed: self.seed)
+        var generator = SeededGenerator(seed: self.fuzz.seed)
         let ring = try ClusterKeyring(.random(using: &generator))
         var dialling = SealedConversation(
             cluster: "orders", purpose: .connection, keyring: ring, boot: BootID(using: &generator))
@@ -63,8 +53,8 @@ import Testing
         let packet = try Self.packet(&generator)
         let said = dialling.seal(packet)
         let stream = FrameReader.frame(greeting) + FrameReader.frame(said)
-        for number in 0..<self.count {
-            let changed = Self.changed(stream, &generator)
+        for number in 0..<self.fuzz.count {
+            let changed = FuzzRun.changed(stream, &generator)
             var reader = FrameReader(mostBytes: 10_000)
             var conversation = fresh
             var contents: [[UInt8]] = []
@@ -83,28 +73,28 @@ import Testing
             }
             // What comes after it may be wrong, and never what is taken.
             let isHarmless = contents.isEmpty || contents == [packet]
-            #expect(isHarmless, "seed \(self.seed.rawValue), input \(number): \(changed)")
+            #expect(isHarmless, "seed \(self.fuzz.seed.rawValue), input \(number): \(changed)")
             if !isHarmless { return }
         }
     }
 
     @Test("Packets of members that went mad are read or refused, and what is read is written as it was")
     func changedPacketsAreReadOrRefused() throws {
-        var generator = SeededGenerator(seed: self.seed)
+        var generator = SeededGenerator(seed: self.fuzz.seed)
         let settings = try MembershipSettings()
         var membership = try Membership(
             id: "a", address: MemberAddress(host: "127.0.0.1", port: 1), instance: 1, settings: settings,
-            generator: SeededGenerator(seed: self.seed))
+            generator: SeededGenerator(seed: self.fuzz.seed))
         var now = MonotonicInstant(nanoseconds: 0)
         _ = membership.start(at: now)
         let source = try MemberAddress(host: "127.0.0.1", port: 2)
         var read = 0
-        for number in 0..<self.count {
-            let changed = Self.changed(try Self.packet(&generator), &generator)
+        for number in 0..<self.fuzz.count {
+            let changed = FuzzRun.changed(try Self.packet(&generator), &generator)
             guard let packet = try? PacketCoding.decode(changed) else { continue }
             read += 1
             let again = try PacketCoding.decode(PacketCoding.encode(packet))
-            #expect(again == packet, "seed \(self.seed.rawValue), input \(number)")
+            #expect(again == packet, "seed \(self.fuzz.seed.rawValue), input \(number)")
             if again != packet { return }
             // It is told to a member, which has to bear it.
             now = now.advanced(by: .milliseconds(1))
@@ -113,7 +103,7 @@ import Testing
             if membership.count > 2_000 {
                 membership = try Membership(
                     id: "a", address: source, instance: 1, settings: settings,
-                    generator: SeededGenerator(seed: self.seed))
+                    generator: SeededGenerator(seed: self.fuzz.seed))
                 _ = membership.start(at: now)
             }
         }
@@ -147,23 +137,5 @@ import Testing
             MembershipPacket(
                 sender: name(), message: messages[Int.random(in: 0..<messages.count, using: &generator)],
                 claims: claims))
-    }
-
-    static func changed(_ original: [UInt8], _ generator: inout SeededGenerator) -> [UInt8] {
-        var bytes = original
-        for _ in 0...Int.random(in: 0...3, using: &generator) {
-            guard !bytes.isEmpty else { return bytes }
-            let place = Int.random(in: 0..<bytes.count, using: &generator)
-            switch Int.random(in: 0...6, using: &generator) {
-            case 0: bytes[place] ^= 1 << UInt8.random(in: 0...7, using: &generator)
-            case 1: bytes[place] = UInt8.random(in: .min ... .max, using: &generator)
-            case 2: bytes.removeSubrange(place...)
-            case 3: bytes.insert(UInt8.random(in: .min ... .max, using: &generator), at: place)
-            case 4: bytes.remove(at: place)
-            case 5: bytes += bytes.suffix(Int.random(in: 0...16, using: &generator))
-            default: bytes[place] = [0, 1, 0x7F, 0x80, 0xFF][Int.random(in: 0...4, using: &generator)]
-            }
-        }
-        return bytes
     }
 }
