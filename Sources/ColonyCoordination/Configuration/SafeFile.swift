@@ -1,3 +1,5 @@
+import ColonyCore
+
 #if canImport(Darwin)
 import Darwin
 #elseif canImport(Musl)
@@ -106,17 +108,4 @@ private func systemRead(_ descriptor: Int32, _ buffer: UnsafeMutableRawPointer?,
 /// The system's call, which a member of the same name would hide.
 private func systemWrite(_ descriptor: Int32, _ buffer: UnsafeRawPointer?, _ count: Int) -> Int {
     write(descriptor, buffer, count)
-}
-
-/// Has the system write what it holds of a file, or of a folder, to the medium itself.
-///
-/// - Returns: Whether it has; if not, `errno` says why.
-private func flushToMedium(_ descriptor: Int32) -> Bool {
-    #if canImport(Darwin)
-    // On Apple's systems `fsync` alone leaves the data in the drive's cache. Volumes that do not know the other call, such as those of a network,
-    // have only that.
-    if fcntl(descriptor, F_FULLFSYNC) == 0 { return true }
-    guard errno == ENOTSUP || errno == EINVAL || errno == ENOTTY else { return false }
-    #endif
-    return fsync(descriptor) == 0
 }

@@ -42,7 +42,7 @@ final class HintFileWriter: Sendable {
         var state = State(index: HintIndex(limits), descriptor: descriptor)
         let bytes = try Self.content(descriptor, path)
         if bytes.isEmpty {
-            guard Self.append(HintRecord.header, to: descriptor), fsync(descriptor) == 0, Self.flushFolder(of: path)
+            guard Self.append(HintRecord.header, to: descriptor), flushToMedium(descriptor), Self.flushFolder(of: path)
             else {
                 throw Self.refused("cannot be written", path)
             }
@@ -99,7 +99,7 @@ final class HintFileWriter: Sendable {
         if let failure { return failure }
         if bytes.isEmpty { return nil }
         // After a failed flush the system may take what was not written for written, so the file is not used any more.
-        guard Self.append(bytes, to: descriptor), fsync(descriptor) == 0 else {
+        guard Self.append(bytes, to: descriptor), flushToMedium(descriptor) else {
             let failure = QuorumError(
                 .unavailable, "the journal \(NameRules.quoted(self.path)) cannot be written: \(Self.reason)")
             self.state.withLock { $0.failure = failure }
@@ -135,7 +135,7 @@ final class HintFileWriter: Sendable {
         let old = self.state.withLock { state -> Int32? in
             var bytes = HintRecord.header
             for kept in state.index.all { HintRecord.kept(kept).write(to: &bytes) }
-            guard Self.append(bytes, to: fresh), fsync(fresh) == 0, rename(temporary, self.path) == 0,
+            guard Self.append(bytes, to: fresh), flushToMedium(fresh), rename(temporary, self.path) == 0,
                 Self.flushFolder(of: self.path)
             else { return nil }
             let old = state.descriptor
@@ -215,6 +215,6 @@ final class HintFileWriter: Sendable {
         let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return false }
         defer { _ = Self.closeFile(descriptor) }
-        return fsync(descriptor) == 0
+        return flushToMedium(descriptor)
     }
 }

@@ -70,6 +70,19 @@ struct ClusterOptions: ParsableArguments {
         return try self.cluster(at: url, from: "the address of \(leader)")
     }
 
+    /// Changes something about the election.
+    ///
+    /// - Throws: ``Failure`` that says to try again later where the change is not possible at present.
+    func change(_ body: (RemoteCluster) async throws(LeaseError) -> Bool) async throws {
+        let leader = try await self.leading()
+        do throws(LeaseError) {
+            _ = try await body(leader)
+        } catch {
+            guard error.code == .unavailable else { throw error }
+            throw Failure("unavailable", error.message, exitCode: .tryAgainLater)
+        }
+    }
+
     static func leaderless(_ cluster: ClusterDocument) -> Failure {
         Failure(
             "no_leader", "nobody leads \(cluster.cluster), as far as \(cluster.node) knows.", exitCode: .tryAgainLater)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyCore
 import ColonyRemote
 
 struct ClusterLeaderCommand: AsyncParsableCommand {
@@ -23,8 +24,9 @@ struct ClusterLeaderCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         if let successor {
-            _ = try await self.place.leading().handOver(to: successor)
-            return
+            return try await self.place.change { leader throws(LeaseError) in
+                try await leader.handOver(to: successor)
+            }
         }
         let cluster = try await self.place.cluster().read()
         let election = try self.place.election(of: cluster)

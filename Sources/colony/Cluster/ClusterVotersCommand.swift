@@ -1,4 +1,5 @@
 import ArgumentParser
+import ColonyCore
 import ColonyRemote
 
 struct ClusterVotersCommand: AsyncParsableCommand {
@@ -65,8 +66,10 @@ private struct SetVoter: AsyncParsableCommand {
     }
 
     mutating func run() async throws {
-        _ = try await self.place.leading().setVoter(
-            self.node, role: self.observer ? "observer" : "voter", priority: self.priority)
+        try await self.place.change { leader throws(LeaseError) in
+            try await leader.setVoter(
+                self.node, role: self.observer ? "observer" : "voter", priority: self.priority)
+        }
     }
 }
 
@@ -81,6 +84,6 @@ private struct RemoveVoter: AsyncParsableCommand {
     @OptionGroup var place: ClusterOptions
 
     mutating func run() async throws {
-        _ = try await self.place.leading().removeVoter(self.node)
+        try await self.place.change { leader throws(LeaseError) in try await leader.removeVoter(self.node) }
     }
 }

@@ -1,5 +1,6 @@
 import ColonyCaches
 import ColonyCore
+import ColonyMemory
 import ColonyQuorum
 import ColonySimulation
 import Testing
