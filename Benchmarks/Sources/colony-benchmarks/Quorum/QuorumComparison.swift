@@ -46,7 +46,8 @@ enum QuorumComparison {
         Workload(
             name: "quorum-write-eventual",
             title:
-                "Quorum store, eventual writes of 100 bytes, five Redis, N = 3, R = W = 2, 256 tasks, beside one Redis"
+                "Quorum store, eventual writes of 100 bytes, five Redis, N = 3, R = W = 2, 256 tasks, beside one Redis",
+            target: .atLeast(25, "%", of: Self.share)
         ) { workload, options in
             try await Self.compare(workload, options, count: options.count(100_000, atLeast: 2_000)) { tier, key in
                 try await tier.set([CacheWrite(key, Self.value)])
