@@ -57,8 +57,9 @@ import Testing
 
     @Test func `a leader is shown, and the voters of a cluster are changed through any daemon`() async throws {
         try await Scene.run { scene in
-            let ports = try FreePort.take(2)
-            let voters = "a=127.0.0.1:\(ports[0]),b=127.0.0.1:\(ports[1])"
+            // The third never starts.
+            let ports = try FreePort.take(3)
+            let voters = zip(["a", "b", "c"], ports).map { "\($0)=127.0.0.1:\($1)" }.joined(separator: ",")
             func variables(_ node: String, joining address: String? = nil) -> [String: String] {
                 Self.variables(node, joining: address).merging([
                     "COLONY_CLUSTER_VOTERS": voters, "COLONY_CLUSTER_ELECTION_TIMEOUT": "500ms",
@@ -67,9 +68,11 @@ import Testing
             }
             try await scene.whileServing(variables: variables("a")) { first in
                 let list = ["cluster", "leader", "--server", first.url]
-                // Half of two is no majority.
-                let none = try await scene.colony(list)
-                #expect(none.code == 75 && none.errors.contains("nobody leads"), "\(none.errors)")
+                // One of three is no majority.
+                for words in [list, list + ["--hand-over", "b"]] {
+                    let none = try await scene.colony(words)
+                    #expect(none.code == 75 && none.errors.contains("nobody leads"), "\(none.errors)")
+                }
                 let alone = try Self.json(
                     try await scene.colony("cluster", "members", "--server", first.url, "--json").output)
                 let address = try #require(alone["address"] as? String)
@@ -106,6 +109,8 @@ import Testing
                     let wrong = try await scene.colony(
                         "cluster", "voters", "set", other, "--priority", "256", "--server", first.url)
                     #expect(wrong.code == 64 && wrong.errors.contains("256"))
+                    let silent = try await scene.colony(list + ["--hand-over", "c"])
+                    #expect(silent.code == 75 && silent.errors.contains("has not answered lately"), "\(silent.errors)")
                 }
             }
         }

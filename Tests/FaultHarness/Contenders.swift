@@ -13,7 +13,6 @@ final class Contenders: Sendable {
         let folder: String
         let count: Int
         let hasSleeper: Bool
-        let isGuarded: Bool
         let isElection: Bool
         let lease: Duration
         let seed: UInt64
@@ -54,7 +53,6 @@ final class Contenders: Sendable {
         ]
         if self.plan.hasSleeper, index == self.plan.count - 1 { words.append("--sleeper") }
         if self.plan.isElection { words.append("--election") }
-        if !self.plan.isGuarded { words.append("--unguarded") }
         return ServerProcess(
             "contender-\(who)",
             ServerProcess.Command(

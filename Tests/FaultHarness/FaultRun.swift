@@ -11,8 +11,6 @@ package struct FaultRun: Sendable {
         case atItsTime
         /// At the first breach of a promise of safety that is found.
         case atBreach
-        /// At the first write that was refused because its token was stale.
-        case atRefusedWrite
     }
 
     package let store: StoreUnderTest
@@ -22,8 +20,6 @@ package struct FaultRun: Sendable {
     package var contenders = 4
     /// Whether the last contender writes on after it has lost the lock.
     package var hasSleeper = true
-    /// Whether the register checks tokens.
-    package var isGuarded = true
     /// Whether they campaign in an election instead of taking a lock.
     package var isElection = false
     /// Whether contenders and servers get a network of their own, if that can be had here.
@@ -59,9 +55,8 @@ package struct FaultRun: Sendable {
         let contenders = Contenders(
             Contenders.Plan(
                 url: running.url, program: "\(self.programs)/colony-fault-probe", folder: folder.path,
-                count: self.contenders, hasSleeper: self.hasSleeper, isGuarded: self.isGuarded,
-                isElection: self.isElection, lease: self.store.lease,
-                seed: self.seed.rawValue, hosts: Array(hosts.dropFirst(3)), clocks: clocks))
+                count: self.contenders, hasSleeper: self.hasSleeper, isElection: self.isElection,
+                lease: self.store.lease, seed: self.seed.rawValue, hosts: Array(hosts.dropFirst(3)), clocks: clocks))
         let nemesis = Nemesis(
             servers: running.servers, contenders: contenders, network: network, hosts: hosts,
             diary: try HistoryFile(contenders.historyFile), announce: self.announce)
@@ -115,7 +110,6 @@ package struct FaultRun: Sendable {
         switch self.end {
         case .atItsTime: false
         case .atBreach: !HistoryCheck(history).safetyViolations().isEmpty
-        case .atRefusedWrite: HistoryCheck(history).refusedWrites > 0
         }
     }
 

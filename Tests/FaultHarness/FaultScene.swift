@@ -30,9 +30,11 @@ package final class FaultScene: Sendable {
     ///
     /// - Parameters:
     ///   - isSleeper: Whether it does not renew, and writes on after it has lost the lock.
+    ///   - isGuarded: Whether the register checks its tokens.
     ///   - environment: What it has beside the environment of this process, such as a wall clock of its own.
     package func start(
-        _ who: String, on url: String, lease: Duration, isSleeper: Bool = false, environment: [String: String] = [:]
+        _ who: String, on url: String, lease: Duration, isSleeper: Bool = false, isGuarded: Bool = true,
+        environment: [String: String] = [:]
     ) throws {
         let process = ServerProcess(
             "contender-\(who)",
@@ -41,7 +43,8 @@ package final class FaultScene: Sendable {
                 [
                     url, "orders/42", "--who", who, "--register", "\(self.folder.path)/register.db", "--history",
                     self.historyFile, "--ttl", "\(lease.clampedMilliseconds)", "--hold", "1000000",
-                ] + (isSleeper ? ["--sleeper"] : []), environment: environment, in: self.folder.path))
+                ] + (isSleeper ? ["--sleeper"] : []) + (isGuarded ? [] : ["--unguarded"]), environment: environment,
+                in: self.folder.path))
         try process.start()
         self.contenders.withLock { $0[who] = process }
     }
@@ -92,11 +95,14 @@ package final class FaultScene: Sendable {
     }
 
     /// Waits until `who` has written to the register after `other` had, or was refused.
+    ///
+    /// A contender notes a write when it is done, so the first note after that of `other` may be of a write that came before. The second
+    /// is of one that began after the first was noted.
     package func waitForWrite(of who: String, after other: String) async throws {
         try await self.wait(until: "\(who) writes after \(other)") {
-            let history = try self.history()
-            guard let first = history.first(where: { $0.who == other && $0.kind == .wrote }) else { return false }
-            return history.contains { $0.who == who && $0.kind == .wrote && $0.at > first.at }
+            let writes = try self.history().filter { $0.kind == .wrote }
+            guard let first = writes.first(where: { $0.who == other }) else { return false }
+            return writes.count { $0.who == who && $0.at > first.at } > 1
         }
     }
 
