@@ -518,7 +518,8 @@ var tests: [Target] {
         .testTarget(
             name: "ColonyFaultTests",
             dependencies: [
-                "ColonyCore", "ColonySimulation", "FaultHarness", "FaultHistory", "RealServers", "colony",
+                "ColonyCore", "ColonySimulation", "ColonyResilience", "FaultHarness", "FaultHistory", "RealServers",
+                "colony",
                 "colony-fault-probe", "colony-faults", "ColonyCoordination", "EngineUnderFaults",
             ],
             swiftSettings: settings

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 /// What goes wrong with locks and elections elsewhere, put to every engine with its real servers.
-@Suite("Pitfalls of coordination on every engine", .serialized, .timeLimit(.minutes(10)))
+@Suite("Pitfalls of coordination on every engine", .atATime(3), .timeLimit(.minutes(15)))
 struct EnginePitfallTests {
     private static let stores = StoreUnderTest.all.filter(FaultSuiteTests.canRun)
     /// Those whose servers can be stopped and started.

@@ -6,8 +6,8 @@ import Foundation
 import RealServers
 import Testing
 
-/// The short form of the fault suite: every engine for a few seconds of faults, one after the other. `dev/faults` is the long one.
-@Suite("Faults", .serialized, .timeLimit(.minutes(5)))
+/// The short form of the fault suite: every engine for a few seconds of faults. `dev/faults` is the long one.
+@Suite("Faults", .atATime(3), .timeLimit(.minutes(10)))
 struct FaultSuiteTests {
     /// The programs lie in the build directory, beside the bundle of the tests.
     static let programs: String = {

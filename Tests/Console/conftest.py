@@ -1,6 +1,6 @@
 """A browser for the whole run, and a daemon with an empty store for each test.
 
-Needs Debian's chromium and chromium-driver, what requirements.txt lists, and a built daemon:
+Needs Debian's chromium and chromium-driver, what Tests/requirements.txt lists, and a built daemon:
 
     swift build --product colony
     python3 -m pytest Tests/Console
