@@ -97,7 +97,9 @@ def test_limits_and_switches_are_shown_and_follow_the_daemon(page):
     assert payments[3] == "2,000 good, 43 failed, 17 refused"
     assert search[1].startswith("lets all pass") and "<b>now</b>" in search[1]
     tenant = next(row for row in rows(page, "limit") if row[0] == "tenant/7")
-    assert tenant[1].startswith("2 of 10") and "10 per 1 h" in tenant[1] and tenant[2].startswith("48 min")
+    assert tenant[1].startswith("2 of 10") and "10 per 1 h" in tenant[1]
+    # What is owed has been falling since it was taken.
+    assert tenant[2].startswith(("48 min", "47 min"))
     assert tenant[3] == "automatic"
     found = open_entry(page, "switch", "search")
     assert "orders-1" in found.text and "not followed yet" in found.text

@@ -1,11 +1,17 @@
 /// Some of the servers of a round, by their positions: a set in one word.
-struct Positions: Equatable, Sendable {
+struct Positions: Equatable, Sequence, IteratorProtocol, Sendable {
     /// The most servers of a round: the homes and stand-ins of a key in two placements.
     static let most = 64
-    private var bits: UInt64 = 0
+    private var bits: UInt64
+
+    init() { self.bits = 0 }
+
+    private init(bits: UInt64) { self.bits = bits }
 
     var isEmpty: Bool { self.bits == 0 }
     var count: Int { self.bits.nonzeroBitCount }
+
+    func intersection(_ other: Positions) -> Positions { Positions(bits: self.bits & other.bits) }
 
     func isSubset(of other: Positions) -> Bool { self.bits & ~other.bits == 0 }
 
@@ -25,6 +31,13 @@ struct Positions: Equatable, Sendable {
         let wasThere = self.contains(position)
         self.bits &= ~Self.bit(position)
         return wasThere
+    }
+
+    /// Takes the lowest out.
+    mutating func next() -> Int? {
+        if self.bits == 0 { return nil }
+        defer { self.bits &= self.bits - 1 }
+        return self.bits.trailingZeroBitCount
     }
 
     private static func bit(_ position: Int) -> UInt64 {

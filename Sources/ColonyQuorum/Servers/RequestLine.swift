@@ -4,7 +4,8 @@
 // few calls of a kind to a server are under way at a time, and what is asked meanwhile goes together in the next one:
 // the busier the store, the larger the calls. It is the same idea as a group commit, and needs no waiting on purpose.
 // One task makes a call, hands the answers out, and makes the next one with what has gathered until then, until nothing
-// waits.
+// waits. A task takes what is in its first call when it runs, not when it is made: those who were woken together with
+// the one that made it have asked by then, and need not wait until a call of one request is over.
 //
 // A call must end in time whatever the server does, and so must a request that waits behind a call that hangs. One task
 // sees to that for the whole line. It sleeps until the first time at which something could be late; while the server
@@ -33,7 +34,7 @@ enum LineEnding: Sendable {
 }
 
 /// What becomes of a request at once.
-private enum LineFate { case isTaken, isSlow, isRefused }
+private enum LineFate { case isTaken, startsCall, isSlow, isRefused }
 
 /// Requests of one kind to one server: those that wait, and the calls that are under way.
 final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
@@ -62,6 +63,8 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
         /// How many of those that wait were told that it takes long.
         var warned = 0
         var calls: [Call] = []
+        /// Whether a task was made that has not taken its first call yet. It will take what waits.
+        var isStarting = false
         var lastNumber = 0
         /// When the watch wakes.
         var wakes: MonotonicInstant?
@@ -100,26 +103,30 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
 
     /// Sends a request, at once or with the next call.
     func add(_ request: Request) {
-        var call: Call?
         let fate = self.state.withLock { state -> LineFate in
             if state.waiting.count >= self.waitingLimit { return .isRefused }
             state.waiting.append(request)
-            if state.calls.count < self.callLimit {
-                call = self.take(Caller(), &state)
-                return .isTaken
-            }
+            if state.isStarting { return .isTaken }
+            if self.startsCall(&state) { return .startsCall }
             if state.waitingSince == nil { state.waitingSince = self.clock.now }
             // Behind calls that are slow, nobody need wait to find that out again.
             guard state.warned == state.waiting.count - 1, state.calls.allSatisfy(\.isSlow) else { return .isTaken }
             state.warned += 1
             return .isSlow
         }
-        if let call { self.start(call) }
         switch fate {
         case .isTaken: break
+        case .startsCall: self.startCalling()
         case .isSlow: request.client.isSlow(at: request.position)
         case .isRefused: self.end([request], .full)
         }
+    }
+
+    /// Whether a task has to be made for what waits, and will be.
+    private func startsCall(_ state: inout State) -> Bool {
+        if state.isStarting || state.waiting.isEmpty || state.calls.count >= self.callLimit { return false }
+        state.isStarting = true
+        return true
     }
 
     /// Makes a call of what waits; there must be room for it.
@@ -150,11 +157,13 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
 
     // MARK: Calling
 
-    private func start(_ first: Call) {
+    private func startCalling() {
+        let caller = Caller()
         // A task of its own can be left behind; it inherits the executor only if that is handed on.
         let task = Task(executorPreference: Caller.executor) {
-            var call = first
-            while true {
+            var next = self.first(of: caller)
+            while let call = next {
+                if let watch = call.watch { self.start(watch) }
                 let result: Result<Answers, CacheError>
                 do throws(CacheError) {
                     result = .success(try await self.perform(call.batch))
@@ -166,14 +175,19 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
                 self.deliver(call.batch, result)
                 // Whoever was answered goes first, so that what they ask next is in the next call.
                 await Task.yield()
-                guard let next = self.next(after: call) else { return }
-                if let watch = next.watch { self.start(watch) }
-                call = next
+                next = self.next(after: call)
             }
         }
-        first.caller.keep(task)
-        // Behind the call, so that where everything is late, what has only to be done comes before what gives it up.
-        if let watch = first.watch { self.start(watch) }
+        caller.keep(task)
+    }
+
+    private func first(of caller: Caller) -> Call? {
+        let (call, isMore) = self.state.withLock { state in
+            state.isStarting = false
+            return (self.take(caller, &state), self.startsCall(&state))
+        }
+        if isMore { self.startCalling() }
+        return call
     }
 
     private func isInTime(_ call: Call) -> Bool {
@@ -222,7 +236,7 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
         var slow: [Request] = []
         var unanswered: [Request] = []
         var unsent: [Request] = []
-        var started: [Call] = []
+        var startsCall = false
         let wakes = self.state.withLock { state -> MonotonicInstant? in
             guard state.watch === watch else { return nil }
             let now = self.clock.now
@@ -247,9 +261,7 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
                 state.warned = state.waiting.count
             }
             if state.waiting.isEmpty { state.waitingSince = nil }
-            while state.calls.count < self.callLimit, let call = self.take(Caller(), &state) { started.append(call) }
-            // Another watch may have been set up for those; it looks after the rest as well.
-            guard state.watch === watch else { return nil }
+            startsCall = self.startsCall(&state)
             state.wakes = self.due(state).map { max($0, now.advanced(by: self.hedge / 8)) }
             if state.wakes == nil { state.watch = nil }
             return state.wakes
@@ -257,7 +269,7 @@ final class RequestLine<Request: LineRequest, Answers: Sendable>: Sendable {
         for request in slow { request.client.isSlow(at: request.position) }
         if !unanswered.isEmpty { self.end(unanswered, .noAnswer) }
         if !unsent.isEmpty { self.end(unsent, .notSent) }
-        for call in started { self.start(call) }
+        if startsCall { self.startCalling() }
         return wakes
     }
 

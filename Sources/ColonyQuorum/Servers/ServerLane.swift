@@ -55,10 +55,16 @@ final class ServerLane: Sendable {
     /// Asks for what is there, with a version only where the server gives it away.
     func lookValue(_ look: LaneLook) { if let ranked { ranked.values.add(look) } else { self.entries.add(look) } }
 
-    /// Asks for a rank that what is there is not above; for all of it where the server knows nothing of ranks.
-    func lookRank(_ look: LaneLook) {
-        guard let ranked else { return self.entries.add(look) }
-        if let marks = ranked.marks { marks.add(look) } else { ranked.ranks.add(look) }
+    /// Asks for a rank; for all of what is there where the server knows nothing of ranks.
+    func lookRank(_ look: LaneLook) { if let ranked { ranked.ranks.add(look) } else { self.entries.add(look) } }
+
+    /// Whether the server keeps the rank above which nothing is there.
+    var keepsMarks: Bool { self.ranked?.marks != nil }
+
+    /// Asks for that rank.
+    func lookMark(_ look: LaneLook) {
+        guard let marks = self.ranked?.marks else { preconditionFailure("the server \(self.server) keeps no mark") }
+        marks.add(look)
     }
 
     /// Stores an entry if the version is there.
@@ -105,7 +111,7 @@ final class ServerLane: Sendable {
 private struct RankedLines: Sendable {
     let values: RequestLine<LaneLook, [[UInt8]?]>
     let ranks: RequestLine<LaneLook, [Result<EntryRank, CacheError>]>
-    /// One number for all that ask at the same time, where the server keeps one.
+    /// Asks for the mark of the server, where it keeps one: one answer for all that ask at the same time.
     let marks: RequestLine<LaneLook, Result<EntryRank, CacheError>>?
     let raises: RequestLine<LaneChange, [Result<RankedSet, CacheError>]>
 
@@ -117,13 +123,12 @@ private struct RankedLines: Sendable {
             deliver: { batch, result in post.deliver(result, to: batch) { .success(.entry($0.map { HeldEntry($0) })) }
             },
             end: post.end)
-        let ranks = RequestLine<LaneLook, [Result<EntryRank, CacheError>]>(
+        self.ranks = RequestLine(
             settings, batchLimit: batchLimit,
             perform: { batch throws(CacheError) in try await tier.ranks(of: batch.map(\.key), by: ranking) },
             deliver: { batch, result in post.deliver(result, to: batch) { $0.map { .rank($0) } } },
             end: post.end)
-        self.ranks = ranks
-        self.marks = tier.keepsMarks ? Self.marks(tier, settings, post, otherwise: ranks) : nil
+        self.marks = tier.keepsMarks ? Self.marks(tier, settings, post) : nil
         self.raises = RequestLine(
             settings, batchLimit: batchLimit,
             perform: { batch throws(CacheError) in try await tier.raise(batch.map(\.entry), by: ranking) },
@@ -142,12 +147,8 @@ private struct RankedLines: Sendable {
 }
 
 extension RankedLines {
-    /// The line that asks for the mark of a server.
-    ///
-    /// - Parameter ranks: Whom to ask where there is no mark, because nothing was written yet.
     private static func marks(
-        _ tier: any RankingTier, _ settings: QuorumSettings, _ post: LanePost,
-        otherwise ranks: RequestLine<LaneLook, [Result<EntryRank, CacheError>]>
+        _ tier: any RankingTier, _ settings: QuorumSettings, _ post: LanePost
     ) -> RequestLine<LaneLook, Result<EntryRank, CacheError>> {
         RequestLine(
             settings, batchLimit: settings.waitingPerServer,
@@ -159,14 +160,9 @@ extension RankedLines {
                 return answer
             },
             deliver: { batch, result in
-                if case .success(.success(let rank)) = result, case .rank = rank {
-                    post.deliver(.success(rank), to: batch)
-                } else if case .success(.success) = result {
-                    for look in batch { ranks.add(look) }
-                } else if case .success(.failure(let error)) = result {
-                    post.deliver(.failure(error), to: batch)
-                } else if case .failure(let error) = result {
-                    post.deliver(.failure(error), to: batch)
+                switch result {
+                case .success(.success(let rank)): post.deliver(.success(rank), to: batch)
+                case .success(.failure(let error)), .failure(let error): post.deliver(.failure(error), to: batch)
                 }
             },
             end: post.end)

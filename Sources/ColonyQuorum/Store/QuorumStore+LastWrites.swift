@@ -84,7 +84,7 @@ extension QuorumStore {
         }
     }
 
-    /// The latest time of a write that a read quorum of every map holds, and what was learned of servers.
+    /// A time that no write is above that a read quorum of every map holds, and what was learned of servers.
     private func latest(
         _ key: CacheKey, _ routes: [ServerRoute], _ failures: inout [ReplicaFailure]
     ) async throws(QuorumError) -> (HybridTimestamp?, [Reading.Answer]) {
@@ -92,9 +92,14 @@ extension QuorumStore {
         var latest: HybridTimestamp?
         var answers: [Reading.Answer] = []
         for route in routes {
-            try await self.gather(.rank, key, route, &failures, until: deadline) { answer throws(QuorumError) in
-                if let time = try Self.time(answer, key) { latest = latest.map { max($0, time) } ?? time }
-                answers.append(answer)
+            switch await self.mark(route, until: deadline) {
+            case .time(let time): latest = latest.map { max($0, time) } ?? time
+            case .cancelled: throw QuorumError(.cancelled, "the calling task was cancelled")
+            case .unknown:
+                try await self.gather(.rank, key, route, &failures, until: deadline) { answer throws(QuorumError) in
+                    if let time = try Self.time(answer, key) { latest = latest.map { max($0, time) } ?? time }
+                    answers.append(answer)
+                }
             }
         }
         // Servers compare without checksums. A time that cannot be is looked at with them before it is believed.
@@ -103,6 +108,13 @@ extension QuorumStore {
             return (seen.merged?.stamp.time, seen.answers)
         }
         return (latest, answers)
+    }
+
+    /// The latest mark of a read quorum, if these servers keep one.
+    private func mark(_ route: ServerRoute, until deadline: MonotonicInstant) async -> MarkFinding {
+        let lanes = Array(self.order(route).prefix(route.replicas))
+        guard lanes.allSatisfy(\.keepsMarks) else { return .unknown }
+        return await self.marks.time(of: lanes, need: self.settings.readQuorum, until: deadline)
     }
 
     private static func time(_ answer: Reading.Answer, _ key: CacheKey) throws(QuorumError) -> HybridTimestamp? {

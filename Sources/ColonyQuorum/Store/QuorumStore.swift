@@ -44,8 +44,8 @@ import Synchronization
 ///   that is synchronised if a restart shall not count as a loss. All processes must use the same placement, N, and way
 ///   of conflicts, and each a node name of its own.
 /// - Complexity: A read is *R* look-ups in one round trip. On servers that compare ranks, such as Redis, a write is *N*
-///   comparisons in one round trip, and a strong one asks *R* of them for a time before, which is one question for all
-///   writes that ask together, except on a Redis cluster. On others, and where siblings are kept, it is *N* look-ups and
+///   comparisons in one round trip, and a strong one asks them for a time before, until *R* have answered, which is one
+///   question for all writes that ask together, except on a Redis cluster. On others, and where siblings are kept, it is *N* look-ups and
 ///   *N* comparisons in two. Requests of concurrent calls to one server go together.
 /// - SeeAlso: docs/quorum.md
 public final class QuorumStore: Sendable {
@@ -84,6 +84,7 @@ public final class QuorumStore: Sendable {
     let clock: HybridLogicalClock
     let writers: SiblingWriters
     let retention: TombstoneRetention
+    let marks = MarkPolling()
     let state: Mutex<State>
 
     /// Makes a store. No server is asked before the first call.

@@ -45,7 +45,8 @@ final class SimulatedConnection: CacheTier, ListingTier, RankingTier {
     func raise(
         _ entries: [CacheWrite], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<RankedSet, CacheError>] {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
+        self.server.countRaise(of: entries.count)
+        return try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
             try await tier.raise(entries, by: ranking)
         }
     }
@@ -53,7 +54,8 @@ final class SimulatedConnection: CacheTier, ListingTier, RankingTier {
     func ranks(
         of keys: [CacheKey], by ranking: EntryRanking
     ) async throws(CacheError) -> [Result<EntryRank, CacheError>] {
-        try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
+        self.server.countQuestion()
+        return try await self.server.carryOut(for: self.client) { tier throws(CacheError) in
             try await tier.ranks(of: keys, by: ranking)
         }
     }

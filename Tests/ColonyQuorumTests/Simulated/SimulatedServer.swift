@@ -23,8 +23,10 @@ final class SimulatedServer: Sendable {
         var mood = Mood.well
         var cutOff: Set<NodeID> = []
         var generator: SeededGenerator
-        var fastest: Duration = .zero
-        var slowest: Duration = .milliseconds(4)
+        var ways = Duration.zero ... .milliseconds(4)
+        var waysBack = Duration.zero ... .milliseconds(4)
+        var questions = 0
+        var raises: [Int] = []
     }
 
     let name: NodeID
@@ -56,15 +58,28 @@ final class SimulatedServer: Sendable {
             state.cutOff = []
         }
     }
-    func answerWithin(_ slowest: Duration) { self.state.withLock { $0.slowest = slowest } }
-
-    /// Lets every way, there and back, take exactly so long.
-    func answerIn(_ time: Duration) {
+    func answerWithin(_ slowest: Duration) {
         self.state.withLock { state in
-            state.fastest = time
-            state.slowest = time
+            state.ways = .zero...slowest
+            state.waysBack = .zero...slowest
         }
     }
+
+    /// Lets every way take exactly so long, and that of an answer as long as that of a request, unless said otherwise.
+    func answerIn(_ time: Duration, andBack back: Duration? = nil) {
+        self.state.withLock { state in
+            state.ways = time...time
+            state.waysBack = (back ?? time)...(back ?? time)
+        }
+    }
+
+    /// How often it was asked for ranks.
+    var questions: Int { self.state.withLock(\.questions) }
+    func countQuestion() { self.state.withLock { $0.questions += 1 } }
+
+    /// How many entries came in each call that raises some.
+    var raises: [Int] { self.state.withLock(\.raises) }
+    func countRaise(of entries: Int) { self.state.withLock { $0.raises.append(entries) } }
 
     /// Comes back with nothing.
     func loseEverything() { self.state.withLock { $0.tier = MemoryCacheTier(clock: self.clock) } }
@@ -77,10 +92,12 @@ final class SimulatedServer: Sendable {
     ) async throws(CacheError) -> Answer {
         let unavailable = CacheError(.unavailable, "\(self.name) does not answer")
         let (way, back) = self.state.withLock { state in
-            let times = state.fastest.clampedNanoseconds...state.slowest.clampedNanoseconds
-            return (
-                Int64.random(in: times, using: &state.generator), Int64.random(in: times, using: &state.generator)
-            )
+            func time(_ range: ClosedRange<Duration>) -> Int64 {
+                .random(
+                    in: range.lowerBound.clampedNanoseconds...range.upperBound.clampedNanoseconds,
+                    using: &state.generator)
+            }
+            return (time(state.ways), time(state.waysBack))
         }
         try await self.pause(.nanoseconds(way))
         let (mood, isCutOff, tier, isLucky) = self.state.withLock { state in
