@@ -28,13 +28,19 @@ enum MarkFinding: Sendable {
 
 /// Asks servers for their marks, for all strong writes of a store.
 final class MarkPolling: Sendable {
+    private enum Place { case first, inLine, none }
+
     private struct State {
         var waiting: [MarkWaiter] = []
         /// Whether a poll is under way in which nobody has an answer.
         var isPolling = false
     }
 
+    private let waitingLimit: Int
     private let state = Mutex(State())
+
+    /// - Parameter waitingLimit: How many may wait for the next poll; those beyond are told that the time is not known.
+    init(waitingLimit: Int) { self.waitingLimit = waitingLimit }
 
     /// Asks servers, together with others who ask.
     ///
@@ -44,13 +50,18 @@ final class MarkPolling: Sendable {
     /// - Returns: The latest of the marks of those that did.
     func time(of lanes: [ServerLane], need: Int, until deadline: MonotonicInstant) async -> MarkFinding {
         let waiter = MarkWaiter(lanes, need: need, until: deadline)
-        let isAlone = self.state.withLock { state in
+        let place = self.state.withLock { state -> Place in
+            if state.waiting.count >= self.waitingLimit { return .none }
             state.waiting.append(waiter)
             defer { state.isPolling = true }
-            return !state.isPolling
+            return state.isPolling ? .inLine : .first
         }
+        switch place {
+        case .none: return .unknown
+        case .inLine: break
         // Not at once, because others who were woken together with this one are about to ask as well.
-        if isAlone { Task(executorPreference: Caller.executor) { self.poll() } }
+        case .first: Task(executorPreference: Caller.executor) { self.poll() }
+        }
         return await waiter.finding()
     }
 

@@ -44,7 +44,8 @@ final class Storing: LaneClient {
     private struct State {
         var round: WriteRound
         var outcome = Outcome()
-        var attempts: [Int]
+        /// How many other writers came in between, where some did.
+        var attempts: [Int: Int] = [:]
         /// Who was told to store something, and may have done so without saying it.
         var told = Positions()
         var isOver = false
@@ -83,7 +84,7 @@ final class Storing: LaneClient {
         self.deadline = deadline
         self.retention = retention
         self.onLateDebt = onLateDebt
-        self.state = Mutex(State(round: round, attempts: [Int](repeating: 0, count: lanes.count)))
+        self.state = Mutex(State(round: round))
     }
 
     /// Starts, and does not wait.
@@ -219,8 +220,9 @@ final class Storing: LaneClient {
         case .success(.entry(let held)): self.store(over: held, at: position)
         case .success(.conflict(let held)):
             let attempts = self.state.withLock { state in
-                state.attempts[position] += 1
-                return state.attempts[position]
+                let attempts = state.attempts[position, default: 0] + 1
+                state.attempts[position] = attempts
+                return attempts
             }
             if attempts < Self.maximumAttempts {
                 self.store(over: held, at: position)

@@ -15,7 +15,7 @@ package struct WriteRound: Sendable {
     private var relieved = Positions()
     private var owed = Positions()
     private var slow = Positions()
-    package private(set) var stored: [Int] = []
+    private var stored = Positions()
     package private(set) var isDecided = false
     /// Whether somebody has not answered yet.
     package var isWaiting: Bool { !self.outstanding.isEmpty }
@@ -33,21 +33,24 @@ package struct WriteRound: Sendable {
     /// - Parameter skipping: Homes that are not even tried, because they have just failed. They are tried all the same
     ///   if there would not be enough others.
     package mutating func start(skipping: Set<Int> = []) -> [Directive] {
-        let tried = self.homes.filter { !skipping.contains($0) }
-        let skipped = tried.count + self.standIns.count >= self.need ? self.homes.filter(skipping.contains) : []
+        let tried = self.homes.count { !skipping.contains($0) }
+        let skips = tried < self.homes.count && tried + self.standIns.count >= self.need
         var directives: [Directive] = []
         directives.reserveCapacity(self.homes.count)
-        for home in self.homes where !skipped.contains(home) {
+        for home in self.homes where !skips || !skipping.contains(home) {
             self.outstanding.insert(home)
             directives.append(.store(home))
         }
-        for home in skipped { directives += self.relieve(home, owing: true) }
-        return directives + self.judge()
+        if skips {
+            for home in self.homes where skipping.contains(home) { directives += self.relieve(home, owing: true) }
+        }
+        directives += self.judge()
+        return directives
     }
 
     package mutating func stored(_ position: Int) -> [Directive] {
         guard self.outstanding.remove(position) else { return [] }
-        self.stored.append(position)
+        self.stored.insert(position)
         return self.judge()
     }
 

@@ -112,9 +112,13 @@ extension QuorumStore {
 
     /// The latest mark of a read quorum, if these servers keep one.
     private func mark(_ route: ServerRoute, until deadline: MonotonicInstant) async -> MarkFinding {
-        let lanes = Array(self.order(route).prefix(route.replicas))
+        let need = self.settings.readQuorum
+        var lanes = Array(self.order(route).prefix(route.replicas))
+        // Those that have failed lately are last, and not asked if the others are enough.
+        let now = self.settings.clock.now
+        while lanes.count > need, let last = lanes.last, last.isSuspected(at: now) { lanes.removeLast() }
         guard lanes.allSatisfy(\.keepsMarks) else { return .unknown }
-        return await self.marks.time(of: lanes, need: self.settings.readQuorum, until: deadline)
+        return await self.marks.time(of: lanes, need: need, until: deadline)
     }
 
     private static func time(_ answer: Reading.Answer, _ key: CacheKey) throws(QuorumError) -> HybridTimestamp? {

@@ -153,18 +153,12 @@ extension QuorumStore {
         var owed: [NodeID: NodeID?] = [:]
         var failures = failures
         for route in routes {
-            let homes = Array(0..<route.replicas)
-            var skipped: Set<Int> = []
-            var standIns: [Int] = []
-            if !route.standIns.isEmpty {
-                let now = self.settings.clock.now
-                skipped = Set(homes.filter { route.lanes[$0].isSuspected(at: now) })
-                let good = route.standIns.filter { !route.lanes[$0].isSuspected(at: now) }
-                standIns = good + route.standIns.filter { !good.contains($0) }
-            }
+            let (skipped, standIns) = self.helpers(route)
             let storing = Storing(
                 state, of: key, to: route.lanes,
-                round: WriteRound(homes: homes, standIns: standIns, need: self.settings.writeQuorum), known: known,
+                round: WriteRound(
+                    homes: Array(0..<route.replicas), standIns: standIns, need: self.settings.writeQuorum),
+                known: known,
                 later: later, until: deadline, retention: self.retention,
                 onLateDebt: { self.keepLate($0, state, key) })
             storing.start(skipping: skipped)
@@ -181,12 +175,22 @@ extension QuorumStore {
                 if let latest = outcome.latest, !outcome.isCancelled { return .surpassed(by: latest, error) }
                 return .failed(error)
             }
-            acknowledged += outcome.stored.filter { !acknowledged.contains($0) }
+            for server in outcome.stored where !acknowledged.contains(server) { acknowledged.append(server) }
             for debt in outcome.debts { owed[debt.home.server] = .some(debt.standIn?.server) }
             // Before the caller hears of it, so that what was acknowledged on a stand-in is not forgotten there.
             await self.keep(outcome.debts, state, key)
         }
         return .acknowledged(
             QuorumWrite(context: context, acknowledged: acknowledged, owed: owed, failures: failures))
+    }
+
+    /// The homes that have failed lately and are not to be tried first, and those that may stand in, the best first.
+    private func helpers(_ route: ServerRoute) -> (skipped: Set<Int>, standIns: [Int]) {
+        if route.standIns.isEmpty { return ([], []) }
+        let now = self.settings.clock.now
+        guard route.lanes.contains(where: { $0.isSuspected(at: now) }) else { return ([], Array(route.standIns)) }
+        let skipped = Set((0..<route.replicas).filter { route.lanes[$0].isSuspected(at: now) })
+        let good = route.standIns.filter { !route.lanes[$0].isSuspected(at: now) }
+        return (skipped, good + route.standIns.filter { !good.contains($0) })
     }
 }

@@ -84,7 +84,7 @@ public final class QuorumStore: Sendable {
     let clock: HybridLogicalClock
     let writers: SiblingWriters
     let retention: TombstoneRetention
-    let marks = MarkPolling()
+    let marks: MarkPolling
     let state: Mutex<State>
 
     /// Makes a store. No server is asked before the first call.
@@ -117,6 +117,7 @@ public final class QuorumStore: Sendable {
         self.clock = HybridLogicalClock(wallClock: settings.wallClock, maximumDrift: settings.maximumDrift)
         let retention = TombstoneRetention(grace: settings.tombstoneGrace, wallClock: settings.wallClock)
         self.retention = retention
+        self.marks = MarkPolling(waitingLimit: settings.waitingPerServer)
         self.writers = SiblingWriters(
             node: node, capacity: 10_000, siblings: settings.maximumSiblings, retention: retention,
             generator: generator)

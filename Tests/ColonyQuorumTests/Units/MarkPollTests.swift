@@ -67,6 +67,19 @@ struct MarkPollTests {
         }
     }
 
+    @Test("do not ask a server that has failed lately")
+    func failed() throws {
+        try self.play { simulation, cluster, store in
+            let server = cluster.servers[0]
+            server.set(.down)
+            try await store.write([1], to: "k", at: .strong)
+            let before = server.questions
+            for number in 0..<10 { try await store.write([1], to: CacheKey("k\(number)"), at: .strong) }
+            // It may be tried again in between.
+            #expect(server.questions - before <= 2)
+        }
+    }
+
     @Test("get no answer to a question that was sent before they began")
     func late() throws {
         try self.play { simulation, cluster, store in

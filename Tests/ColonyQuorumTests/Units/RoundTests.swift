@@ -48,7 +48,6 @@ struct RoundTests {
         _ = round.stored(0)
         _ = round.failed(1)
         #expect(round.failed(2) == [.owe(home: 2, standIn: nil), .decide(isAcknowledged: false)])
-        #expect(round.stored == [0])
     }
 
     @Test(
