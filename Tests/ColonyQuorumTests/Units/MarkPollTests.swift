@@ -97,6 +97,26 @@ struct MarkPollTests {
         }
     }
 
+    @Test("are done all the same where they need more servers than one question has room for")
+    func crowded() throws {
+        try Simulation(seed: 0).run { simulation in
+            let cluster = try SimulatedCluster(simulation, servers: 100)
+            let store = try cluster.store("client0")
+            // Twice, because servers have no mark before they are written to.
+            for round: UInt8 in 1...2 {
+                let writes = (0..<300).map { number in
+                    simulation.spawn { try await store.write([round], to: CacheKey("k\(number)"), at: .strong) }
+                }
+                for write in writes { _ = try await write.value }
+                try await simulation.clock.sleep(for: .seconds(1))
+            }
+            for number in 0..<300 {
+                #expect(try await store.read(CacheKey("k\(number)"), at: .strong).value == [2])
+            }
+            return true
+        }
+    }
+
     @Test("end when they are cancelled, and leave the others alone")
     func cancelled() throws {
         try self.play { simulation, cluster, store in
